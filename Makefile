@@ -1,0 +1,123 @@
+# pipeutils: `make help` lists the targets.
+#
+# One flavour a folder: build/release, build/debug, build/asan. Sources are
+# found by wildcard: a new file in lib/ or cmd/ needs no line here.
+
+FLAVOUR ?= release
+PREFIX ?= /usr/local
+BUILD := build/$(FLAVOUR)
+VERSION := 0.1.0
+
+CC ?= cc
+BASE_FLAGS := -std=c11 -D_GNU_SOURCE -DPIPE_VERSION='"$(VERSION)"' -Ilib -MMD -MP
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+
+# The compiler options guide of the OpenSSF, as far as this compiler takes them.
+HARDEN_WANTED := -Wformat=2 -Wimplicit-fallthrough -Werror=format-security \
+	-Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion \
+	-fstrict-flex-arrays=3 -fstack-clash-protection -fstack-protector-strong \
+	-fcf-protection=full -mbranch-protection=standard \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing \
+	-ftrivial-auto-var-init=zero -fPIE
+takes = $(shell $(CC) -Wall -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+HARDEN := $(foreach f,$(HARDEN_WANTED),$(call takes,$(f)))
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed,--no-copy-dt-needed-entries
+
+FLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+FLAGS_debug := -O0 -g3
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+FLAGS_cov := -O0 -g --coverage
+
+ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) $(CFLAGS)
+ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
+LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lzstd -lz -lgmp -lm -lpthread
+
+LIB_SRC := $(wildcard lib/*/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB := $(BUILD)/libpipeutils.a
+
+# A command is cmd/NAME.c, or a folder cmd/NAME/ where it needs parts.
+CMDS := $(sort $(basename $(notdir $(wildcard cmd/pipe-*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/pipe-*/))))
+BINS := $(CMDS:%=$(BUILD)/bin/%)
+cmd_src = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
+
+SCRIPTS := $(wildcard scripts/pipe-*)
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+
+all: $(BINS) $(SCRIPTS:scripts/%=$(BUILD)/bin/%) docs ## build the tools, man pages and completions
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+define command_rule
+$(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
+endef
+$(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
+
+$(BUILD)/bin/%: scripts/%
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+# ---- documentation: option tables of the commands fill pages and completions
+MAN_SRC := $(wildcard man/*.[157].in)
+MANS := $(MAN_SRC:man/%.in=$(BUILD)/man/%)
+COMPLETIONS := $(CMDS:%=$(BUILD)/completions/%)
+
+docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
+
+$(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS)
+	@mkdir -p $(@D)
+	scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/completions/%: $(BUILD)/bin/%
+	@mkdir -p $(@D)
+	$< --help=completion >$@.tmp && mv $@.tmp $@
+
+install: all ## install under DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(BINS) $(SCRIPTS) $(DESTDIR)$(PREFIX)/bin
+	for m in $(MANS); do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+# ---- tests
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
+
+unit: $(UNIT)
+
+check: all unit ## run the fast tests (minutes)
+	FLAVOUR=$(FLAVOUR) tests/run fast
+
+check-asan: ## the fast tests under address and undefined behaviour sanitizers
+	$(MAKE) FLAVOUR=asan all unit
+	FLAVOUR=asan tests/run fast
+
+check-fault: all unit ## kill stages at random moments, fail system calls
+	FLAVOUR=$(FLAVOUR) tests/run fault
+
+lint: ## format, static analysis, shell scripts, layers
+	scripts/lint
+
+bench: all ## time each tool beside its peers; TASK=name for one, SMOKE=1 for a small input
+	FLAVOUR=$(FLAVOUR) tests/bench/run $(TASK)
+
+clean: ## remove the build folder
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: all docs install unit check check-asan check-fault lint bench clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(wildcard $(BUILD)/lib/*/*.d $(BUILD)/cmd/*.d $(BUILD)/cmd/*/*.d)

@@ -1,0 +1,54 @@
+/* input: bytes from a file, stdin or memory, decompressed on the way.
+ *
+ * gzip (also several members in a row) and zstd are recognised by their magic
+ * bytes. Truncated or corrupt compression is ERR_DATA. Sizes and ratios are
+ * capped against bombs. */
+#ifndef IO_INPUT_H
+#define IO_INPUT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct inflater;
+
+struct input_limits {
+    uint64_t max_bytes; /* decompressed bytes at most; 0: no limit */
+    uint64_t max_ratio; /* decompressed to compressed at most, judged past
+                           1 MiB; 0: no limit */
+};
+
+struct input {
+    int fd;
+    bool owned;         /* fd is closed with the input */
+    bool raw;           /* never decompress */
+    const char *uri;    /* borrowed: for messages */
+    uint64_t raw_bytes; /* read from fd so far */
+    uint64_t bytes;     /* handed out so far */
+    uint64_t size;      /* of a regular file, in bytes on disk; else 0 */
+    struct input_limits limits;
+    struct inflater *inflater; /* owned; NULL for plain bytes */
+    bool sniffed, eof;
+    /* Called before a read that would block, and when a signal interrupted
+     * one; -1 stops the input. NULL: none. */
+    int (*idle)(void *ctx, struct err *e);
+    /* Called behind every read. NULL: none. */
+    int (*progress)(void *ctx, struct err *e);
+    void *ctx;
+};
+
+/* Opens path ("-" is stdin, not owned). ERR_NOINPUT, ERR_NOPERM or ERR_IO. */
+int input_open(struct input *in, const char *path, struct err *e);
+
+/* Uses an open descriptor, not owned. */
+void input_fd(struct input *in, int fd, const char *uri);
+
+/* Reads 1 to n decompressed bytes; 0 at the end; -1 with e. */
+ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e);
+
+void input_close(struct input *in);
+
+#endif

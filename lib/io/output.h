@@ -1,0 +1,38 @@
+/* output: blocks of bytes to stdout, or to a file that appears whole or not at
+ * all (temporary file beside it, fsync, rename, fsync of the folder). */
+#ifndef IO_OUTPUT_H
+#define IO_OUTPUT_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+struct output {
+    int fd;         /* -1: closed or aborted */
+    char *buf;      /* owned */
+    size_t n, cap;
+    uint64_t bytes; /* written to fd so far, without what is in buf */
+    char *path, *tmp; /* owned; NULL for a plain descriptor */
+};
+
+/* Writes to fd, which stays open. */
+int output_fd(struct output *o, int fd, struct err *e);
+
+/* Writes to path by way of a temporary file in the same folder. */
+int output_file(struct output *o, const char *path, struct err *e);
+
+/* Appends bytes; writes when a block is full. ERR_IO; on a closed reader the
+ * message is "reader went away" and errno stays EPIPE. */
+int output_write(struct output *o, struct str s, struct err *e);
+
+/* Writes out what is buffered. */
+int output_flush(struct output *o, struct err *e);
+
+/* Flushes; for a file also fsync, rename and fsync of its folder. */
+int output_commit(struct output *o, struct err *e);
+
+/* Drops a file that was not committed; frees memory. Safe after anything. */
+void output_close(struct output *o);
+
+#endif

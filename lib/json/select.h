@@ -1,0 +1,30 @@
+/* select: a set of field paths, looked up together in one walk of a record.
+ *
+ * Build once, run per record. Of duplicate keys the last wins; escaped keys
+ * are compared by the characters they stand for. A selector is read-only while
+ * it runs and may then be shared by threads. */
+#ifndef JSON_SELECT_H
+#define JSON_SELECT_H
+
+#include "json/path.h"
+#include "json/value.h"
+
+struct select;
+
+/* Returns an empty selector, owned, freed with select_free; NULL: no memory. */
+struct select *select_new(void);
+void select_free(struct select *s);
+
+/* Adds a path (copied) and returns its slot, 0-based and dense; the same path
+ * added twice gives the same slot. -1: no memory. */
+int select_add(struct select *s, const struct path *p);
+
+/* Number of slots. */
+size_t select_size(const struct select *s);
+
+/* Fills vals[0 .. size) with what record has at each path, MISSING where it
+ * has nothing; slices borrow from record. Returns 0, or -1 where record is not
+ * JSON (possible only if it was not checked). Cost: one pass. */
+int select_run(const struct select *s, struct str record, struct val *vals);
+
+#endif

@@ -1,0 +1,176 @@
+/* stage: what all commands share: start, options, stream in and out, rejects,
+ * counts, marks on the pipe, signals, progress, exit code.
+ *
+ * A command is
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         struct stage st;
+ *         if (stage_start(&st, &command, argc, argv) == 0)
+ *             work(&st);                  // 0 or -1 with st->err filled
+ *         release();                      // what the command owns
+ *         return stage_finish(&st);       // flush, verdict, mark, exit code
+ *     }
+ *
+ * st->err is where every failure goes: pass &st->err to library functions and
+ * return; stage_finish prints it once and turns it into the exit code. Only
+ * this layer prints. One stage a process; not thread-safe. */
+#ifndef STAGE_STAGE_H
+#define STAGE_STAGE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "dlq/dlq.h"
+#include "io/input.h"
+#include "io/lines.h"
+#include "io/mark.h"
+#include "io/output.h"
+#include "json/value.h"
+#include "stage/opt.h"
+
+#include <time.h>
+
+/* What a command is; flags say which shared options and services it gets. */
+enum {
+    STAGE_EMITS = 1,    /* writes records: marks stdout, has -o */
+    STAGE_READS = 2,    /* reads the stream from stdin: verdict, limits */
+    STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
+    STAGE_OPERANDS = 8, /* takes operands */
+    STAGE_DASHES = 16   /* has a part of its own behind "--" */
+};
+
+struct command {
+    const char *name;        /* "pipe-dedup" */
+    const char *summary;     /* one sentence, lower case, no full stop */
+    const char *usage;       /* behind the name: "[OPTION...] -k KEY" */
+    const struct opt *opts;  /* the command's own rows */
+    unsigned flags;
+    enum opt_complete operands; /* what completion offers for operands */
+    const char *notes;       /* more lines for --help; may be NULL */
+};
+
+/* A record: one JSON object, without line end. Borrowed from the stage until
+ * the next stage_next. */
+struct record {
+    struct str text;
+    const char *uri; /* where it came from; "-" for stdin; borrowed */
+    uint64_t line;   /* 1-based; 0: unknown */
+    uint64_t offset; /* 0-based byte in the (decompressed) source */
+};
+
+/* in = out + rejected + filtered + duplicates, always; `out` is what a loader
+ * loaded, or what an aggregate took into groups. */
+struct counts {
+    uint64_t in, out, rejected, filtered, duplicates;
+};
+
+/* One reason why a record is rejected; borrowed for the call. */
+struct reason {
+    const char *code; /* static, lower_case: "type", "not_json" */
+    struct str path;  /* JSON Pointer of the offending value, "" the record */
+    struct str message;
+};
+
+/* Options that all commands share, as given (NULL or 0: not given). */
+struct stage_opts {
+    const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
+    uint64_t min_sample, max_record, max_depth;
+    bool quiet, verbose;
+};
+
+struct stage {
+    struct err err;             /* the failure, if code is not ERR_NONE */
+    const struct command *cmd;
+    struct stage_opts opts;
+    int argc;                   /* operands: argv[0 .. argc) */
+    char **argv;
+    char **rest;                /* behind "--": NULL-terminated, or NULL if
+                                   there was no "--" */
+    struct counts counts;
+    struct output out;          /* stdout, or -o FILE */
+    const char *run_id;         /* of the options, else made up from time */
+    struct buf context;         /* raw JSON object: what a replay of this
+                                   stage's rejects needs beside raw; may stay
+                                   empty */
+    struct buf partition;       /* partition for dead letter ids; may stay
+                                   empty (then the date) */
+    struct buf replay_args;     /* NUL-separated argv to record in dead letters
+                                   instead of the real one; may stay empty */
+    enum verdict verdict;       /* of all stream input so far */
+    int cause;                  /* exit code of the failed upstream, or 0 */
+    bool finished;              /* help or version printed: nothing to do */
+    struct stage_private *priv;
+};
+
+/* Marks stdout (first thing of all), parses options, opens output. Returns 0
+ * to go on, or -1: go straight to stage_finish. */
+int stage_start(struct stage *st, const struct command *cmd, int argc,
+                char **argv);
+
+/* Reads the next record from stdin: 1 with rec filled, 0 at the end, -1 with
+ * st->err. Counts it in; rejects by itself what is no record (not_json,
+ * not_object, invalid_utf8, nul_byte, too_long, too_deep). At the end it has
+ * judged the upstream's mark: a bad verdict is -1. */
+int stage_next(struct stage *st, struct record *rec);
+
+/* For commands with inputs of their own (pipe-extract): takes a raw record
+ * through the same door: counts it in, checks it as JSON. Returns 1 if it is a
+ * record, 0 if it was rejected, -1 with st->err. */
+int stage_admit(struct stage *st, const struct record *rec);
+
+/* Called at least once per record or block by loops that do not use
+ * stage_next: notices signals, draws progress. Returns 0, or -1 to stop. */
+int stage_tick(struct stage *st);
+
+/* Writes one record and LF to stdout or -o; does not count. 0 or -1. */
+int stage_emit(struct stage *st, struct str text);
+
+/* The usual end of a record: counts it out and emits it. */
+int stage_pass(struct stage *st, struct str text);
+
+/* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
+ * shows it. Returns 0 to go on, -1 with st->err (ERR_DATA) when that was one
+ * too many. */
+int stage_reject(struct stage *st, const struct record *rec,
+                 const struct reason *reasons, size_t n);
+
+/* The same for one reason with a formatted message. path is a JSON Pointer. */
+int stage_rejectf(struct stage *st, const struct record *rec,
+                  const char *code, const char *path, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* Prepares an input for this stage: installs the hooks that flush output
+ * before a read that would block, feed progress and notice signals. Pass every
+ * input a command opens through it, before its first read. */
+void stage_watch(struct stage *st, struct input *in);
+
+/* Judges an input that has come to its end, if it was a stream (stdin): sets
+ * st->verdict. Returns 0, or -1 with st->err on DIED, FAILED or MIXED. */
+int stage_judge(struct stage *st, struct input *in);
+
+/* Everything that must be durable before the stage may call itself good:
+ * reject thresholds, counts that reconcile, dead letters fsynced. A loader
+ * calls it before COMMIT; stage_finish calls it for all others. Idempotent.
+ * Returns 0 or -1 with st->err. */
+int stage_settle(struct stage *st);
+
+/* Appends the state directory (DESIGN: $PIPE_STATE, $STATE_DIRECTORY,
+ * $XDG_STATE_HOME/pipeutils, ~/.local/state/pipeutils) to path. 0, or -1 with
+ * ERR_CONFIG. Creates nothing. */
+int stage_state_dir(struct stage *st, struct buf *path);
+
+/* Appends text with {date}, {start} and {end} replaced, by --date in --tz.
+ * ERR_USAGE where there is a template but no date. */
+int stage_expand(struct stage *st, struct buf *out, const char *text);
+
+/* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
+ * json); control bytes are escaped. For results worth a word on success. */
+void stage_note(struct stage *st, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Prints the failure, marks stdout, removes temporary files, prints the count
+ * line under -v or --log json; returns the exit code, or re-raises the signal
+ * that stopped the stage. */
+int stage_finish(struct stage *st);
+
+#endif
