@@ -76,8 +76,7 @@
 #include <stdint.h>
 
 /* Names of the variables that a letter records, separated by spaces. */
-#define DLQ_ENV                                                               \
-    "PIPE_DATE PIPE_START PIPE_END PIPE_TZ PIPE_MAX_RECORD PIPE_MAX_DEPTH"
+#define DLQ_ENV "PIPE_DATE PIPE_TZ"
 
 /* Bytes of a line in a segment, at most. */
 #define DLQ_LINE_MAX ((size_t)1 << 30)
