@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,7 +64,8 @@ static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
             return r;
         }
         if (errno != EINTR)
-            return err_sys(e, ERR_IO, errno, "cannot read '%s'", in->uri);
+            return err_sys(e, ERR_IO, errno, "cannot read '%s'",
+                           strcmp(in->uri, "-") ? in->uri : "stdin");
         if (in->idle && in->idle(in->ctx, e))
             return -1;
     }
