@@ -87,7 +87,7 @@ static const char *kind_name(const struct inflater *z)
 
 static int corrupt(struct inflater *z, const char *why, struct err *e)
 {
-    return err_set(e, ERR_DATA, "%s data of \"%s\" is corrupt: %s",
+    return err_set(e, ERR_DATA, "%s data of '%s' is corrupt: %s",
                    kind_name(z), z->uri, why);
 }
 
@@ -143,7 +143,7 @@ static int enter(struct inflater *z, struct err *e)
     if (!ours)
         return err_set(e, ERR_DATA,
                        "trailing garbage behind the %s data of "
-                       "\"%s\"",
+                       "'%s'",
                        kind_name(z), z->uri);
     z->open = true;
     return 0;
@@ -155,12 +155,12 @@ static int check_limits(const struct inflater *z, struct err *e)
 
     if (l->max_bytes && z->out > l->max_bytes)
         return err_set(e, ERR_DATA,
-                       "\"%s\" decompresses to more than the "
+                       "'%s' decompresses to more than the "
                        "limit of %llu bytes",
                        z->uri, (unsigned long long)l->max_bytes);
     if (l->max_ratio && z->out > RATIO_FROM && z->out / l->max_ratio > z->in)
         return err_set(e, ERR_DATA,
-                       "\"%s\" decompresses to more than the "
+                       "'%s' decompresses to more than the "
                        "limit of %llu times its size",
                        z->uri, (unsigned long long)l->max_ratio);
     return 0;
@@ -190,7 +190,7 @@ ssize_t inflater_read(struct inflater *z, void *buf, size_t n, struct err *e)
             continue;
         if (!z->eof)
             return 0;
-        return err_set(e, ERR_DATA, "%s data of \"%s\" is truncated",
+        return err_set(e, ERR_DATA, "%s data of '%s' is truncated",
                        kind_name(z), z->uri);
     }
 }

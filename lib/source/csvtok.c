@@ -151,6 +151,37 @@ static void place_cells(struct csvtok *t)
     }
 }
 
+/* Runs libcsv over the line; *whole is false where it found no CSV. In strict
+ * mode libcsv refuses a quote inside an unquoted cell too. RFC 4180 has none
+ * there, but every reader takes it as a character (5" pipe), and there is only
+ * one way to read it: that byte is fed without strictness. Returns 0 or -1
+ * (memory). */
+static int parse(struct csvtok *t, struct str line, bool *whole)
+{
+    struct csv_parser *p = &t->parser;
+    unsigned char options = (unsigned char)csv_get_opts(p);
+
+    for (;;) {
+        size_t n = csv_parse(p, line.p, line.n, on_cell, on_row, t);
+        line.p += n;
+        line.n -= n;
+        *whole = line.n == 0;
+        if (*whole)
+            return 0;
+        if (csv_error(p) != CSV_EPARSE)
+            return -1;
+        if (p->quoted)
+            return 0;
+        csv_set_opts(p, (unsigned char)(options & ~CSV_STRICT));
+        n = csv_parse(p, line.p, 1, on_cell, on_row, t);
+        csv_set_opts(p, options);
+        if (n != 1)
+            return -1;
+        line.p++;
+        line.n--;
+    }
+}
+
 int csvtok_feed(struct csvtok *t, struct str line, bool last,
                 enum csvtok_state *state, struct err *e)
 {
@@ -159,14 +190,12 @@ int csvtok_feed(struct csvtok *t, struct str line, bool last,
     if (t->dialect.no_quote && memchr(line.p, 0, line.n))
         return bad(t, state, "nul_byte", "a cell holds a NUL byte", e);
 
-    size_t used = csv_parse(&t->parser, line.p, line.n, on_cell, on_row, t);
-    bool parsed = used == line.n;
-    bool fits = parsed || csv_error(&t->parser) == CSV_EPARSE;
-    if (!fits || t->nomem)
+    bool parsed;
+    if (parse(t, line, &parsed) != 0 || t->nomem)
         return err_nomem(e);
     if (!parsed)
         return bad(t, state, "bad_quote",
-                   "a quote stands inside a cell without being doubled", e);
+                   "text stands behind the closing quote of a cell", e);
     if (last && !t->ended && csv_fini(&t->parser, on_cell, on_row, t) != 0) {
         *state = CSVTOK_MORE;
         return 0;
@@ -236,8 +265,8 @@ int csvtok_split(struct str text, struct arena *a, const char *what,
         return -1;
     int r = csvtok_feed(t, text, true, &state, e);
     if (r == 0 && state != CSVTOK_ROW)
-        r = err_set(e, ERR_USAGE, "%s is no comma-separated list: \"%.*s\"",
-                    what, STR_ARG(text));
+        r = err_set(e, ERR_USAGE, "%s is no comma-separated list: '%.*s'", what,
+                    STR_ARG(text));
     if (r == 0)
         r = copy_cells(t, a, cells, n, e);
     csvtok_free(t);

@@ -5,8 +5,9 @@
  * row ends per call and the caller knows the row's bytes and first line. This
  * interface is all that csv.c knows of the tokenizer; libcsv stands behind it.
  *
- * Quotes count only around a whole cell; inside, a doubled quote is one.
- * Blanks belong to the cell. Not thread-safe. */
+ * Quotes count only around a whole cell; inside, a doubled quote is one. In a
+ * cell that does not start with one they are ordinary characters. Blanks
+ * belong to the cell. Not thread-safe. */
 #ifndef SOURCE_CSVTOK_H
 #define SOURCE_CSVTOK_H
 

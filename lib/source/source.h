@@ -24,21 +24,27 @@
 enum source_kind {
     SOURCE_RECORD,    /* text is one JSON object, checked, within the limits */
     SOURCE_UNCHECKED, /* text is raw: to be checked as JSON by the caller */
-    SOURCE_REJECT     /* no record: code, path and message say why */
+    SOURCE_REJECT     /* no record: faults say why */
+};
+
+/* One reason why an item is no record. */
+struct source_fault {
+    const char *code; /* static, lower_case */
+    struct str path;  /* JSON Pointer of the field, "" for the record */
+    struct str message;
 };
 
 /* All slices are borrowed until the next source_next. */
 struct source_item {
     enum source_kind kind;
-    struct str text;  /* the record on one line; empty for REJECT */
-    struct str raw;   /* exactly as in the source, without the line end; the
-                         first LINES_KEEP bytes where it is too long */
-    uint64_t line;    /* 1-based, of its first byte; 0: no lines there */
-    uint64_t offset;  /* 0-based, of its first byte, decompressed */
-    uint64_t length;  /* bytes of the whole, also where raw is cut */
-    const char *code; /* REJECT: static, lower_case */
-    struct str path;  /* JSON Pointer of the field, "" for the record */
-    struct str message;
+    struct str text; /* the record on one line; empty for REJECT */
+    struct str raw;  /* exactly as in the source, without the line end; the
+                        first LINES_KEEP bytes where it is too long */
+    uint64_t line;   /* 1-based, of its first byte; 0: no lines there */
+    uint64_t offset; /* 0-based, of its first byte, decompressed */
+    uint64_t length; /* of the whole where raw is cut, else 0 */
+    const struct source_fault *faults; /* REJECT: at least one */
+    size_t n_faults;
 };
 
 /* How CSV is written. The defaults are RFC 4180. */

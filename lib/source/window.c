@@ -67,7 +67,7 @@ int window_skip_bom(struct window *w, struct err *e)
     if (w->n >= 2 &&
         (memcmp(w->p, "\xff\xfe", 2) == 0 || memcmp(w->p, "\xfe\xff", 2) == 0))
         return err_set(e, ERR_DATA,
-                       "\"%s\" is UTF-16 or UTF-32: convert it "
+                       "'%s' is UTF-16 or UTF-32: convert it "
                        "with iconv -t UTF-8",
                        w->in->uri);
     if (w->n >= 3 && memcmp(w->p, "\xef\xbb\xbf", 3) == 0)
