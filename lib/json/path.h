@@ -24,8 +24,9 @@ struct path {
     char *keys;      /* owned: what the steps' keys point into */
 };
 
-/* Parses text into p, which needs no init. ERR_USAGE quotes the text and says
- * at which byte it went wrong; p is then empty. */
+/* Parses text into p, which needs no init. Keys are UTF-8, so that a path can
+ * be written into a record. ERR_USAGE quotes the text and says at which byte it
+ * went wrong; p is then empty. */
 int path_parse(struct path *p, struct str text, struct err *e);
 
 /* Parses "a,b.c,/d/e" into an array of paths (owned, freed with

@@ -9,6 +9,8 @@ struct node {
     int slot; /* -1: nothing wanted here itself */
     struct node **child;
     size_t children;
+    bool twins; /* a child is a key or an index (/0): another child may have
+                   the same key */
 };
 
 struct select {
@@ -70,6 +72,8 @@ static struct node *node_child(struct node *n, struct path_step step)
     c->step.key.p = key;
     c->slot = -1;
     n->child[n->children++] = c;
+    if (key && step.index != PATH_NO_INDEX)
+        n->twins = true;
     return c;
 }
 
@@ -133,7 +137,8 @@ static int walk_object(const struct node *n, struct val v, struct val *vals)
             if (take(c, m, vals))
                 return -1;
             guess = j;
-            break;
+            if (!n->twins)
+                break;
         }
     }
     return it.broken ? -1 : 0;
