@@ -11,8 +11,8 @@
 #include "base/str.h"
 
 struct path_step {
-    struct str key;   /* characters, unescaped; .p NULL if only an index */
-    size_t index;     /* 0-based; PATH_NO_INDEX if only a key */
+    struct str key; /* characters, unescaped; .p NULL if only an index */
+    size_t index;   /* 0-based; PATH_NO_INDEX if only a key */
 };
 
 #define PATH_NO_INDEX ((size_t)-1)

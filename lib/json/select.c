@@ -130,9 +130,8 @@ static int walk_object(const struct node *n, struct val v, struct val *vals)
         for (size_t i = 0, j = guess; i < n->children; i++) {
             const struct node *c = n->child[j];
             j = j + 1 == n->children ? 0 : j + 1;
-            if (!c->step.key.p ||
-                !(escaped ? json_raw_equals(key, c->step.key)
-                          : str_eq(key, c->step.key)))
+            if (!c->step.key.p || !(escaped ? json_raw_equals(key, c->step.key)
+                                            : str_eq(key, c->step.key)))
                 continue;
             if (take(c, m, vals))
                 return -1;

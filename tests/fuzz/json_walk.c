@@ -8,9 +8,8 @@ static void walk(struct val v, int depth, struct buf *scratch, bool checked)
     struct str key, text;
     struct val inner;
     if (v.type == JSON_STRING && json_string(v, scratch, &text) == 0)
-        MUST(!checked || json_raw_equals((struct str){ v.raw.p + 1,
-                                                       v.raw.n - 2 },
-                                         text));
+        MUST(!checked ||
+             json_raw_equals((struct str){ v.raw.p + 1, v.raw.n - 2 }, text));
     if (depth == 0 || (v.type != JSON_OBJECT && v.type != JSON_ARRAY))
         return;
     struct json_iter it = json_iter(v.raw);
