@@ -28,6 +28,8 @@ FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 FLAGS_cov := -O0 -g --coverage
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
@@ -92,7 +94,15 @@ $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
 
-unit: $(UNIT)
+# A fuzz target replays its corpus; the flavour fuzz has libFuzzer in its place.
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.c)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+
+unit: $(UNIT) $(FUZZ)
 
 check: all unit ## run the fast tests (minutes)
 	FLAVOUR=$(FLAVOUR) tests/run fast
@@ -103,6 +113,12 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
+
+fuzz: ## search with libFuzzer; FUZZ_SECONDS for each target, TARGET=name for one
+	$(MAKE) FLAVOUR=fuzz CC=clang fuzzers
+	tests/fuzz/run build/fuzz $(or $(FUZZ_SECONDS),60) $(TARGET)
+
+fuzzers: $(FUZZ)
 
 lint: ## format, static analysis, shell scripts, layers
 	scripts/lint
@@ -116,7 +132,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -11,8 +11,8 @@
 #include "base/str.h"
 
 struct path_step {
-    struct str key;   /* characters, unescaped; .p NULL if only an index */
-    size_t index;     /* 0-based; PATH_NO_INDEX if only a key */
+    struct str key; /* characters, unescaped; .p NULL if only an index */
+    size_t index;   /* 0-based; PATH_NO_INDEX if only a key */
 };
 
 #define PATH_NO_INDEX ((size_t)-1)
@@ -24,8 +24,9 @@ struct path {
     char *keys;      /* owned: what the steps' keys point into */
 };
 
-/* Parses text into p, which needs no init. ERR_USAGE quotes the text and says
- * at which byte it went wrong; p is then empty. */
+/* Parses text into p, which needs no init. Keys are UTF-8, so that a path can
+ * be written into a record. ERR_USAGE quotes the text and says at which byte it
+ * went wrong; p is then empty. */
 int path_parse(struct path *p, struct str text, struct err *e);
 
 /* Parses "a,b.c,/d/e" into an array of paths (owned, freed with
