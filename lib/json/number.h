@@ -41,6 +41,9 @@ bool number_is_integer(struct str text);
 /* The value as int64, if it is a whole number that fits. */
 bool number_to_i64(struct str text, int64_t *v);
 
+/* The value times 10^places as int64, if that is a whole number that fits. */
+bool number_scaled_i64(struct str text, unsigned places, int64_t *v);
+
 /* Appends the one spelling that all numbers of this value share: "0", or sign,
  * significant digits, 'e', adjusted exponent. Returns 0, -1 if out failed, -2
  * if not number_in_range. */

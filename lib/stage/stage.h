@@ -56,6 +56,7 @@ struct record {
     const char *uri; /* where it came from; "-" for stdin; borrowed */
     uint64_t line;   /* 1-based; 0: unknown */
     uint64_t offset; /* 0-based byte in the (decompressed) source */
+    uint64_t length; /* of the whole input where text is cut; else 0 */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader
