@@ -2,6 +2,7 @@
  * row, so that running it again changes nothing. */
 #include "base/date.h"
 #include "base/hash.h"
+#include "json/path.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
 
