@@ -35,7 +35,6 @@ struct stage_private {
 extern volatile sig_atomic_t stage_signal;
 
 void stage_catch_signals(void);
-bool stage_signalled(void);
 
 /* report.c */
 void report_start(struct stage *st);

@@ -45,7 +45,7 @@ void stage_catch_signals(void)
     signal(SIGPIPE, SIG_IGN); /* a closed reader shows as EPIPE */
 }
 
-bool stage_signalled(void)
+bool stage_stopping(void)
 {
     return stage_signal != 0;
 }
@@ -266,7 +266,7 @@ static int open_services(struct stage *st)
     if (!(st->cmd->flags & STAGE_EMITS))
         return 0;
     if (!st->opts.output) {
-        st->out.stop = stage_signalled;
+        st->out.stop = stage_stopping;
         return 0;
     }
     struct buf path = { .max = 65536 };
@@ -275,7 +275,7 @@ static int open_services(struct stage *st)
         output_close(&st->out);
         r = buf_z(&path) ? output_file(&st->out, path.p, &st->err)
                          : err_nomem(&st->err);
-        st->out.stop = stage_signalled;
+        st->out.stop = stage_stopping;
     }
     buf_free(&path);
     return r;

@@ -155,6 +155,10 @@ int stage_judge(struct stage *st, struct input *in);
  * Returns 0 or -1 with st->err. */
 int stage_settle(struct stage *st);
 
+/* True once a signal has asked the stage to stop: for library calls that wait
+ * and can be given up. */
+bool stage_stopping(void);
+
 /* Appends the state directory (DESIGN: $PIPE_STATE, $STATE_DIRECTORY,
  * $XDG_STATE_HOME/pipeutils, ~/.local/state/pipeutils) to path. 0, or -1 with
  * ERR_CONFIG. Creates nothing. */

@@ -18,7 +18,7 @@ static int on_idle(void *ctx, struct err *e)
 {
     struct stage *st = ctx;
     (void)e;
-    if (stage_signalled())
+    if (stage_stopping())
         return interrupted(st);
     return st->out.buf ? output_flush(&st->out, &st->err) : 0;
 }
@@ -45,7 +45,7 @@ void stage_watch(struct stage *st, struct input *in)
 
 int stage_tick(struct stage *st)
 {
-    if (stage_signalled())
+    if (stage_stopping())
         return interrupted(st);
     report_progress(st, false);
     return 0;
@@ -169,7 +169,7 @@ int stage_next(struct stage *st, struct record *rec)
         return -1;
     while (!p->stream_done) {
         struct line line;
-        if (stage_signalled())
+        if (stage_stopping())
             return interrupted(st);
         int r = lines_next(&p->lines, &line, &st->err);
         if (r < 0)
@@ -197,7 +197,7 @@ int stage_admit(struct stage *st, const struct record *rec)
                              (unsigned long long)st->opts.max_record);
     if (json_check_object(rec->text, (unsigned)st->opts.max_depth, &f))
         return reject_malformed(st, rec, &f);
-    return stage_signalled() ? interrupted(st) : 1;
+    return stage_stopping() ? interrupted(st) : 1;
 }
 
 /* ---- records out ---- */
