@@ -50,7 +50,8 @@ static int add_place(struct dlq_read *r, const struct envelope *v,
 static int add_mark(struct scan *s, const struct envelope *v, struct err *e)
 {
     struct json_iter it = json_iter(v->of.raw);
-    bool purged = json_raw_equals(((struct str){ v->mark.raw.p + 1, v->mark.raw.n - 2 }), STR("purged"));
+    bool purged = json_raw_equals(
+        ((struct str){ v->mark.raw.p + 1, v->mark.raw.n - 2 }), STR("purged"));
     uint64_t state = 1 + (purged ? DLQ_PURGED : DLQ_REPLAYED);
     int64_t us;
     while (envelope_next_of(&it, &us)) {

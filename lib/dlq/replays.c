@@ -107,9 +107,10 @@ int replays_load(struct replays *r, struct err *e)
     int more;
     while ((more = lines_next(&lines, &line, e)) == 1)
         if (line.too_long || take_line(r, line.text)) {
-            more = err_set(e, ERR_CONFIG, "bad line %llu in the file that "
-                                          REPLAYS_ENV " names",
-                           (unsigned long long)line.line);
+            more =
+                err_set(e, ERR_CONFIG,
+                        "bad line %llu in the file that " REPLAYS_ENV " names",
+                        (unsigned long long)line.line);
             break;
         }
     if (more == 0 && !r->target)
