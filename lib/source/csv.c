@@ -333,7 +333,18 @@ static void add_arg(struct buf *b, struct str arg)
 static void add_cell(struct buf *b, bool first, struct str text,
                      const char *suffix)
 {
-    buf_addz(b, first ? "\"" : ",\"");
+    bool plain = true;
+
+    for (size_t i = 0; i < text.n; i++)
+        plain = plain && !memchr(",\"\r\n", text.p[i], 4);
+    if (!first)
+        buf_addc(b, ',');
+    if (plain) {
+        buf_add_str(b, text);
+        buf_addz(b, suffix);
+        return;
+    }
+    buf_addc(b, '"');
     for (size_t i = 0; i < text.n; i++)
         buf_add(b, text.p[i] == '"' ? "\"\"" : text.p + i,
                 text.p[i] == '"' ? 2 : 1);
@@ -345,14 +356,17 @@ static int csv_args(const struct source *s, struct buf *b)
 {
     const struct csv *c = (const struct csv *)s;
     const struct source_csv *o = &s->opts->csv;
-    struct csvtok_dialect d = dialect_of(s);
     bool typed = false;
 
     add_arg(b, STR("--no-header"));
-    add_arg(b, STR("--delimiter"));
-    add_arg(b, (struct str){ &d.delimiter, 1 });
-    add_arg(b, STR("--quote"));
-    add_arg(b, d.no_quote ? STR("none") : (struct str){ &d.quote, 1 });
+    if (o->delimiter) {
+        add_arg(b, STR("--delimiter"));
+        add_arg(b, (struct str){ &o->delimiter, 1 });
+    }
+    if (o->no_quote || o->quote) {
+        add_arg(b, STR("--quote"));
+        add_arg(b, o->no_quote ? STR("none") : (struct str){ &o->quote, 1 });
+    }
     for (size_t i = 0; i < o->n_nulls; i++) {
         add_arg(b, STR("--null"));
         add_arg(b, str_of(o->nulls[i]));

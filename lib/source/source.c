@@ -128,7 +128,7 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
         return err_set(e, ERR_DATA,
                        "cannot tell the format of '%s' from its name or first "
                        "line: say --format",
-                       in->uri);
+                       input_name(in));
     return 0;
 }
 
@@ -185,7 +185,7 @@ int source_open(struct source **sp, struct input *in,
         return err_nomem(e);
     s->ops = ops;
     s->in = in;
-    s->uri = in->uri;
+    s->uri = input_name(in);
     s->opts = opts;
     if (ops->open(s, e) != 0) {
         source_close(s);

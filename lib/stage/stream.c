@@ -269,8 +269,8 @@ static const char *const *replay_argv(struct stage *st)
     struct stage_private *p = st->priv;
     if (st->replay_args.n == 0)
         return (const char *const *)p->full_argv;
-    if (p->replay)
-        return p->replay;
+    /* Made anew each time: a command may describe each of its inputs. */
+    free(p->replay);
     size_t n = 0;
     for (size_t i = 0; i < st->replay_args.n; i++)
         n += st->replay_args.p[i] == '\0';
