@@ -120,12 +120,12 @@ static const char *skip_row(struct csvrow_reader *r, enum skip *state)
     bool quotes = !r->dialect.no_quote;
 
     for (const char *p = r->w.p; p < end; p++) {
-        if (*p == '\n' || *p == stop)
-            r->lines++;
         if (*state == IN_QUOTED) {
+            r->lines += *p == '\n';
             if (*p == quote)
                 *state = AT_QUOTE;
         } else if (*p == stop) {
+            r->lines++;
             return p + 1;
         } else if (quotes && *p == quote && *state != IN_PLAIN) {
             *state = IN_QUOTED;
@@ -152,6 +152,7 @@ static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
             return -1;
         if (more == 0) {
             row->unterminated = true;
+            r->lines++;
             break;
         }
     }

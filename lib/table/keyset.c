@@ -71,32 +71,44 @@ static int grow(struct keyset *k, struct err *e)
     return 0;
 }
 
-int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
-                  uint32_t *number, struct err *e)
+/* Puts key, which is not there, into the empty slot s. */
+static int append(struct keyset *k, struct keyset_slot *s, uint32_t tag,
+                  struct str key, struct err *e)
 {
-    if (k->n == k->room && grow(k, e))
-        return -1;
-    uint32_t tag = keyset_tag(hash);
-    struct keyset_slot *s = probe(k, tag, key);
-    if (s->number) {
-        *number = s->number - 1;
-        return 0;
-    }
     uint64_t end = k->bytes.n + key.n;
     /* One byte more, so that bytes.p is there even if all keys are empty. */
     if (region_reserve(&k->bytes, key.n + 1, e) ||
-        region_add(&k->ends, &end, sizeof(end), e))
+        region_add(&k->ends, &end, sizeof(end), e) ||
+        region_add(&k->bytes, key.p, key.n, e))
         return -1;
-    region_add(&k->bytes, key.p, key.n, e);
-    *number = k->n++;
-    *s = (struct keyset_slot){ tag, k->n };
+    *s = (struct keyset_slot){ tag, ++k->n };
+    return 0;
+}
+
+int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
+                  uint32_t *number, struct err *e)
+{
+    uint32_t tag = keyset_tag(hash);
+    struct keyset_slot *s = k->slots.p ? probe(k, tag, key) : NULL;
+    if (s && s->number) {
+        *number = s->number - 1;
+        return 0;
+    }
+    if (k->n == k->room) {
+        if (grow(k, e))
+            return -1;
+        s = probe(k, tag, key);
+    }
+    if (append(k, s, tag, key, e))
+        return -1;
+    *number = k->n - 1;
     return 1;
 }
 
 bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
                  uint32_t *number)
 {
-    if (k->n == 0)
+    if (!k->slots.p)
         return false;
     const struct keyset_slot *s = probe(k, keyset_tag(hash), key);
     if (!s->number)

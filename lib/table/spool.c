@@ -29,6 +29,13 @@ static int open_named(const char *dir)
     return fd;
 }
 
+/* Frees the output's buffer; the file is not its to close. */
+static void end_writing(struct spool *s)
+{
+    s->out.fd = -1;
+    output_close(&s->out);
+}
+
 int spool_open(struct spool *s, const char *dir, struct err *e)
 {
     *s = (struct spool){ .fd = -1, .out.fd = -1 };
@@ -38,11 +45,10 @@ int spool_open(struct spool *s, const char *dir, struct err *e)
     if (s->fd < 0)
         return err_sys(e, ERR_CANTCREAT, errno,
                        "cannot create a temporary file in '%s'", dir);
-    if (output_fd(&s->out, s->fd, e)) {
-        spool_close(s);
-        return -1;
-    }
-    return 0;
+    if (output_fd(&s->out, s->fd, e) == 0)
+        return 0;
+    spool_close(s);
+    return -1;
 }
 
 int spool_add(struct spool *s, uint32_t number, struct str record, uint64_t *at,
@@ -61,8 +67,7 @@ int spool_rewind(struct spool *s, struct err *e)
 {
     if (output_flush(&s->out, e))
         return -1;
-    output_close(&s->out);
-    s->out.fd = -1;
+    end_writing(s);
     s->at = 0;
     if (lseek(s->fd, 0, SEEK_SET) < 0)
         return err_sys(e, ERR_IO, errno, "cannot rewind the temporary file");
@@ -119,7 +124,7 @@ int spool_next(struct spool *s, uint32_t *number, struct str *record,
 
 void spool_close(struct spool *s)
 {
-    output_close(&s->out);
+    end_writing(s);
     buf_free(&s->block);
     if (s->fd >= 0)
         close(s->fd);
