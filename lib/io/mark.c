@@ -47,8 +47,8 @@ static uint32_t total_check(uint64_t bytes)
     return (uint32_t)((z ^ (z >> 31)) % 1000000000u);
 }
 
-/* What the parent holds of the pipe: the lowest matching descriptor, -1 for
- * none, -2 if it cannot be seen. */
+/* With what the parent may write to the pipe: the lowest matching descriptor,
+ * -1 for none, -2 if it cannot be seen. */
 static int parent_holds(pid_t parent, const struct stat *pipe)
 {
     char path[64];
@@ -59,8 +59,13 @@ static int parent_holds(pid_t parent, const struct stat *pipe)
     int found = -1;
     struct dirent *e;
     while ((e = readdir(d)) != NULL) {
-        struct stat st;
+        struct stat st, link;
         if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
+            continue;
+        /* The link's mode tells how the descriptor was opened: a parent that
+         * reads from the pipe adds nothing to it. */
+        if (fstatat(dirfd(d), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+            !(link.st_mode & S_IWUSR))
             continue;
         if (st.st_dev == pipe->st_dev && st.st_ino == pipe->st_ino) {
             int fd = atoi(e->d_name);
