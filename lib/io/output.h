@@ -14,6 +14,9 @@ struct output {
     size_t n, cap;
     uint64_t bytes; /* written to fd so far, without what is in buf */
     char *path, *tmp; /* owned; NULL for a plain descriptor */
+    bool reader_gone; /* the last write failed with EPIPE */
+    bool (*stop)(void); /* asked when a signal interrupts a write; true gives
+                           up. NULL: never */
 };
 
 /* Writes to fd, which stays open. */
@@ -22,8 +25,8 @@ int output_fd(struct output *o, int fd, struct err *e);
 /* Writes to path by way of a temporary file in the same folder. */
 int output_file(struct output *o, const char *path, struct err *e);
 
-/* Appends bytes; writes when a block is full. ERR_IO; on a closed reader the
- * message is "reader went away" and errno stays EPIPE. */
+/* Appends bytes; writes when a block is full. ERR_IO; sets
+ * reader_gone where the reader closed its end. */
 int output_write(struct output *o, struct str s, struct err *e);
 
 /* Writes out what is buffered. */

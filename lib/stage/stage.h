@@ -56,6 +56,7 @@ struct record {
     const char *uri; /* where it came from; "-" for stdin; borrowed */
     uint64_t line;   /* 1-based; 0: unknown */
     uint64_t offset; /* 0-based byte in the (decompressed) source */
+    uint64_t length; /* of the whole input where text is cut; else 0 */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader
@@ -153,6 +154,10 @@ int stage_judge(struct stage *st, struct input *in);
  * calls it before COMMIT; stage_finish calls it for all others. Idempotent.
  * Returns 0 or -1 with st->err. */
 int stage_settle(struct stage *st);
+
+/* True once a signal has asked the stage to stop: for library calls that wait
+ * and can be given up. */
+bool stage_stopping(void);
 
 /* Appends the state directory (DESIGN: $PIPE_STATE, $STATE_DIRECTORY,
  * $XDG_STATE_HOME/pipeutils, ~/.local/state/pipeutils) to path. 0, or -1 with

@@ -1,0 +1,157 @@
+#include "io/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK ((size_t)256 << 10)
+#define PIPE_BYTES (1 << 20)
+
+int output_fd(struct output *o, int fd, struct err *e)
+{
+    *o = (struct output){ .fd = fd, .cap = BLOCK };
+    o->buf = malloc(o->cap);
+    if (!o->buf)
+        return err_nomem(e);
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+        (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+    return 0;
+}
+
+/* "dir/name" -> "dir/.name.XXXXXX". */
+static char *temp_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t n = strlen(path) + sizeof(".XXXXXX") + 1;
+    char *t = malloc(n);
+    if (t)
+        snprintf(t, n, "%.*s.%s.XXXXXX", (int)(name - path), path, name);
+    return t;
+}
+
+int output_file(struct output *o, const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        /* A device or FIFO cannot appear by rename. */
+        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+            return err_sys(e, ERR_CANTCREAT, errno, "cannot write '%s'", path);
+        return output_fd(o, fd, e);
+    }
+    char *copy = strdup(path), *tmp = temp_name(path);
+    if (!copy || !tmp || output_fd(o, -1, e)) {
+        free(copy);
+        free(tmp);
+        return err_nomem(e);
+    }
+    o->path = copy;
+    o->tmp = tmp;
+    o->fd = mkostemp(tmp, O_CLOEXEC);
+    if (o->fd < 0) {
+        int saved = errno;
+        output_close(o);
+        return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'", path);
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(o->fd, 0666 & ~mask);
+    return 0;
+}
+
+static int write_all(struct output *o, const char *p, size_t n, struct err *e)
+{
+    while (n) {
+        ssize_t w = write(o->fd, p, n);
+        if (w < 0 && errno == EINTR) {
+            if (o->stop && o->stop())
+                return err_set(e, ERR_TEMPFAIL, "interrupted");
+            continue;
+        }
+        if (w < 0) {
+            o->reader_gone = errno == EPIPE;
+            return err_sys(e, ERR_IO, errno, "cannot write '%s'",
+                           o->path ? o->path : "stdout");
+        }
+        o->bytes += (uint64_t)w;
+        p += w;
+        n -= (size_t)w;
+    }
+    return 0;
+}
+
+int output_flush(struct output *o, struct err *e)
+{
+    size_t n = o->n;
+    o->n = 0;
+    return n ? write_all(o, o->buf, n, e) : 0;
+}
+
+int output_write(struct output *o, struct str s, struct err *e)
+{
+    if (o->cap - o->n < s.n) {
+        if (output_flush(o, e))
+            return -1;
+        if (s.n >= o->cap)
+            return write_all(o, s.p, s.n, e);
+    }
+    memcpy(o->buf + o->n, s.p, s.n);
+    o->n += s.n;
+    return 0;
+}
+
+static int sync_folder(const char *path, struct err *e)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return err_nomem(e);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd >= 0 ? fsync(fd) : -1;
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    /* Some file systems refuse fsync on a folder; that is not a lost write. */
+    if (r != 0 && saved != EINVAL && saved != EACCES)
+        return err_sys(e, ERR_IO, saved, "cannot sync the folder of '%s'",
+                       path);
+    return 0;
+}
+
+int output_commit(struct output *o, struct err *e)
+{
+    if (output_flush(o, e))
+        return -1;
+    if (!o->tmp)
+        return 0;
+    if (fsync(o->fd) != 0)
+        return err_sys(e, ERR_IO, errno, "cannot sync '%s'", o->path);
+    int fd = o->fd;
+    o->fd = -1;
+    if (close(fd) != 0)
+        return err_sys(e, ERR_IO, errno, "cannot close '%s'", o->path);
+    if (rename(o->tmp, o->path) != 0)
+        return err_sys(e, ERR_CANTCREAT, errno, "cannot rename to '%s'",
+                       o->path);
+    free(o->tmp);
+    o->tmp = NULL;
+    return sync_folder(o->path, e);
+}
+
+void output_close(struct output *o)
+{
+    if (o->fd > STDERR_FILENO)
+        close(o->fd);
+    if (o->tmp)
+        (void)unlink(o->tmp);
+    free(o->tmp);
+    free(o->path);
+    free(o->buf);
+    *o = (struct output){ .fd = -1 };
+}

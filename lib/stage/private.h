@@ -1,0 +1,54 @@
+/* private: what the parts of the stage layer share; nobody else includes it. */
+#ifndef STAGE_PRIVATE_H
+#define STAGE_PRIVATE_H
+
+#include "stage/stage.h"
+
+#include <signal.h>
+
+struct stage_private {
+    struct mark mark;
+    struct input in; /* stdin as the stream */
+    struct lines lines;
+    bool in_open, stream_done, settled;
+    bool check;          /* every byte is to be checked: nobody did before */
+    struct dlq *dlq;
+    bool dlq_wanted;     /* a DLQ was named or follows from the pipeline */
+    char *dlq_uri;       /* owned */
+    const char **replay; /* owned: argv for dead letters */
+    char **full_argv;    /* owned array: argv as it was called */
+    uint64_t shown;      /* rejects shown on stderr */
+    bool percent;        /* max_reject is a share, else a count */
+    double max_share;    /* 0 to 100 */
+    uint64_t max_count;
+    bool max_given;
+    char run_id[64];
+    const struct opt *tables[8];
+    /* progress */
+    bool tty, drawn, owns_tty;
+    struct timespec started, last_drawn;
+    uint64_t bytes_in, raw_in, raw_size; /* over all inputs so far */
+    const struct input *current;
+};
+
+/* The signal that asks us to stop, 0 for none. */
+extern volatile sig_atomic_t stage_signal;
+
+void stage_catch_signals(void);
+
+/* report.c */
+void report_start(struct stage *st);
+void report_progress(struct stage *st, bool final);
+void report_error(struct stage *st);
+void report_counts(struct stage *st, int exit_code);
+void report_reject(struct stage *st, const struct record *rec,
+                   const struct reason *reasons, size_t n);
+
+/* where.c */
+int where_dlq(struct stage *st);
+
+/* stream.c */
+void stream_close(struct stage *st);
+int stream_limits(struct stage *st);
+
+#endif

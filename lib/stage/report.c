@@ -1,0 +1,239 @@
+/* What a stage says on stderr: one line on failure, progress on a terminal,
+ * structured lines under --log json, silence otherwise. */
+#include "base/date.h"
+#include "stage/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DRAW_EVERY_MS 200
+#define SHOW_REJECTS 10
+
+static bool is_json(const struct stage *st)
+{
+    return st->opts.log && strcmp(st->opts.log, "json") == 0;
+}
+
+/* One write, so that lines of several stages do not mix. */
+static void put(const struct buf *b)
+{
+    const char *p = b->p;
+    size_t n = b->n;
+    while (n) {
+        ssize_t w = write(STDERR_FILENO, p, n);
+        if (w <= 0 && errno != EINTR)
+            return;
+        if (w > 0) {
+            p += w;
+            n -= (size_t)w;
+        }
+    }
+}
+
+static void erase_progress(struct stage *st, struct buf *b)
+{
+    if (st->priv && st->priv->drawn) {
+        buf_addz(b, "\r\033[K");
+        st->priv->drawn = false;
+    }
+}
+
+/* The members that every structured line begins with; leaves it open. */
+static void begin_json(struct stage *st, struct buf *b, const char *level)
+{
+    buf_addz(b, "{\"ts\":\"");
+    time_format(b, time_now());
+    buf_addf(b, "\",\"level\":\"%s\",\"stage\":\"%s\"", level, st->cmd->name);
+    if (st->opts.pipeline) {
+        buf_addz(b, ",\"pipeline\":");
+        json_quote(b, str_of(st->opts.pipeline));
+    }
+    if (st->run_id) {
+        buf_addz(b, ",\"run_id\":");
+        json_quote(b, str_of(st->run_id));
+    }
+}
+
+static void add_escaped(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7f)
+            buf_addf(b, "\\x%02x", c);
+        else
+            buf_addc(b, s.p[i]);
+    }
+}
+
+static void say(struct stage *st, const char *level, struct str msg)
+{
+    struct buf b = { .max = 65536 };
+    erase_progress(st, &b);
+    if (is_json(st)) {
+        begin_json(st, &b, level);
+        buf_addz(&b, ",\"msg\":");
+        json_quote(&b, msg);
+        buf_addz(&b, "}\n");
+    } else {
+        buf_addf(&b, "%s: ", st->cmd->name);
+        add_escaped(&b, msg);
+        buf_addc(&b, '\n');
+    }
+    put(&b);
+    buf_free(&b);
+}
+
+void stage_note(struct stage *st, const char *fmt, ...)
+{
+    if (st->opts.quiet)
+        return;
+    struct buf b = { .max = 32768 };
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    say(st, "info", buf_str(&b));
+    buf_free(&b);
+}
+
+void report_error(struct stage *st)
+{
+    /* The caret of an expression error stands on a line of its own, which
+     * err_set has escaped like any other control. */
+    say(st, "error", str_of(st->err.msg));
+}
+
+void report_reject(struct stage *st, const struct record *rec,
+                   const struct reason *r, size_t n)
+{
+    if (st->opts.quiet || st->priv->shown >= SHOW_REJECTS)
+        return;
+    st->priv->shown++;
+    struct buf b = { .max = 32768 };
+    buf_addz(&b, "rejected ");
+    if (rec->uri && strcmp(rec->uri, "-") != 0)
+        buf_addf(&b, "%s ", rec->uri);
+    buf_addf(&b, "line %llu: ", (unsigned long long)rec->line);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_addz(&b, "; ");
+        if (r[i].path.n) {
+            buf_add_str(&b, r[i].path);
+            buf_addc(&b, ' ');
+        }
+        buf_add_str(&b, r[i].message);
+        buf_addf(&b, " (%s)", r[i].code);
+    }
+    say(st, "warn", buf_str(&b));
+    buf_free(&b);
+}
+
+static uint64_t ms_since(const struct timespec *then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)((now.tv_sec - then->tv_sec) * 1000 +
+                      (now.tv_nsec - then->tv_nsec) / 1000000);
+}
+
+void report_start(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    clock_gettime(CLOCK_MONOTONIC, &p->started);
+    p->last_drawn = p->started;
+    p->tty = isatty(STDERR_FILENO) && !st->opts.quiet && !is_json(st);
+}
+
+/* Of the stages that share a terminal one draws: whoever gets the lock. */
+static bool own_terminal(struct stage_private *p)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    if (!p->owns_tty)
+        p->owns_tty = fcntl(STDERR_FILENO, F_SETLK, &lock) == 0;
+    return p->owns_tty;
+}
+
+/* 1234567 as 1,234,567. */
+static void add_grouped(struct buf *b, uint64_t v)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            buf_addc(b, ',');
+        buf_addc(b, digits[i]);
+    }
+}
+
+void report_progress(struct stage *st, bool final)
+{
+    struct stage_private *p = st->priv;
+    if (!p->tty || (!final && ms_since(&p->last_drawn) < DRAW_EVERY_MS))
+        return;
+    struct buf b = { .max = 4096 };
+    erase_progress(st, &b);
+    if (!final && own_terminal(p)) {
+        uint64_t ms = ms_since(&p->started);
+        uint64_t bytes = p->bytes_in + (p->current ? p->current->bytes : 0);
+        uint64_t raw = p->raw_in + (p->current ? p->current->raw_bytes : 0);
+        buf_addf(&b, "%s  ", st->cmd->name);
+        add_grouped(&b, st->counts.in);
+        buf_addf(&b, " records  %.1f MB/s",
+                 ms ? (double)bytes / 1000.0 / (double)ms : 0.0);
+        if (st->counts.rejected) {
+            buf_addz(&b, "  ");
+            add_grouped(&b, st->counts.rejected);
+            buf_addz(&b, " rejected");
+        }
+        if (p->raw_size && raw && raw <= p->raw_size) {
+            double left = (double)(p->raw_size - raw) / (double)raw *
+                          (double)ms / 1000.0;
+            buf_addf(&b, "  %d%%  ETA %d:%02d",
+                     (int)(100.0 * (double)raw / (double)p->raw_size),
+                     (int)left / 60, (int)left % 60);
+        }
+        p->drawn = true;
+        clock_gettime(CLOCK_MONOTONIC, &p->last_drawn);
+    }
+    put(&b);
+    buf_free(&b);
+}
+
+void report_counts(struct stage *st, int exit_code)
+{
+    const struct counts *c = &st->counts;
+    struct buf b = { .max = 32768 };
+    if (is_json(st)) {
+        begin_json(st, &b, exit_code ? "error" : "info");
+        buf_addf(&b,
+                 ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
+                 "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
+                 "\"seconds\":%.3f}\n",
+                 exit_code, (unsigned long long)c->in,
+                 (unsigned long long)c->out, (unsigned long long)c->rejected,
+                 (unsigned long long)c->filtered,
+                 (unsigned long long)c->duplicates,
+                 (double)ms_since(&st->priv->started) / 1000.0);
+        put(&b);
+    } else if (st->opts.verbose || (st->priv->tty && c->rejected)) {
+        erase_progress(st, &b);
+        buf_addf(&b, "%s: read %llu = %llu out + %llu rejected", st->cmd->name,
+                 (unsigned long long)c->in, (unsigned long long)c->out,
+                 (unsigned long long)c->rejected);
+        if (c->filtered)
+            buf_addf(&b, " + %llu filtered", (unsigned long long)c->filtered);
+        if (c->duplicates)
+            buf_addf(&b, " + %llu duplicates",
+                     (unsigned long long)c->duplicates);
+        if (c->rejected && st->priv->dlq && dlq_path(st->priv->dlq)) {
+            buf_addz(&b, "; dead letters in ");
+            add_escaped(&b, str_of(dlq_path(st->priv->dlq)));
+        }
+        buf_addc(&b, '\n');
+        put(&b);
+    }
+    buf_free(&b);
+}

@@ -1,0 +1,372 @@
+/* The stream: records in, records out, and those that are turned away. */
+#include "json/check.h"
+#include "stage/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- hooks of the inputs ---- */
+
+static int interrupted(struct stage *st)
+{
+    return err_set(&st->err, ERR_TEMPFAIL, "interrupted");
+}
+
+/* The input has nothing more for now: let the reader have what we have. */
+static int on_idle(void *ctx, struct err *e)
+{
+    struct stage *st = ctx;
+    (void)e;
+    if (stage_stopping())
+        return interrupted(st);
+    return st->out.buf ? output_flush(&st->out, &st->err) : 0;
+}
+
+static int on_progress(void *ctx, struct err *e)
+{
+    (void)e;
+    return stage_tick(ctx);
+}
+
+void stage_watch(struct stage *st, struct input *in)
+{
+    struct stage_private *p = st->priv;
+    if (p->current) {
+        p->bytes_in += p->current->bytes;
+        p->raw_in += p->current->raw_bytes;
+    }
+    in->idle = on_idle;
+    in->progress = on_progress;
+    in->ctx = st;
+    p->current = in;
+    p->raw_size += in->size;
+}
+
+int stage_tick(struct stage *st)
+{
+    if (stage_stopping())
+        return interrupted(st);
+    report_progress(st, false);
+    return 0;
+}
+
+int stage_judge(struct stage *st, struct input *in)
+{
+    struct stage_private *p = st->priv;
+    if (p->current == in) {
+        p->bytes_in += in->bytes;
+        p->raw_in += in->raw_bytes;
+        p->current = NULL;
+    }
+    if (in->fd != STDIN_FILENO)
+        return 0;
+    int cause;
+    enum verdict v = mark_judge(in->fd, in->raw_bytes, &cause);
+    if (v > st->verdict)
+        st->verdict = v;
+    switch (v) {
+    case VERDICT_CLEAN:
+    case VERDICT_UNKNOWN:
+        return 0;
+    case VERDICT_MIXED:
+        return err_set(&st->err, ERR_DATA,
+                       "input is mixed: other bytes than the upstream wrote "
+                       "came or went on the pipe");
+    case VERDICT_FAILED:
+        /* A signal or an unknown code is bad luck; a sysexits code is kept. */
+        st->cause = cause >= 64 && cause <= 78 ? cause : ERR_TEMPFAIL;
+        return err_set(&st->err, (enum err_code)st->cause,
+                       "upstream failed with exit %d", cause);
+    case VERDICT_DIED:
+        break;
+    }
+    st->cause = ERR_TEMPFAIL;
+    return err_set(&st->err, ERR_TEMPFAIL,
+                   "upstream died before the end of its stream");
+}
+
+/* ---- records in ---- */
+
+static int open_stream(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    input_fd(&p->in, STDIN_FILENO, "-");
+    p->in.raw = true; /* the stream is NDJSON; pipe-extract decompresses */
+    stage_watch(st, &p->in);
+    if (lines_init(&p->lines, &p->in, st->opts.max_record, &st->err))
+        return -1;
+    p->in_open = true;
+    p->check = true;
+    return 0;
+}
+
+void stream_close(struct stage *st)
+{
+    if (st->priv->in_open)
+        lines_free(&st->priv->lines);
+    st->priv->in_open = false;
+    st->priv->current = NULL;
+}
+
+static bool is_blank(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r')
+            return false;
+    return true;
+}
+
+static int reject_malformed(struct stage *st, const struct record *rec,
+                            const struct json_fault *f)
+{
+    return stage_rejectf(st, rec, f->code, "", "%s at byte %zu", f->why,
+                         f->offset + 1);
+}
+
+static int truncated(struct stage *st, const struct line *line)
+{
+    /* Behind a killed upstream this is the expected sight: its verdict is the
+     * better reason. */
+    if (stage_judge(st, &st->priv->in))
+        return -1;
+    return err_set(&st->err, ERR_DATA,
+                   "input is truncated: line %llu has no end and is no whole "
+                   "object",
+                   (unsigned long long)line->line);
+}
+
+/* 1: a record; 0: rejected or blank; -1. */
+static int take_line(struct stage *st, const struct line *line,
+                     struct record *rec)
+{
+    struct stage_private *p = st->priv;
+    struct json_fault f;
+    if (is_blank(line->text) && !line->too_long)
+        return 0;
+    *rec = (struct record){ line->text, "-", line->line, line->offset,
+                            line->too_long ? line->length : 0 };
+    if (line->unterminated &&
+        (line->too_long ||
+         json_check_object(line->text, (unsigned)st->opts.max_depth, &f)))
+        return truncated(st, line);
+    st->counts.in++;
+    if (line->too_long)
+        return stage_rejectf(st, rec, "too_long", "",
+                             "record of %llu bytes, limit is %llu",
+                             (unsigned long long)line->length,
+                             (unsigned long long)st->opts.max_record);
+    if (p->check &&
+        json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
+        return reject_malformed(st, rec, &f);
+    return 1;
+}
+
+int stage_next(struct stage *st, struct record *rec)
+{
+    struct stage_private *p = st->priv;
+    if (!p->in_open && open_stream(st))
+        return -1;
+    while (!p->stream_done) {
+        struct line line;
+        if (stage_stopping())
+            return interrupted(st);
+        int r = lines_next(&p->lines, &line, &st->err);
+        if (r < 0)
+            return -1;
+        if (r == 0) {
+            p->stream_done = true;
+            return stage_judge(st, &p->in);
+        }
+        if (line.line == 1)
+            p->check = !mark_trusted(STDIN_FILENO);
+        r = take_line(st, &line, rec);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int stage_admit(struct stage *st, const struct record *rec)
+{
+    struct json_fault f;
+    st->counts.in++;
+    if (rec->text.n > st->opts.max_record)
+        return stage_rejectf(st, rec, "too_long", "",
+                             "record of %zu bytes, limit is %llu", rec->text.n,
+                             (unsigned long long)st->opts.max_record);
+    if (json_check_object(rec->text, (unsigned)st->opts.max_depth, &f))
+        return reject_malformed(st, rec, &f);
+    return stage_stopping() ? interrupted(st) : 1;
+}
+
+/* ---- records out ---- */
+
+int stage_emit(struct stage *st, struct str text)
+{
+    if (output_write(&st->out, text, &st->err))
+        return -1;
+    return output_write(&st->out, STR("\n"), &st->err);
+}
+
+int stage_pass(struct stage *st, struct str text)
+{
+    st->counts.out++;
+    return stage_emit(st, text);
+}
+
+/* ---- rejects ---- */
+
+int stream_limits(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    const char *s = st->opts.max_reject;
+    p->percent = p->dlq_wanted;
+    p->max_share = 5;
+    p->max_given = s != NULL;
+    if (!s)
+        return 0;
+    char *end;
+    size_t digits = strspn(s, "0123456789.");
+    if (digits && s[digits] == '%' && s[digits + 1] == '\0') {
+        p->percent = true;
+        p->max_share = strtod(s, &end);
+        if (*end == '%' && p->max_share <= 100)
+            return 0;
+    } else if (digits && s[digits] == '\0' && !strchr(s, '.')) {
+        p->percent = false;
+        p->max_count = strtoull(s, &end, 10);
+        return 0;
+    }
+    return err_set(&st->err, ERR_USAGE,
+                   "option --max-reject: '%s' is neither a count nor a share "
+                   "such as 1%%",
+                   s);
+}
+
+/* Is the share or count of rejects beyond what is allowed? */
+static int over_limit(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    uint64_t rejected = st->counts.rejected, in = st->counts.in;
+    if (!p->percent && rejected > p->max_count)
+        return err_set(&st->err, ERR_DATA,
+                       "%llu of %llu records rejected, --max-reject is %llu",
+                       (unsigned long long)rejected, (unsigned long long)in,
+                       (unsigned long long)p->max_count);
+    if (p->percent && in >= st->opts.min_sample &&
+        (double)rejected * 100.0 > p->max_share * (double)in)
+        return err_set(&st->err, ERR_DATA,
+                       "%llu of %llu records rejected, --max-reject is %g%%",
+                       (unsigned long long)rejected, (unsigned long long)in,
+                       p->max_share);
+    return 0;
+}
+
+/* The argv that runs this stage again: given by the command, or as called. */
+static const char *const *replay_argv(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (st->replay_args.n == 0)
+        return (const char *const *)p->full_argv;
+    if (p->replay)
+        return p->replay;
+    size_t n = 0;
+    for (size_t i = 0; i < st->replay_args.n; i++)
+        n += st->replay_args.p[i] == '\0';
+    p->replay = calloc(n + 1, sizeof(*p->replay));
+    if (!p->replay)
+        return NULL;
+    const char *arg = st->replay_args.p;
+    for (size_t i = 0; i < n; i++, arg += strlen(arg) + 1)
+        p->replay[i] = arg;
+    return p->replay;
+}
+
+static int to_dlq(struct stage *st, const struct record *rec,
+                  const struct reason *reasons, size_t n)
+{
+    struct stage_private *p = st->priv;
+    struct dlq_error *errors = calloc(n, sizeof(*errors));
+    const char *const *argv = replay_argv(st);
+    if (!errors || !argv) {
+        free(errors);
+        return err_nomem(&st->err);
+    }
+    for (size_t i = 0; i < n; i++)
+        errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
+                                        reasons[i].message };
+    struct dlq_letter l = {
+        .pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : ""),
+        .run_id = str_of(st->run_id),
+        .stage = str_of(st->cmd->name),
+        .partition = st->partition.n ? buf_str(&st->partition)
+                                     : str_of(st->opts.date ? st->opts.date
+                                                            : ""),
+        .argv = argv,
+        .uri = str_of(rec->uri ? rec->uri : ""),
+        .line = rec->line,
+        .offset = rec->offset,
+        .context = buf_str(&st->context),
+        .errors = errors,
+        .n_errors = n,
+        .raw = rec->text,
+        .length = rec->length ? rec->length : rec->text.n,
+    };
+    int r = dlq_add(p->dlq, &l, NULL, &st->err);
+    free(errors);
+    return r;
+}
+
+int stage_reject(struct stage *st, const struct record *rec,
+                 const struct reason *reasons, size_t n)
+{
+    st->counts.rejected++;
+    if (st->priv->dlq) {
+        if (to_dlq(st, rec, reasons, n))
+            return -1;
+    } else {
+        report_reject(st, rec, reasons, n);
+    }
+    return over_limit(st);
+}
+
+int stage_rejectf(struct stage *st, const struct record *rec,
+                  const char *code, const char *path, const char *fmt, ...)
+{
+    char msg[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    struct reason r = { code, str_of(path), str_of(msg) };
+    return stage_reject(st, rec, &r, 1);
+}
+
+int stage_settle(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    const struct counts *c = &st->counts;
+    if (p->settled)
+        return 0;
+    if (over_limit(st))
+        return -1;
+    bool all_allowed = p->percent && p->max_given && p->max_share >= 100;
+    if (c->in && c->rejected == c->in && !all_allowed)
+        return err_set(&st->err, ERR_DATA,
+                       "all %llu records rejected (--max-reject 100%% allows "
+                       "it)",
+                       (unsigned long long)c->in);
+    if (c->in != c->out + c->rejected + c->filtered + c->duplicates)
+        return err_set(&st->err, ERR_BUG,
+                       "counts do not add up: %llu read, %llu out, %llu "
+                       "rejected, %llu filtered, %llu duplicates",
+                       (unsigned long long)c->in, (unsigned long long)c->out,
+                       (unsigned long long)c->rejected,
+                       (unsigned long long)c->filtered,
+                       (unsigned long long)c->duplicates);
+    if (p->dlq && dlq_sync(p->dlq, &st->err))
+        return -1;
+    p->settled = true;
+    return 0;
+}

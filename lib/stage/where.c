@@ -1,0 +1,107 @@
+/* Where things live (state, dead letters) and what {date} means. */
+#include "base/date.h"
+#include "stage/private.h"
+
+#include <stdlib.h>
+
+int stage_state_dir(struct stage *st, struct buf *path)
+{
+    static const struct {
+        const char *name, *tail;
+    } places[] = {
+        { "PIPE_STATE", "" },
+        { "STATE_DIRECTORY", "" },
+        { "XDG_STATE_HOME", "/pipeutils" },
+        { "HOME", "/.local/state/pipeutils" },
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        const char *v = getenv(places[i].name);
+        if (!v || !*v)
+            continue;
+        buf_addz(path, v);
+        if (buf_addz(path, places[i].tail))
+            return err_nomem(&st->err);
+        return 0;
+    }
+    return err_set(&st->err, ERR_CONFIG,
+                   "no place for state: set PIPE_STATE, STATE_DIRECTORY, "
+                   "XDG_STATE_HOME or HOME");
+}
+
+/* A pipeline's name becomes part of paths. */
+static bool name_is_plain(const char *name)
+{
+    if (!*name || *name == '.' || strlen(name) > 128)
+        return false;
+    for (const char *c = name; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+              (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
+              *c == '.'))
+            return false;
+    return true;
+}
+
+int where_dlq(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (st->opts.pipeline && !name_is_plain(st->opts.pipeline))
+        return err_set(&st->err, ERR_USAGE,
+                       "pipeline name '%s' may hold only letters, digits, "
+                       "'-', '_' and '.'",
+                       st->opts.pipeline);
+    if (st->opts.dlq && strcmp(st->opts.dlq, "none") == 0)
+        return 0;
+    struct buf b = { .max = 65536 };
+    if (st->opts.dlq) {
+        if (stage_expand(st, &b, st->opts.dlq)) {
+            buf_free(&b);
+            return -1;
+        }
+    } else if (st->opts.pipeline) {
+        if (stage_state_dir(st, &b)) {
+            buf_free(&b);
+            return -1;
+        }
+        buf_addf(&b, "/dlq/%s/", st->opts.pipeline);
+    } else {
+        return 0;
+    }
+    p->dlq_wanted = true;
+    p->dlq_uri = buf_z(&b) ? b.p : NULL; /* takes the memory */
+    if (!p->dlq_uri) {
+        buf_free(&b);
+        return err_nomem(&st->err);
+    }
+    return 0;
+}
+
+int stage_expand(struct stage *st, struct buf *out, const char *text)
+{
+    int64_t day = 0;
+    bool dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    for (const char *p = text; *p;) {
+        const char *open = strchr(p, '{');
+        size_t n = open ? (size_t)(open - p) : strlen(p);
+        buf_add(out, p, n);
+        p += n;
+        if (!open)
+            break;
+        static const char *const names[] = { "{date}", "{start}", "{end}" };
+        size_t i = 0;
+        while (i < 3 && strncmp(p, names[i], strlen(names[i])) != 0)
+            i++;
+        if (i == 3) {
+            buf_addc(out, *p++);
+            continue;
+        }
+        if (!dated)
+            return err_set(&st->err, ERR_USAGE, "'%s' needs --date", text);
+        if (i == 0)
+            date_format(out, day);
+        else
+            time_format_tz(out, tz_day_start(day + (i == 2), st->opts.tz),
+                           st->opts.tz);
+        p += strlen(names[i]);
+    }
+    return out->failed ? err_nomem(&st->err) : 0;
+}
