@@ -1,0 +1,47 @@
+#include "schema/where.h"
+
+#include "json/value.h"
+
+int where_step(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '~')
+            buf_addz(out, "~0");
+        else if (text.p[i] == '/')
+            buf_addz(out, "~1");
+        else
+            buf_addc(out, text.p[i]);
+    }
+    return out->failed ? -1 : 0;
+}
+
+static int add_key(struct buf *out, struct str raw)
+{
+    buf_addc(out, '/');
+    if (raw.n == 0 || !memchr(raw.p, '\\', raw.n))
+        return where_step(out, raw);
+    struct buf text = { .max = out->max };
+    if (json_unescape(&text, raw))
+        out->failed = true;
+    else
+        where_step(out, buf_str(&text));
+    buf_free(&text);
+    return out->failed ? -1 : 0;
+}
+
+int where_pointer(struct buf *out, const struct where *at, bool any_index)
+{
+    /* Ways are short and this is the bad path: recursion follows the frames
+     * that are on the stack already. */
+    if (at->up && where_pointer(out, at->up, any_index))
+        return -1;
+    switch (at->kind) {
+    case WHERE_ROOT: return buf_add_str(out, at->key);
+    case WHERE_KEY: return add_key(out, at->key);
+    case WHERE_INDEX:
+        return any_index ? buf_addz(out, "/*")
+                         : buf_addf(out, "/%zu", at->index);
+    case WHERE_NAME: break;
+    }
+    return 0;
+}
