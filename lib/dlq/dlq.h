@@ -70,6 +70,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -115,11 +116,11 @@ struct dlq *dlq_open(const char *uri, struct err *e);
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e);
 
-/* Closes the letters of one id that were written at the n times ts (texts as
- * they stand in the letters). mark is "replayed" or "purged"; run_id may be
- * empty. 0 or -1. */
-int dlq_mark(struct dlq *q, const char *mark, struct str id,
-             const struct str *ts, size_t n, struct str run_id, struct err *e);
+/* Closes the letters of one id that were written at the n times `of` (ts, in
+ * microseconds). mark is "replayed" or "purged"; run_id may be empty. 0 or
+ * -1. */
+int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
+             const int64_t *of, size_t n, struct str run_id, struct err *e);
 
 /* Makes all that was added durable (fsync of file and folder). A failed fsync
  * is final: every later call fails too. */
