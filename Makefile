@@ -109,7 +109,8 @@ FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
 
 unit: $(UNIT) $(FUZZ)
 
