@@ -126,15 +126,16 @@ static int begin(struct mark *m, int fd, bool look_at_parent)
         break;
     default: break;
     }
-    /* RUN first: a death while the parent is looked at must show. */
-    if (fchmod(fd, BITS_RUN) != 0) {
+    /* The doubtful mark first: a death while the parent is looked at must show,
+     * and a reader must not trust bytes of somebody before us. */
+    if (fchmod(fd, BITS_RUN_GROUP) != 0) {
         m->fd = -1;
         return 0;
     }
     if (look_at_parent && !m->group)
         m->group = is_shared(&st);
-    if (m->group)
-        (void)fchmod(fd, BITS_RUN_GROUP);
+    if (!m->group)
+        (void)fchmod(fd, BITS_RUN);
     return 0;
 }
 
