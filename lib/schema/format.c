@@ -55,14 +55,22 @@ static bool is_address(int family, struct str s)
     return inet_pton(family, z, out) == 1;
 }
 
+/* A leap second stands at the end of a month in UTC: which local day that is
+ * depends on the offset. */
 static bool is_time(struct str s)
 {
-    char z[64] = "1972-12-31T"; /* a day that may end in a leap second */
-    size_t n = strlen(z);
-    if (s.n < 9 || s.n > sizeof(z) - n)
+    static const char *const days[] = { "1972-12-31T", "1973-01-01T" };
+    char z[64];
+    size_t n = strlen(days[0]);
+    if (s.n > sizeof(z) - n)
         return false;
-    memcpy(z + n, s.p, s.n);
-    return time_is_rfc3339((struct str){ z, n + s.n });
+    for (size_t i = 0; i < sizeof(days) / sizeof(*days); i++) {
+        memcpy(z, days[i], n);
+        memcpy(z + n, s.p, s.n);
+        if (time_is_rfc3339((struct str){ z, n + s.n }))
+            return true;
+    }
+    return false;
 }
 
 static bool is_uuid(struct str s)

@@ -1,5 +1,7 @@
 #include "schema/compile.h"
 
+#include "json/path.h"
+
 #include <stdlib.h>
 
 /* A reference that waits until all else is compiled, so that chains of
@@ -102,8 +104,7 @@ static int fragment_follow(struct compiler *c, struct str f, struct val *v,
             break;
         }
         *v = step_into(*v, buf_str(&key));
-        buf_addc(&where, '/');
-        r = where_step(&where, buf_str(&key));
+        r = path_pointer(&where, buf_str(&key));
         *res = resource_of(c, *v, buf_str(&where), *res);
         if (!*res)
             r = -1;

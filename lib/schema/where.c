@@ -1,30 +1,17 @@
 #include "schema/where.h"
 
+#include "json/path.h"
 #include "json/value.h"
-
-int where_step(struct buf *out, struct str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '~')
-            buf_addz(out, "~0");
-        else if (text.p[i] == '/')
-            buf_addz(out, "~1");
-        else
-            buf_addc(out, text.p[i]);
-    }
-    return out->failed ? -1 : 0;
-}
 
 static int add_key(struct buf *out, struct str raw)
 {
-    buf_addc(out, '/');
     if (raw.n == 0 || !memchr(raw.p, '\\', raw.n))
-        return where_step(out, raw);
+        return path_pointer(out, raw);
     struct buf text = { .max = out->max };
     if (json_unescape(&text, raw))
         out->failed = true;
     else
-        where_step(out, buf_str(&text));
+        path_pointer(out, buf_str(&text));
     buf_free(&text);
     return out->failed ? -1 : 0;
 }

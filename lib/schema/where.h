@@ -24,7 +24,4 @@ struct where {
  * -1. */
 int where_pointer(struct buf *out, const struct where *at, bool any_index);
 
-/* Appends text as a step of a pointer: ~ as ~0, / as ~1. */
-int where_step(struct buf *out, struct str text);
-
 #endif
