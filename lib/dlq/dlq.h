@@ -61,10 +61,10 @@
  * last line, without LF: readers skip it, and whoever next holds the lock of
  * the segment cuts it.
  *
- * Replays. `pipe-dlq replay` runs a stage with PIPE_DLQ_REPLAY naming a file
- * (see dlq/replays.h): letters then go to the queue they came from, whatever
- * URI the stage was given, and a record that is rejected again keeps its id,
- * with attempt + 1. */
+ * Replays. `pipe-dlq replay` tells the stages it runs which letters it feeds
+ * them (see dlq/replays.h). A record that is rejected again keeps its id, with
+ * attempt + 1; and what the stage that rejected it the first time rejects goes
+ * to the queue it came from, whatever URI that stage is given. */
 #ifndef DLQ_DLQ_H
 #define DLQ_DLQ_H
 
