@@ -90,8 +90,7 @@ static int truncated(const struct csvrow_reader *r, const struct csvrow *row,
                      struct err *e)
 {
     err_set(e, ERR_DATA,
-            "'%s' is truncated: a quote opened in the row at line %llu is "
-            "never closed",
+            "'%s' is truncated: quote of line %llu is never closed",
             input_name(r->w.in), (unsigned long long)row->line);
     e->line = row->line;
     return -1;
