@@ -251,7 +251,7 @@ TEST("a fault says what is wrong, where, and in which field")
                     "bytes\"}",
                     "-a", "/a"),
               "'-' needs a number, not string \"a long text that goes on and "
-              "on and on,...\" (--set c, byte 1)");
+              "on and on, ...\" (--set c, byte 1)");
 }
 
 TEST("IN, BETWEEN and LIKE follow SQL, NULL included")
