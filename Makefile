@@ -8,6 +8,10 @@ PREFIX ?= /usr/local
 BUILD := build/$(FLAVOUR)
 VERSION := 0.1.0
 
+# `make V=1` shows whole command lines.
+Q := $(if $(V),,@)
+say := @$(if $(V),:,printf '%-3s %s\n')
+
 CC ?= cc
 BASE_FLAGS := -std=c11 -D_GNU_SOURCE -DPIPE_VERSION='"$(VERSION)"' -Ilib -MMD -MP
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -51,22 +55,25 @@ all: $(BINS) $(SCRIPTS:scripts/%=$(BUILD)/bin/%) docs ## build the tools, man pa
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
 
 define command_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
 $(BUILD)/bin/%: scripts/%
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(Q)install -m 755 $< $@
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
@@ -77,11 +84,12 @@ docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
 
 $(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS)
 	@mkdir -p $(@D)
-	scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
+	$(say) MAN $@
+	$(Q)scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
 
 $(BUILD)/completions/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --help=completion >$@.tmp && mv $@.tmp $@
+	$(Q)$< --help=completion >$@.tmp && mv $@.tmp $@
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -92,7 +100,8 @@ install: all ## install under DESTDIR and PREFIX
 # ---- tests
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
 
 # A fuzz target replays its corpus; the flavour fuzz has libFuzzer in its place.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
@@ -100,7 +109,8 @@ FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
 
 unit: $(UNIT) $(FUZZ)
 

@@ -61,15 +61,16 @@
  * last line, without LF: readers skip it, and whoever next holds the lock of
  * the segment cuts it.
  *
- * Replays. `pipe-dlq replay` runs a stage with PIPE_DLQ_REPLAY naming a file
- * (see dlq/replays.h): letters then go to the queue they came from, whatever
- * URI the stage was given, and a record that is rejected again keeps its id,
- * with attempt + 1. */
+ * Replays. `pipe-dlq replay` tells the stages it runs which letters it feeds
+ * them (see dlq/replays.h). A record that is rejected again keeps its id, with
+ * attempt + 1; and what the stage that rejected it the first time rejects goes
+ * to the queue it came from, whatever URI that stage is given. */
 #ifndef DLQ_DLQ_H
 #define DLQ_DLQ_H
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -115,11 +116,11 @@ struct dlq *dlq_open(const char *uri, struct err *e);
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e);
 
-/* Closes the letters of one id that were written at the n times ts (texts as
- * they stand in the letters). mark is "replayed" or "purged"; run_id may be
- * empty. 0 or -1. */
-int dlq_mark(struct dlq *q, const char *mark, struct str id,
-             const struct str *ts, size_t n, struct str run_id, struct err *e);
+/* Closes the letters of one id that were written at the n times `of` (ts, in
+ * microseconds). mark is "replayed" or "purged"; run_id may be empty. 0 or
+ * -1. */
+int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
+             const int64_t *of, size_t n, struct str run_id, struct err *e);
 
 /* Makes all that was added durable (fsync of file and folder). A failed fsync
  * is final: every later call fails too. */

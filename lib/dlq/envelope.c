@@ -63,8 +63,8 @@ int envelope_parse_id(struct hash128 *id, struct str hex)
         char c = hex.p[i];
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
             return -1;
-        half[i / 16] = half[i / 16] << 4 |
-                       (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        half[i / 16] =
+            half[i / 16] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     *id = (struct hash128){ .hi = half[0], .lo = half[1] };
     return 0;
@@ -264,21 +264,22 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
     return out->failed ? -1 : 0;
 }
 
-int envelope_write_mark(struct buf *out, const char *mark, struct str id,
-                        const struct str *of, size_t n, struct str run_id,
+int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
+                        const int64_t *of, size_t n, struct str run_id,
                         int64_t us)
 {
-    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"id\":", mark);
-    json_quote(out, id);
-    buf_addz(out, ",\"ts\":\"");
+    char hex[33];
+    hash128_hex(id, hex);
+    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"id\":\"%s\",\"ts\":\"", mark,
+             hex);
     envelope_time(out, us);
     buf_addc(out, '"');
     add_member(out, "run_id", run_id);
     buf_addz(out, ",\"of\":[");
     for (size_t i = 0; i < n; i++) {
-        if (i)
-            buf_addc(out, ',');
-        json_quote(out, of[i]);
+        buf_addz(out, i ? ",\"" : "\"");
+        envelope_time(out, of[i]);
+        buf_addc(out, '"');
     }
     buf_addz(out, "]}\n");
     return out->failed ? -1 : 0;
@@ -352,10 +353,25 @@ int envelope_parse(struct envelope *v, struct str line)
     if (attempt.type != JSON_NUMBER || !number_to_i64(attempt.raw, &n) || n < 1)
         return -1;
     v->attempt = (uint64_t)n;
-    return v->stage.type == JSON_STRING &&
-                   (v->raw.type == JSON_STRING || v->raw_b64.type == JSON_STRING)
+    return v->stage.type == JSON_STRING && (v->raw.type == JSON_STRING ||
+                                            v->raw_b64.type == JSON_STRING)
                ? 0
                : -1;
+}
+
+struct hash128 envelope_line_key(struct hash128 id, int64_t us)
+{
+    uint64_t words[3] = { id.lo, id.hi, (uint64_t)us };
+    return hash128((struct str){ (const char *)words, sizeof(words) });
+}
+
+int envelope_next_of(struct json_iter *it, int64_t *us)
+{
+    struct val v;
+    while (json_next(it, NULL, &v))
+        if (time_parse(inner(v), NULL, us))
+            return 1;
+    return 0;
 }
 
 int envelope_raw(struct buf *out, const struct envelope *v)

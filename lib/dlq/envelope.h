@@ -24,8 +24,8 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
                    uint64_t attempt);
 
 /* Appends a mark likewise. */
-int envelope_write_mark(struct buf *out, const char *mark, struct str id,
-                        const struct str *of, size_t n, struct str run_id,
+int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
+                        const int64_t *of, size_t n, struct str run_id,
                         int64_t us);
 
 /* A line read back: members as they stand, MISSING where they are not there;
@@ -43,6 +43,13 @@ struct envelope {
 /* Takes a line apart (without its LF). Returns 0, or -1 where it is neither a
  * letter nor a mark of version 1. */
 int envelope_parse(struct envelope *v, struct str line);
+
+/* What tells a letter from all other lines: its id and its time. */
+struct hash128 envelope_line_key(struct hash128 id, int64_t us);
+
+/* The times that a mark closes, one by one: start with json_iter(v.of.raw).
+ * 1 with us filled, 0 at the end. */
+int envelope_next_of(struct json_iter *it, int64_t *us);
 
 /* Appends the exact bytes of raw. 0; -1 if out failed; -2 where there is no
  * raw or it is not base64. */

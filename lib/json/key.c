@@ -120,5 +120,5 @@ static int add(struct buf *out, struct val v, unsigned depth)
 
 int key_add(struct buf *out, struct val v)
 {
-    return add(out, v, 1);
+    return add(out, v, 0);
 }

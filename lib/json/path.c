@@ -174,3 +174,17 @@ struct str path_name(const struct path *p)
         return p->steps[p->n - 1].key;
     return p->text;
 }
+
+int path_pointer(struct buf *out, struct str key)
+{
+    buf_addc(out, '/');
+    for (size_t i = 0; i < key.n; i++) {
+        if (key.p[i] == '~')
+            buf_addz(out, "~0");
+        else if (key.p[i] == '/')
+            buf_addz(out, "~1");
+        else
+            buf_addc(out, key.p[i]);
+    }
+    return out->failed ? -1 : 0;
+}

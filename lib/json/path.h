@@ -7,6 +7,7 @@
 #ifndef JSON_PATH_H
 #define JSON_PATH_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -36,6 +37,9 @@ int path_list_parse(struct path **list, size_t *n, struct str text,
 
 void path_free(struct path *p);
 void path_list_free(struct path *list, size_t n);
+
+/* Appends "/key" as JSON Pointer, ~ and / escaped. 0 or -1. */
+int path_pointer(struct buf *out, struct str key);
 
 /* The last key of the path (the field's own name): what an output field
  * derived from it is called. The whole text where the last step is an index. */
