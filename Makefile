@@ -8,6 +8,10 @@ PREFIX ?= /usr/local
 BUILD := build/$(FLAVOUR)
 VERSION := 0.1.0
 
+# `make V=1` shows whole command lines.
+Q := $(if $(V),,@)
+say := @$(if $(V),:,printf '%-3s %s\n')
+
 CC ?= cc
 BASE_FLAGS := -std=c11 -D_GNU_SOURCE -DPIPE_VERSION='"$(VERSION)"' -Ilib -MMD -MP
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -28,6 +32,8 @@ FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 FLAGS_cov := -O0 -g --coverage
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 
 ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
@@ -50,22 +56,25 @@ all: $(BINS) $(SCRIPTS) docs ## build the tools, man pages and completions
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(say) AR $@
+	$(Q)$(AR) rcs $@ $^
 
 define command_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) $$^ $$(LIBS) -o $$@
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
 $(BUILD)/bin/%: scripts/% Makefile
 	@mkdir -p $(@D)
-	sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
@@ -76,11 +85,12 @@ docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
 
 $(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS) $(SCRIPTS)
 	@mkdir -p $(@D)
-	scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
+	$(say) MAN $@
+	$(Q)scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
 
 $(BUILD)/completions/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --help=completion >$@.tmp && mv $@.tmp $@
+	$(Q)$< --help=completion >$@.tmp && mv $@.tmp $@
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -91,9 +101,19 @@ install: all ## install under DESTDIR and PREFIX
 # ---- tests
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(ALL_LDFLAGS) $< $(LIB) $(LIBS) -o $@
 
-unit: $(UNIT)
+# A fuzz target replays its corpus; the flavour fuzz has libFuzzer in its place.
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.c)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+
+unit: $(UNIT) $(FUZZ)
 
 check: all unit ## run the fast tests (minutes)
 	FLAVOUR=$(FLAVOUR) tests/run fast
@@ -104,6 +124,12 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
+
+fuzz: ## search with libFuzzer; FUZZ_SECONDS for each target, TARGET=name for one
+	$(MAKE) FLAVOUR=fuzz CC=clang fuzzers
+	tests/fuzz/run build/fuzz $(or $(FUZZ_SECONDS),60) $(TARGET)
+
+fuzzers: $(FUZZ)
 
 lint: ## format, static analysis, shell scripts, layers
 	scripts/lint
@@ -117,7 +143,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -2,7 +2,9 @@
  *
  * Day numbers count from 1970-01-01 (Hinnant, chrono-compatible low-level date
  * algorithms). Instants are microseconds since 1970-01-01T00:00:00Z; leap
- * second 60 is read as the next minute's 0. */
+ * second 60 is read as the next minute's 0. Zones come from the system's tzdata
+ * (base/zone.h); check a name once with tz_known: where there is no error to
+ * give, an unknown zone is taken for UTC. Thread-safe. */
 #ifndef BASE_DATE_H
 #define BASE_DATE_H
 
@@ -22,10 +24,13 @@ bool date_parse(struct str s, int64_t *days);
 
 /* Reads an RFC 3339 date-time (also with a space for the T, without a zone,
  * and a bare date, which is its midnight). A time without a zone is in tz: an
- * IANA name, NULL for UTC. False unless it is one. */
+ * IANA name, NULL for UTC; shown twice on a day when clocks go back it is the
+ * first, and within a gap the time that clocks would show without the change.
+ * Fractions are cut to microseconds. False unless it is one. */
 bool time_parse(struct str s, const char *tz, int64_t *us);
 
-/* True if s is an RFC 3339 date-time, exactly (T, t or space; zone required). */
+/* True if s is an RFC 3339 date-time, exactly (T, t or space; zone required;
+ * second 60 only where UTC may have a leap second, at the end of a month). */
 bool time_is_rfc3339(struct str s);
 
 /* True if the system's tzdata knows the zone. */

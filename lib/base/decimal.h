@@ -4,7 +4,9 @@
  * outgrows them. +, - and sums keep the largest scale of their inputs, * adds
  * scales, / is exact if the quotient ends within 34 significant digits and is
  * rounded half-even to 34 otherwise (IEEE 754 decimal128's precision). Zero
- * has no sign. Adjusted exponents outside +-6144 are refused. */
+ * has no sign. Adjusted exponents outside +-6144 are refused, and so are more
+ * than 65536 digits behind the point. A quotient keeps the scale of the
+ * dividend less that of the divisor where it can (1.10 / 1 is 1.10). */
 #ifndef BASE_DECIMAL_H
 #define BASE_DECIMAL_H
 
@@ -16,14 +18,18 @@
 
 __extension__ typedef __int128 decimal_int;
 
+struct bigint;
+
 struct decimal {
     decimal_int small;  /* the coefficient while big is NULL */
-    void *big;          /* owned: mpz_t on the heap, or NULL */
+    struct bigint *big; /* owned, or NULL */
     int32_t scale;      /* digits behind the point; negative for 1e3 */
 };
 
 #define DECIMAL_ZERO ((struct decimal){ 0 })
 #define DECIMAL_DIGITS 34
+#define DECIMAL_EXPONENT_MAX 6144
+#define DECIMAL_SCALE_MAX 65536
 
 /* All operations return 0, or -1 (no memory), or -2 (out of range), or -3
  * (division by zero); the result is untouched unless 0. A result may be one of

@@ -1,18 +1,86 @@
 /* dlq: dead letters: rejected records kept with all that is needed to read
- * them again. Envelope and files are described in pipeutils-record(5).
+ * them again.
  *
- * A URI that ends in '/' (or names a directory) is a directory of append-only
- * NDJSON segments, one a process, each under flock while it is written; any
- * other is one file, appended to under flock. A segment is made with the first
- * entry, so a run without rejects leaves nothing. */
+ * Where. A URI that ends in '/' (or names a directory) is a directory of
+ * append-only NDJSON segments, one a process, held under an exclusive flock
+ * while its process lives; any other is one file, appended to under flock.
+ * "file:" may stand before either. A segment is made with the first letter, so
+ * a run without rejects leaves nothing. Segments are named by the UTC time
+ * they were made and their process, YYYYMMDDTHHMMSS.uuuuuuZ-PID.ndjson, so
+ * that names sort by time. Directories are made with mode 0750, files with
+ * 0640, less the umask.
+ *
+ * A letter is one line, one JSON object, written with one write(2); members in
+ * this order, those in brackets only where known:
+ *
+ *     v         1
+ *     id        32 hex digits: XXH3-128 of pipeline, partition, stage and raw,
+ *               each behind its length (64 bits, little-endian; that of raw is
+ *               the length of the whole input), and the occurrence of these
+ *               four in the run (64 bits, little-endian, the first is 1)
+ *     ts        when it was written, RFC 3339, UTC, microseconds
+ *     [pipeline] [run_id]
+ *     stage     the command's name
+ *     argv      how to run the stage again, an array of strings
+ *     [cwd]     the folder it ran in: relative paths in argv start here
+ *     env       the variables that stood in for options (an object; those of
+ *               DLQ_ENV that were set)
+ *     attempt   how many times the record was rejected, from 1
+ *     class     "permanent" or "transient": whether the same bytes may pass
+ *               another time
+ *     source    {[uri], [line], [offset], [partition]}: where it came from;
+ *               line from 1, offset in bytes from 0
+ *     [context] an object: what the stage needs to read raw again
+ *     errors    [{code, [path], message}]: at least one; path is a JSON
+ *               Pointer
+ *     raw       the exact input without its line end, as a string; or
+ *     raw_b64   the same in base64 (RFC 4648, section 4), where it is not
+ *               UTF-8 or holds NUL
+ *     [raw_length] bytes of the whole input, where raw holds only its start
+ *
+ * argv and cwd become argv_b64 and cwd_b64 (of the same shape, every string in
+ * base64) where they are not UTF-8. In other members bytes that are not UTF-8
+ * are replaced by U+FFFD.
+ *
+ * A mark is a line of its own in any segment, and closes letters:
+ *
+ *     v         1
+ *     mark      "replayed" or "purged"
+ *     id        the letters' id
+ *     ts        when
+ *     [run_id]  of the replay
+ *     of        the ts of each letter that it closes, an array
+ *
+ * A letter stays open until a mark names its id and ts; so neither the order
+ * of lines nor the clock decides, and a mark whose letter is gone means
+ * nothing. Of several open letters with one id, that of the highest attempt
+ * stands for all.
+ *
+ * Crashes. A line is acknowledged when dlq_add returns; it then survives the
+ * process, and after dlq_sync the machine. A killed writer may leave a torn
+ * last line, without LF: readers skip it, and whoever next holds the lock of
+ * the segment cuts it.
+ *
+ * Replays. `pipe-dlq replay` tells the stages it runs which letters it feeds
+ * them (see dlq/replays.h). A record that is rejected again keeps its id, with
+ * attempt + 1; and what the stage that rejected it the first time rejects goes
+ * to the queue it came from, whatever URI that stage is given. */
 #ifndef DLQ_DLQ_H
 #define DLQ_DLQ_H
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Names of the variables that a letter records, separated by spaces. */
+#define DLQ_ENV "PIPE_DATE PIPE_TZ"
+
+/* Bytes of a line in a segment, at most. */
+#define DLQ_LINE_MAX ((size_t)1 << 30)
 
 struct dlq;
 
@@ -27,13 +95,13 @@ struct dlq_letter {
     struct str pipeline, run_id, stage, partition; /* empty: not known */
     const char *const *argv; /* NULL-terminated: how to run the stage again */
     bool transient;
-    struct str uri;          /* source */
-    uint64_t line, offset;   /* line 0: not known */
-    struct str context;      /* raw JSON object, or empty */
+    struct str uri;        /* source */
+    uint64_t line, offset; /* line 0: not known */
+    struct str context;    /* raw JSON object, or empty */
     const struct dlq_error *errors;
     size_t n_errors;
-    struct str raw;          /* the exact input */
-    uint64_t length;         /* of the whole input if raw is cut, else raw.n */
+    struct str raw;  /* the exact input */
+    uint64_t length; /* of the whole input if raw is cut, else raw.n */
 };
 
 /* Prepares a writer. Nothing is created yet, but a target that could never be
@@ -42,9 +110,17 @@ struct dlq *dlq_open(const char *uri, struct err *e);
 
 /* Adds a letter. One that is there already and open (the same id: pipeline,
  * partition, stage, raw and its occurrence in this run) is not added again.
- * *added tells (may be NULL). 0 or -1 (ERR_IO ...). */
+ * *added tells (may be NULL). 0 or -1 (ERR_IO ...): nothing of the letter is
+ * left in the file then. The first call reads the letters that are there and
+ * cuts torn tails. */
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e);
+
+/* Closes the letters of one id that were written at the n times `of` (ts, in
+ * microseconds). mark is "replayed" or "purged"; run_id may be empty. 0 or
+ * -1. */
+int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
+             const int64_t *of, size_t n, struct str run_id, struct err *e);
 
 /* Makes all that was added durable (fsync of file and folder). A failed fsync
  * is final: every later call fails too. */
@@ -55,5 +131,9 @@ void dlq_close(struct dlq *q);
 
 /* Name of the file written to, borrowed; NULL before the first letter. */
 const char *dlq_path(const struct dlq *q);
+
+/* True in a stage that `pipe-dlq replay` runs: it then takes no notice of -o
+ * and of --max-reject, which were meant for the first run. */
+bool dlq_replaying(void);
 
 #endif

@@ -33,8 +33,7 @@ size_t utf8_char(const char *s, const char *send)
     }
     if (p[0] > 0xf4 || left < 4)
         return 0;
-    if ((p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 ||
-        (p[3] & 0xc0) != 0x80)
+    if ((p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
         return 0;
     if (p[0] == 0xf0 && p[1] < 0x90)
         return 0; /* overlong */
@@ -127,10 +126,14 @@ static const char *check_string(const char *start, const char *p,
                 return NULL;
             }
             switch (p[1]) {
-            case '"': case '\\': case '/': case 'b':
-            case 'f': case 'n': case 'r': case 't':
-                p += 2;
-                break;
+            case '"':
+            case '\\':
+            case '/':
+            case 'b':
+            case 'f':
+            case 'n':
+            case 'r':
+            case 't': p += 2; break;
             case 'u':
                 if (end - p < 6 || !is_hex(p[2]) || !is_hex(p[3]) ||
                     !is_hex(p[4]) || !is_hex(p[5])) {
@@ -216,8 +219,7 @@ static int unexpected(struct json_fault *f, const char *why, const char *start,
                 p);
 }
 
-int json_check_value(struct str text, unsigned max_depth,
-                     struct json_fault *f)
+int json_check_value(struct str text, unsigned max_depth, struct json_fault *f)
 {
     /* One bit a level: 1 in an object, 0 in an array. */
     uint64_t small[JSON_DEPTH_DEFAULT / 64];
@@ -261,9 +263,10 @@ value:
     case 't':
     case 'f':
     case 'n': {
-        const char *q = check_literal(p, end, *p == 't'   ? STR("true")
-                                              : *p == 'f' ? STR("false")
-                                                          : STR("null"));
+        const char *q = check_literal(p, end,
+                                      *p == 't'   ? STR("true")
+                                      : *p == 'f' ? STR("false")
+                                                  : STR("null"));
         if (!q)
             return unexpected(f, "value expected", start, p, end);
         p = q;
@@ -299,9 +302,9 @@ behind:
         depth--;
         goto behind;
     } else {
-        return unexpected(f, object ? "',' or '}' expected"
-                                    : "',' or ']' expected",
-                          start, p, end);
+        return unexpected(
+            f, object ? "',' or '}' expected" : "',' or ']' expected", start, p,
+            end);
     }
 
 key:
@@ -317,8 +320,7 @@ key:
     goto value;
 }
 
-int json_check_object(struct str text, unsigned max_depth,
-                      struct json_fault *f)
+int json_check_object(struct str text, unsigned max_depth, struct json_fault *f)
 {
     if (json_check_value(text, max_depth, f))
         return -1;

@@ -16,8 +16,8 @@
  * not_object, invalid_utf8, nul_byte, too_deep. */
 struct json_fault {
     const char *code;
-    const char *why;    /* static: what was expected */
-    size_t offset;      /* 0-based byte of the text */
+    const char *why; /* static: what was expected */
+    size_t offset;   /* 0-based byte of the text */
 };
 
 /* Checks that text is one JSON object, with white space around it at will, and

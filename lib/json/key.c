@@ -89,14 +89,10 @@ static int add(struct buf *out, struct val v, unsigned depth)
     if (depth > JSON_DEPTH_DEFAULT)
         return -3;
     switch (v.type) {
-    case JSON_MISSING:
-        return buf_addc(out, 'm');
-    case JSON_NULL:
-        return buf_addc(out, 'n');
-    case JSON_FALSE:
-        return buf_addc(out, 'f');
-    case JSON_TRUE:
-        return buf_addc(out, 't');
+    case JSON_MISSING: return buf_addc(out, 'm');
+    case JSON_NULL: return buf_addc(out, 'n');
+    case JSON_FALSE: return buf_addc(out, 'f');
+    case JSON_TRUE: return buf_addc(out, 't');
     case JSON_NUMBER: {
         buf_addc(out, '#');
         int r = number_canon(out, v.raw);
@@ -117,13 +113,12 @@ static int add(struct buf *out, struct val v, unsigned depth)
         }
         return it.broken ? -3 : buf_addc(out, ']');
     }
-    case JSON_OBJECT:
-        return add_object(out, v.raw, depth + 1);
+    case JSON_OBJECT: return add_object(out, v.raw, depth + 1);
     }
     return -3;
 }
 
 int key_add(struct buf *out, struct val v)
 {
-    return add(out, v, 1);
+    return add(out, v, 0);
 }

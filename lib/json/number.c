@@ -110,17 +110,18 @@ bool number_is_integer(struct str text)
     return n.zero || n.adjusted >= (int64_t)n.digits - 1;
 }
 
-bool number_to_i64(struct str text, int64_t *v)
+bool number_scaled_i64(struct str text, unsigned places, int64_t *v)
 {
     struct number n = number_parse(text);
     if (n.zero) {
         *v = 0;
         return true;
     }
-    if (n.adjusted > 18 || n.adjusted < (int64_t)n.digits - 1)
+    int64_t top = n.adjusted + (int64_t)places;
+    if (top > 18 || top < (int64_t)n.digits - 1)
         return false;
     uint64_t u = 0;
-    for (size_t i = 0; i <= (size_t)n.adjusted; i++) {
+    for (size_t i = 0; i <= (size_t)top; i++) {
         unsigned d = i < n.digits ? (unsigned)(digit_at(&n, i) - '0') : 0;
         u = u * 10 + d; /* 19 digits fit in 64 bits */
     }
@@ -128,6 +129,11 @@ bool number_to_i64(struct str text, int64_t *v)
         return false;
     *v = n.neg ? (int64_t)(0 - u) : (int64_t)u;
     return true;
+}
+
+bool number_to_i64(struct str text, int64_t *v)
+{
+    return number_scaled_i64(text, 0, v);
 }
 
 int number_canon(struct buf *out, struct str text)

@@ -17,13 +17,13 @@
 /* A number taken apart: value = (-1)^neg * 0.d1 d2 d3 ... * 10^(adjusted + 1),
  * where d1 is the first significant digit. Borrows from the text. */
 struct number {
-    bool neg;         /* false for -0 */
+    bool neg; /* false for -0 */
     bool zero;
-    int64_t adjusted; /* 10^adjusted is the weight of the first digit;
-                         saturates far outside NUMBER_EXPONENT_MAX */
+    int64_t adjusted;       /* 10^adjusted is the weight of the first digit;
+                               saturates far outside NUMBER_EXPONENT_MAX */
     struct str whole, frac; /* digits before and behind the point, with the
                                leading zeros of the value dropped */
-    size_t digits;    /* significant digits: first to last nonzero one */
+    size_t digits;          /* significant digits: first to last nonzero one */
 };
 
 /* Takes text apart. */
@@ -40,6 +40,9 @@ bool number_is_integer(struct str text);
 
 /* The value as int64, if it is a whole number that fits. */
 bool number_to_i64(struct str text, int64_t *v);
+
+/* The value times 10^places as int64, if that is a whole number that fits. */
+bool number_scaled_i64(struct str text, unsigned places, int64_t *v);
 
 /* Appends the one spelling that all numbers of this value share: "0", or sign,
  * significant digits, 'e', adjusted exponent. Returns 0, -1 if out failed, -2

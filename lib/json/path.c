@@ -1,5 +1,7 @@
 #include "json/path.h"
 
+#include "json/check.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -108,6 +110,11 @@ int path_parse(struct path *p, struct str text, struct err *e)
     copy[text.n] = '\0';
     if (text.n == 0)
         return 0;
+    if (!utf8_valid(text)) {
+        path_free(p);
+        return err_set(e, ERR_USAGE, "field path '%.*s': not UTF-8",
+                       STR_ARG(text));
+    }
     return text.p[0] == '/' ? parse_pointer(p, text, p->keys, e)
                             : parse_dotted(p, text, p->keys, e);
 }
@@ -166,4 +173,18 @@ struct str path_name(const struct path *p)
     if (p->n && p->steps[p->n - 1].key.p)
         return p->steps[p->n - 1].key;
     return p->text;
+}
+
+int path_pointer(struct buf *out, struct str key)
+{
+    buf_addc(out, '/');
+    for (size_t i = 0; i < key.n; i++) {
+        if (key.p[i] == '~')
+            buf_addz(out, "~0");
+        else if (key.p[i] == '/')
+            buf_addz(out, "~1");
+        else
+            buf_addc(out, key.p[i]);
+    }
+    return out->failed ? -1 : 0;
 }

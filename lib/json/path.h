@@ -7,12 +7,13 @@
 #ifndef JSON_PATH_H
 #define JSON_PATH_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
 struct path_step {
-    struct str key;   /* characters, unescaped; .p NULL if only an index */
-    size_t index;     /* 0-based; PATH_NO_INDEX if only a key */
+    struct str key; /* characters, unescaped; .p NULL if only an index */
+    size_t index;   /* 0-based; PATH_NO_INDEX if only a key */
 };
 
 #define PATH_NO_INDEX ((size_t)-1)
@@ -24,8 +25,9 @@ struct path {
     char *keys;      /* owned: what the steps' keys point into */
 };
 
-/* Parses text into p, which needs no init. ERR_USAGE quotes the text and says
- * at which byte it went wrong; p is then empty. */
+/* Parses text into p, which needs no init. Keys are UTF-8, so that a path can
+ * be written into a record. ERR_USAGE quotes the text and says at which byte it
+ * went wrong; p is then empty. */
 int path_parse(struct path *p, struct str text, struct err *e);
 
 /* Parses "a,b.c,/d/e" into an array of paths (owned, freed with
@@ -35,6 +37,9 @@ int path_list_parse(struct path **list, size_t *n, struct str text,
 
 void path_free(struct path *p);
 void path_list_free(struct path *list, size_t n);
+
+/* Appends "/key" as JSON Pointer, ~ and / escaped. 0 or -1. */
+int path_pointer(struct buf *out, struct str key);
 
 /* The last key of the path (the field's own name): what an output field
  * derived from it is called. The whole text where the last step is an index. */

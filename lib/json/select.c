@@ -9,6 +9,8 @@ struct node {
     int slot; /* -1: nothing wanted here itself */
     struct node **child;
     size_t children;
+    bool twins; /* a child is a key or an index (/0): another child may have
+                   the same key */
 };
 
 struct select {
@@ -70,6 +72,8 @@ static struct node *node_child(struct node *n, struct path_step step)
     c->step.key.p = key;
     c->slot = -1;
     n->child[n->children++] = c;
+    if (key && step.index != PATH_NO_INDEX)
+        n->twins = true;
     return c;
 }
 
@@ -126,14 +130,14 @@ static int walk_object(const struct node *n, struct val v, struct val *vals)
         for (size_t i = 0, j = guess; i < n->children; i++) {
             const struct node *c = n->child[j];
             j = j + 1 == n->children ? 0 : j + 1;
-            if (!c->step.key.p ||
-                !(escaped ? json_raw_equals(key, c->step.key)
-                          : str_eq(key, c->step.key)))
+            if (!c->step.key.p || !(escaped ? json_raw_equals(key, c->step.key)
+                                            : str_eq(key, c->step.key)))
                 continue;
             if (take(c, m, vals))
                 return -1;
             guess = j;
-            break;
+            if (!n->twins)
+                break;
         }
     }
     return it.broken ? -1 : 0;

@@ -31,8 +31,8 @@ struct str json_object_end(struct str object)
         p--;
     if (p > object.p)
         p--;
-    while (p > object.p && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\n' ||
-                            p[-1] == '\r'))
+    while (p > object.p &&
+           (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\n' || p[-1] == '\r'))
         p--;
     return (struct str){ p, 0 };
 }

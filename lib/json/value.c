@@ -10,8 +10,7 @@ enum json_type json_type_of(char first)
     case '[': return JSON_ARRAY;
     case '{': return JSON_OBJECT;
     case '-': return JSON_NUMBER;
-    default:
-        return first >= '0' && first <= '9' ? JSON_NUMBER : JSON_MISSING;
+    default: return first >= '0' && first <= '9' ? JSON_NUMBER : JSON_MISSING;
     }
 }
 
@@ -53,10 +52,10 @@ static const char *skip_container(const char *p, const char *end)
     size_t depth = 0;
     while (p < end) {
         switch (*p) {
-        case '{': case '[':
-            depth++;
-            break;
-        case '}': case ']':
+        case '{':
+        case '[': depth++; break;
+        case '}':
+        case ']':
             if (--depth == 0)
                 return p + 1;
             break;
@@ -65,8 +64,7 @@ static const char *skip_container(const char *p, const char *end)
             if (!p)
                 return NULL;
             break;
-        default:
-            break;
+        default: break;
         }
         p++;
     }
@@ -301,7 +299,8 @@ int json_quote(struct buf *out, struct str text)
         char e[6] = { '\\', 0, '0', '0', 0, 0 };
         size_t n = 2;
         switch (c) {
-        case '"': case '\\': e[1] = (char)c; break;
+        case '"':
+        case '\\': e[1] = (char)c; break;
         case '\b': e[1] = 'b'; break;
         case '\f': e[1] = 'f'; break;
         case '\n': e[1] = 'n'; break;

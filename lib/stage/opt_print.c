@@ -16,19 +16,16 @@ static void print_wrapped(FILE *f, const char *text, size_t at)
     size_t col = HELP_COLUMN;
     while (*text) {
         size_t n = strcspn(text, " ");
-        if (col + n > HELP_WIDTH && col > HELP_COLUMN) {
+        if (col > HELP_COLUMN && col + 1 + n > HELP_WIDTH) {
             fprintf(f, "\n%*s", HELP_COLUMN, "");
             col = HELP_COLUMN;
+        } else if (col > HELP_COLUMN) {
+            fputc(' ', f);
+            col++;
         }
         fwrite(text, 1, n, f);
         col += n;
-        text += n;
-        if (*text == ' ') {
-            if (col + 1 < HELP_WIDTH)
-                fputc(' ', f);
-            col++;
-            text++;
-        }
+        text += n + (text[n] == ' ');
     }
     fputc('\n', f);
 }
@@ -42,13 +39,13 @@ void opt_print_help(FILE *f, const struct opt *const *tables)
                 continue;
             }
             char head[128];
-            int n = o->letter ? snprintf(head, sizeof(head), "  -%c, --%s",
-                                         o->letter, o->name)
-                              : snprintf(head, sizeof(head), "      --%s",
-                                         o->name);
+            int n = o->letter
+                        ? snprintf(head, sizeof(head), "  -%c, --%s", o->letter,
+                                   o->name)
+                        : snprintf(head, sizeof(head), "      --%s", o->name);
             if (o->arg)
-                n += snprintf(head + n, sizeof(head) - (size_t)n, " %s",
-                              o->arg);
+                n +=
+                    snprintf(head + n, sizeof(head) - (size_t)n, " %s", o->arg);
             fputs(head, f);
             char text[1024];
             int m = snprintf(text, sizeof(text), "%s", o->help);

@@ -1,0 +1,101 @@
+/* pipe-aggregate: group records and compute over each group. */
+#include "ops/aggregate.h"
+#include "stage/stage.h"
+
+static struct opt_list group_by, aggregates;
+static bool sorted;
+static uint64_t memory;
+
+static const struct opt opts[] = {
+    { OPT_LIST, 'g', "group-by", "FIELD[,FIELD...]", &group_by,
+      "fields that make the key of a group, repeatable; default one group of "
+      "all records",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 'a', "aggregate", "[NAME=]FN(FIELD)[,...]", &aggregates,
+      "what to compute: count(), or count, sum, avg, min, max, first, last or "
+      "distinct of a field; repeatable",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "sort", NULL, &sorted,
+      "order groups by key, not by first appearance", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_SIZE, 0, "memory", "SIZE", &memory,
+      "fail where the groups need more than SIZE; default half of the "
+      "machine's",
+      NULL, 1 << 20, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
+    { 0 }
+};
+
+static const struct command command = {
+    .name = "pipe-aggregate",
+    .summary = "group records and compute exact results over each group",
+    .usage = "[OPTION...] [-g FIELD[,FIELD...]] [-a '[NAME=]FN(FIELD)[,...]']",
+    .opts = opts,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+};
+
+static struct aggregate *prepare(struct stage *st, struct budget *budget)
+{
+    budget->max = memory ? memory : budget_default();
+    struct aggregate *a = aggregate_new(budget, &st->err);
+    if (!a)
+        return NULL;
+    int r = 0;
+    for (size_t i = 0; i < group_by.n && r == 0; i++)
+        r = aggregate_group_by(a, str_of(group_by.v[i]), &st->err);
+    for (size_t i = 0; i < aggregates.n && r == 0; i++)
+        r = aggregate_compute(a, str_of(aggregates.v[i]), &st->err);
+    if (r == 0 && aggregate_begin(a, &st->err) == 0)
+        return a;
+    aggregate_free(a);
+    return NULL;
+}
+
+static int take_all(struct stage *st, struct aggregate *a)
+{
+    struct record rec;
+    struct aggregate_fault fault;
+    int r;
+    while ((r = stage_next(st, &rec)) == 1) {
+        r = aggregate_take(a, rec.text, &fault, &st->err);
+        if (r < 0)
+            return -1;
+        if (r == 1) {
+            st->counts.out++;
+            continue;
+        }
+        struct reason why = { fault.code, fault.path, fault.message };
+        if (stage_reject(st, &rec, &why, 1))
+            return -1;
+    }
+    return r;
+}
+
+static int emit_groups(struct stage *st, struct aggregate *a)
+{
+    struct buf line = { 0 };
+    int r = aggregate_end(a, sorted, &st->err);
+    while (r == 0 && (r = aggregate_next(a, &line, &st->err)) == 1)
+        r = stage_tick(st) || stage_emit(st, buf_str(&line)) ? -1 : 0;
+    buf_free(&line);
+    return r;
+}
+
+/* Nothing is emitted before all of the input is known to be whole and good. */
+static int aggregate(struct stage *st, struct aggregate *a)
+{
+    if (take_all(st, a) || stage_settle(st))
+        return -1;
+    return emit_groups(st, a);
+}
+
+int main(int argc, char **argv)
+{
+    struct stage st;
+    struct budget budget = { 0 };
+    struct aggregate *a = NULL;
+    if (stage_start(&st, &command, argc, argv) == 0 &&
+        (a = prepare(&st, &budget)) != NULL)
+        aggregate(&st, a);
+    aggregate_free(a);
+    return stage_finish(&st);
+}

@@ -1,0 +1,180 @@
+#include "dlq/dlq.h"
+
+#include "base/date.h"
+#include "dlq/envelope.h"
+#include "dlq/idmap.h"
+#include "dlq/read.h"
+#include "dlq/replays.h"
+#include "dlq/segment.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct dlq {
+    struct target target;
+    struct replays replays;
+    char *cwd;         /* where the process ran when the queue was opened */
+    struct idmap open; /* ids of open letters */
+    struct idmap seen; /* subjects of this run to their occurrences */
+    struct segment segment;
+    struct buf line;
+    int64_t last_us; /* times of one writer only go up */
+    bool loaded, dirty, sync_failed;
+};
+
+bool dlq_replaying(void)
+{
+    const char *path = getenv(REPLAYS_ENV);
+    return path && *path;
+}
+
+struct dlq *dlq_open(const char *uri, struct err *e)
+{
+    struct dlq *q = calloc(1, sizeof(*q));
+    if (!q) {
+        err_nomem(e);
+        return NULL;
+    }
+    q->segment.fd = -1;
+    q->line.max = DLQ_LINE_MAX;
+    q->cwd = getcwd(NULL, 0);
+    if (replays_load(&q->replays, e) ||
+        target_parse(&q->target,
+                     q->replays.target && !q->replays.behind ? q->replays.target
+                                                             : uri,
+                     e) ||
+        target_check(&q->target, e)) {
+        dlq_close(q);
+        return NULL;
+    }
+    return q;
+}
+
+/* Learns which letters are there and open. */
+static int load(struct dlq *q, struct err *e)
+{
+    struct dlq_read r;
+    if (q->loaded)
+        return 0;
+    if (dlq_read_open(&r, q->target.path, true, e))
+        return -1;
+    int bad = 0;
+    for (size_t i = 0; !bad && i < r.n_entries; i++) {
+        const struct dlq_place *p = dlq_read_place(&r, i);
+        uint64_t *at = p->state == DLQ_OPEN ? idmap_at(&q->open, p->id) : NULL;
+        if (at)
+            *at = 1;
+        else if (p->state == DLQ_OPEN)
+            bad = err_nomem(e);
+    }
+    dlq_read_close(&r);
+    q->loaded = !bad;
+    return bad;
+}
+
+static int64_t next_time(struct dlq *q)
+{
+    int64_t now = time_now();
+    q->last_us = now > q->last_us ? now : q->last_us + 1;
+    return q->last_us;
+}
+
+static int append(struct dlq *q, struct err *e)
+{
+    if (q->line.failed)
+        return err_nomem(e);
+    if (q->segment.fd < 0 && !q->segment.path &&
+        segment_open(&q->segment, &q->target, e))
+        return -1;
+    if (segment_append(&q->segment, buf_str(&q->line), e))
+        return -1;
+    q->dirty = true;
+    return 0;
+}
+
+/* Finds the letter's id and attempt: that of the replayed one, or that of its
+ * next occurrence in this run. */
+static int identify(struct dlq *q, const struct dlq_letter *l,
+                    struct hash128 *id, uint64_t *attempt, struct err *e)
+{
+    struct replay again;
+    if (q->replays.n && replays_take(&q->replays, hash128(l->raw), &again)) {
+        *id = again.id;
+        *attempt = again.attempt + 1;
+        return 0;
+    }
+    uint64_t *count = idmap_at(&q->seen, envelope_subject(l));
+    if (!count)
+        return err_nomem(e);
+    *id = envelope_id(l, ++*count);
+    *attempt = 1;
+    return 0;
+}
+
+int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
+            struct err *e)
+{
+    struct hash128 id;
+    uint64_t attempt = 0;
+    if (added)
+        *added = false;
+    if (load(q, e) || identify(q, l, &id, &attempt, e))
+        return -1;
+    if (attempt == 1 && idmap_get(&q->open, id))
+        return 0;
+    buf_reset(&q->line);
+    envelope_write(&q->line, l, id, next_time(q), q->cwd, attempt);
+    uint64_t *open = idmap_at(&q->open, id);
+    if (!open)
+        return err_nomem(e);
+    *open = 1;
+    if (append(q, e))
+        return -1;
+    if (added)
+        *added = true;
+    return 0;
+}
+
+int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
+             const int64_t *of, size_t n, struct str run_id, struct err *e)
+{
+    buf_reset(&q->line);
+    envelope_write_mark(&q->line, mark, id, of, n, run_id, next_time(q));
+    return append(q, e);
+}
+
+int dlq_sync(struct dlq *q, struct err *e)
+{
+    if (q->sync_failed)
+        return err_set(e, ERR_IO, "cannot sync '%s': an earlier sync failed",
+                       q->target.path);
+    if (!q->dirty)
+        return 0;
+    /* The kernel forgets the pages that it could not write, so a second fsync
+     * would call them safe. */
+    if (segment_sync(&q->segment, e)) {
+        q->sync_failed = true;
+        return -1;
+    }
+    q->dirty = false;
+    return 0;
+}
+
+void dlq_close(struct dlq *q)
+{
+    if (!q)
+        return;
+    segment_close(&q->segment);
+    target_free(&q->target);
+    replays_free(&q->replays);
+    idmap_free(&q->open);
+    idmap_free(&q->seen);
+    buf_free(&q->line);
+    free(q->cwd);
+    free(q);
+}
+
+const char *dlq_path(const struct dlq *q)
+{
+    return q->segment.path;
+}

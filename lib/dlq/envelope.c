@@ -1,0 +1,384 @@
+#include "dlq/envelope.h"
+
+#include "base/date.h"
+#include "dlq/base64.h"
+#include "json/check.h"
+#include "json/number.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- ids */
+
+static void hash_u64(XXH3_state_t *h, uint64_t v)
+{
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(v >> (8 * i));
+    XXH3_128bits_update(h, bytes, sizeof(bytes));
+}
+
+static void hash_part(XXH3_state_t *h, struct str s, uint64_t length)
+{
+    hash_u64(h, length);
+    XXH3_128bits_update(h, s.p, s.n);
+}
+
+static void hash_subject(XXH3_state_t *h, const struct dlq_letter *l)
+{
+    XXH3_128bits_reset(h);
+    hash_part(h, l->pipeline, l->pipeline.n);
+    hash_part(h, l->partition, l->partition.n);
+    hash_part(h, l->stage, l->stage.n);
+    hash_part(h, l->raw, l->length);
+}
+
+static struct hash128 digest(const XXH3_state_t *h)
+{
+    XXH128_hash_t v = XXH3_128bits_digest(h);
+    return (struct hash128){ v.low64, v.high64 };
+}
+
+struct hash128 envelope_subject(const struct dlq_letter *l)
+{
+    XXH3_state_t h;
+    hash_subject(&h, l);
+    return digest(&h);
+}
+
+struct hash128 envelope_id(const struct dlq_letter *l, uint64_t occurrence)
+{
+    XXH3_state_t h;
+    hash_subject(&h, l);
+    hash_u64(&h, occurrence);
+    return digest(&h);
+}
+
+int envelope_parse_id(struct hash128 *id, struct str hex)
+{
+    uint64_t half[2] = { 0, 0 };
+    if (hex.n != 32)
+        return -1;
+    for (size_t i = 0; i < 32; i++) {
+        char c = hex.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return -1;
+        half[i / 16] =
+            half[i / 16] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    *id = (struct hash128){ .hi = half[0], .lo = half[1] };
+    return 0;
+}
+
+/* ---- writing */
+
+int envelope_time(struct buf *out, int64_t us)
+{
+    int year, month, day;
+    int64_t days = us / 86400000000, rest = us % 86400000000;
+    if (rest < 0) {
+        rest += 86400000000;
+        days--;
+    }
+    date_civil(days, &year, &month, &day);
+    int s = (int)(rest / 1000000);
+    return buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year, month,
+                    day, s / 3600, s / 60 % 60, s % 60, (int)(rest % 1000000));
+}
+
+/* A string for people: what is not UTF-8 is replaced. */
+static void add_text(struct buf *out, struct str s)
+{
+    if (utf8_valid(s)) {
+        json_quote(out, s);
+        return;
+    }
+    struct buf clean = { 0 };
+    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+        size_t n = utf8_char(p, end);
+        if (n)
+            buf_add(&clean, p, n);
+        else
+            buf_addz(&clean, "\xef\xbf\xbd");
+        p += n ? n : 1;
+    }
+    out->failed |= clean.failed;
+    json_quote(out, buf_str(&clean));
+    buf_free(&clean);
+}
+
+static void add_member(struct buf *out, const char *key, struct str s)
+{
+    if (s.n == 0)
+        return;
+    buf_addf(out, ",\"%s\":", key);
+    add_text(out, s);
+}
+
+static void add_base64(struct buf *out, struct str s)
+{
+    buf_addc(out, '"');
+    base64_encode(out, s);
+    buf_addc(out, '"');
+}
+
+static void add_argv(struct buf *out, const char *const *argv)
+{
+    bool plain = true;
+    for (size_t i = 0; argv && argv[i]; i++)
+        plain = plain && utf8_valid(str_of(argv[i]));
+    buf_addz(out, plain ? ",\"argv\":[" : ",\"argv_b64\":[");
+    for (size_t i = 0; argv && argv[i]; i++) {
+        if (i)
+            buf_addc(out, ',');
+        if (plain)
+            json_quote(out, str_of(argv[i]));
+        else
+            add_base64(out, str_of(argv[i]));
+    }
+    buf_addc(out, ']');
+}
+
+static void add_cwd(struct buf *out, const char *cwd)
+{
+    if (!cwd)
+        return;
+    if (utf8_valid(str_of(cwd))) {
+        add_member(out, "cwd", str_of(cwd));
+    } else {
+        buf_addz(out, ",\"cwd_b64\":");
+        add_base64(out, str_of(cwd));
+    }
+}
+
+static void add_env(struct buf *out)
+{
+    char names[] = DLQ_ENV, *save = NULL;
+    bool first = true;
+    buf_addz(out, ",\"env\":{");
+    for (char *name = strtok_r(names, " ", &save); name;
+         name = strtok_r(NULL, " ", &save)) {
+        const char *value = getenv(name);
+        if (!value)
+            continue;
+        buf_addf(out, "%s\"%s\":", first ? "" : ",", name);
+        add_text(out, str_of(value));
+        first = false;
+    }
+    buf_addc(out, '}');
+}
+
+static void add_source(struct buf *out, const struct dlq_letter *l)
+{
+    size_t at = out->n;
+    buf_addz(out, ",\"source\":");
+    size_t open = out->n;
+    add_member(out, "uri", l->uri);
+    if (l->line)
+        buf_addf(out, ",\"line\":%" PRIu64, l->line);
+    if (l->line || l->offset)
+        buf_addf(out, ",\"offset\":%" PRIu64, l->offset);
+    add_member(out, "partition", l->partition);
+    if (out->failed)
+        return;
+    if (out->n == open) {
+        out->n = at;
+        buf_addz(out, ",\"source\":{}");
+    } else {
+        out->p[open] = '{';
+        buf_addc(out, '}');
+    }
+}
+
+/* The context is JSON, where a line end can only be white space. */
+static void add_context(struct buf *out, struct str context)
+{
+    if (context.n == 0)
+        return;
+    buf_addz(out, ",\"context\":");
+    size_t at = out->n;
+    buf_add_str(out, context);
+    for (; at < out->n; at++)
+        if (out->p[at] == '\n' || out->p[at] == '\r')
+            out->p[at] = ' ';
+}
+
+static void add_errors(struct buf *out, const struct dlq_letter *l)
+{
+    buf_addz(out, ",\"errors\":[");
+    for (size_t i = 0; i < l->n_errors; i++) {
+        buf_addz(out, i ? ",{\"code\":" : "{\"code\":");
+        add_text(out, str_of(l->errors[i].code));
+        add_member(out, "path", l->errors[i].path);
+        buf_addz(out, ",\"message\":");
+        add_text(out, l->errors[i].message);
+        buf_addc(out, '}');
+    }
+    buf_addc(out, ']');
+}
+
+static void add_raw(struct buf *out, const struct dlq_letter *l)
+{
+    struct str raw = l->raw;
+    bool cut = l->length > raw.n;
+    bool plain = !memchr(raw.p, '\0', raw.n) && utf8_valid(raw);
+    /* A cut may have gone through a character: then it goes before it. */
+    for (size_t n = 1; cut && !plain && n < 4 && n < raw.n; n++) {
+        struct str less = { raw.p, raw.n - n };
+        if (!memchr(less.p, '\0', less.n) && utf8_valid(less)) {
+            raw = less;
+            plain = true;
+        }
+    }
+    buf_addz(out, plain ? ",\"raw\":" : ",\"raw_b64\":");
+    if (plain)
+        json_quote(out, raw);
+    else
+        add_base64(out, raw);
+    if (cut)
+        buf_addf(out, ",\"raw_length\":%" PRIu64, l->length);
+}
+
+int envelope_write(struct buf *out, const struct dlq_letter *l,
+                   struct hash128 id, int64_t us, const char *cwd,
+                   uint64_t attempt)
+{
+    char hex[33];
+    hash128_hex(id, hex);
+    buf_addf(out, "{\"v\":1,\"id\":\"%s\",\"ts\":\"", hex);
+    envelope_time(out, us);
+    buf_addc(out, '"');
+    add_member(out, "pipeline", l->pipeline);
+    add_member(out, "run_id", l->run_id);
+    add_member(out, "stage", l->stage);
+    add_argv(out, l->argv);
+    add_cwd(out, cwd);
+    add_env(out);
+    buf_addf(out, ",\"attempt\":%" PRIu64 ",\"class\":\"%s\"", attempt,
+             l->transient ? "transient" : "permanent");
+    add_source(out, l);
+    add_context(out, l->context);
+    add_errors(out, l);
+    add_raw(out, l);
+    buf_addz(out, "}\n");
+    return out->failed ? -1 : 0;
+}
+
+int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
+                        const int64_t *of, size_t n, struct str run_id,
+                        int64_t us)
+{
+    char hex[33];
+    hash128_hex(id, hex);
+    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"id\":\"%s\",\"ts\":\"", mark,
+             hex);
+    envelope_time(out, us);
+    buf_addc(out, '"');
+    add_member(out, "run_id", run_id);
+    buf_addz(out, ",\"of\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_addz(out, i ? ",\"" : "\"");
+        envelope_time(out, of[i]);
+        buf_addc(out, '"');
+    }
+    buf_addz(out, "]}\n");
+    return out->failed ? -1 : 0;
+}
+
+/* ---- reading */
+
+static void take_members(struct envelope *v, struct val *version,
+                         struct val *attempt)
+{
+    struct {
+        const char *key;
+        struct val *val;
+    } known[] = {
+        { "v", version },
+        { "id", &v->id_text },
+        { "ts", &v->ts },
+        { "pipeline", &v->pipeline },
+        { "run_id", &v->run_id },
+        { "stage", &v->stage },
+        { "argv", &v->argv },
+        { "argv_b64", &v->argv_b64 },
+        { "cwd", &v->cwd },
+        { "cwd_b64", &v->cwd_b64 },
+        { "env", &v->env },
+        { "attempt", attempt },
+        { "class", &v->class },
+        { "source", &v->source },
+        { "context", &v->context },
+        { "errors", &v->errors },
+        { "raw", &v->raw },
+        { "raw_b64", &v->raw_b64 },
+        { "raw_length", &v->raw_length },
+        { "mark", &v->mark },
+        { "of", &v->of },
+    };
+    struct json_iter it = json_iter(v->text);
+    struct str key;
+    struct val val;
+    while (json_next(&it, &key, &val))
+        for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+            if (json_raw_equals(key, str_of(known[i].key)))
+                *known[i].val = val;
+}
+
+/* The text of a string that has no escapes, as ids and times have none. */
+static struct str inner(struct val v)
+{
+    if (v.type != JSON_STRING || v.raw.n < 2)
+        return (struct str){ "", 0 };
+    return (struct str){ v.raw.p + 1, v.raw.n - 2 };
+}
+
+int envelope_parse(struct envelope *v, struct str line)
+{
+    struct json_fault fault;
+    struct val version = { 0 }, attempt = { 0 };
+    int64_t n;
+    *v = (struct envelope){ .text = line };
+    if (json_check_object(line, JSON_DEPTH_DEFAULT + 2, &fault))
+        return -1;
+    take_members(v, &version, &attempt);
+    if (version.type != JSON_NUMBER || !number_to_i64(version.raw, &n) ||
+        n != 1)
+        return -1;
+    if (envelope_parse_id(&v->id, inner(v->id_text)) ||
+        !time_parse(inner(v->ts), NULL, &v->us))
+        return -1;
+    if (v->mark.type == JSON_STRING)
+        return v->of.type == JSON_ARRAY ? 0 : -1;
+    if (attempt.type != JSON_NUMBER || !number_to_i64(attempt.raw, &n) || n < 1)
+        return -1;
+    v->attempt = (uint64_t)n;
+    return v->stage.type == JSON_STRING && (v->raw.type == JSON_STRING ||
+                                            v->raw_b64.type == JSON_STRING)
+               ? 0
+               : -1;
+}
+
+struct hash128 envelope_line_key(struct hash128 id, int64_t us)
+{
+    uint64_t words[3] = { id.lo, id.hi, (uint64_t)us };
+    return hash128((struct str){ (const char *)words, sizeof(words) });
+}
+
+int envelope_next_of(struct json_iter *it, int64_t *us)
+{
+    struct val v;
+    while (json_next(it, NULL, &v))
+        if (time_parse(inner(v), NULL, us))
+            return 1;
+    return 0;
+}
+
+int envelope_raw(struct buf *out, const struct envelope *v)
+{
+    if (v->raw.type == JSON_STRING)
+        return json_unescape(out, inner(v->raw));
+    if (v->raw_b64.type == JSON_STRING)
+        return base64_decode(out, inner(v->raw_b64));
+    return -2;
+}

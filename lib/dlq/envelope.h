@@ -1,0 +1,58 @@
+/* envelope: a dead letter, or a mark that closes some, as a line of text; and
+ * back. dlq.h describes both. */
+#ifndef DLQ_ENVELOPE_H
+#define DLQ_ENVELOPE_H
+
+#include "base/hash.h"
+#include "dlq/dlq.h"
+#include "json/value.h"
+
+/* Hash of what a letter is known by, without the occurrence in the run; and
+ * the id of the letter that is the n-th of them (from 1). */
+struct hash128 envelope_subject(const struct dlq_letter *l);
+struct hash128 envelope_id(const struct dlq_letter *l, uint64_t occurrence);
+
+/* Reads 32 hex digits. 0 or -1. */
+int envelope_parse_id(struct hash128 *id, struct str hex);
+
+/* Appends an RFC 3339 time in UTC with six digits of a second. */
+int envelope_time(struct buf *out, int64_t us);
+
+/* Appends l as a line with LF. cwd may be NULL. 0, or -1 if out failed. */
+int envelope_write(struct buf *out, const struct dlq_letter *l,
+                   struct hash128 id, int64_t us, const char *cwd,
+                   uint64_t attempt);
+
+/* Appends a mark likewise. */
+int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
+                        const int64_t *of, size_t n, struct str run_id,
+                        int64_t us);
+
+/* A line read back: members as they stand, MISSING where they are not there;
+ * all borrows from the line. */
+struct envelope {
+    struct str text;
+    struct hash128 id;
+    int64_t us;       /* ts */
+    uint64_t attempt; /* 0 for a mark */
+    struct val ts, id_text, pipeline, run_id, stage, argv, argv_b64, cwd,
+        cwd_b64, env, class, source, context, errors, raw, raw_b64, raw_length,
+        mark, of;
+};
+
+/* Takes a line apart (without its LF). Returns 0, or -1 where it is neither a
+ * letter nor a mark of version 1. */
+int envelope_parse(struct envelope *v, struct str line);
+
+/* What tells a letter from all other lines: its id and its time. */
+struct hash128 envelope_line_key(struct hash128 id, int64_t us);
+
+/* The times that a mark closes, one by one: start with json_iter(v.of.raw).
+ * 1 with us filled, 0 at the end. */
+int envelope_next_of(struct json_iter *it, int64_t *us);
+
+/* Appends the exact bytes of raw. 0; -1 if out failed; -2 where there is no
+ * raw or it is not base64. */
+int envelope_raw(struct buf *out, const struct envelope *v);
+
+#endif

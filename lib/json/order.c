@@ -1,0 +1,148 @@
+#include "json/order.h"
+
+#include "json/check.h"
+#include "json/number.h"
+
+#include <stdlib.h>
+
+static int cmp(struct val a, struct val b, int *order, unsigned depth);
+
+static int cmp_strings(struct val a, struct val b, int *order)
+{
+    struct buf x = { 0 }, y = { 0 };
+    struct str s, t;
+    int r = json_string(a, &x, &s) || json_string(b, &y, &t) ? -1 : 0;
+    if (r == 0)
+        *order = str_cmp(s, t);
+    buf_free(&x);
+    buf_free(&y);
+    return r;
+}
+
+static int cmp_arrays(struct val a, struct val b, int *order, unsigned depth)
+{
+    struct json_iter i = json_iter(a.raw), j = json_iter(b.raw);
+    struct val x, y;
+    for (;;) {
+        bool more_a = json_next(&i, NULL, &x), more_b = json_next(&j, NULL, &y);
+        if (i.broken || j.broken)
+            return -3;
+        if (!more_a || !more_b) {
+            *order = (int)more_a - (int)more_b;
+            return 0;
+        }
+        int r = cmp(x, y, order, depth);
+        if (r || *order)
+            return r;
+    }
+}
+
+struct member {
+    struct str key; /* unescaped, within members.keys */
+    struct val val;
+    size_t place;
+};
+
+struct members {
+    struct member *m;
+    size_t n;
+    struct buf keys;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    int c = str_cmp(x->key, y->key);
+    return c ? c : (x->place > y->place) - (x->place < y->place);
+}
+
+static void members_free(struct members *ms)
+{
+    free(ms->m);
+    buf_free(&ms->keys);
+}
+
+/* Reads an object's members sorted by key, the last of each key only. */
+static int members_read(struct members *ms, struct str raw)
+{
+    *ms = (struct members){ 0 };
+    struct json_iter it = json_iter(raw);
+    struct str key;
+    struct val v;
+    size_t n = 0;
+    while (json_next(&it, &key, &v))
+        n++;
+    if (it.broken)
+        return -3;
+    ms->m = calloc(n ? n : 1, sizeof(*ms->m));
+    if (!ms->m || buf_reserve(&ms->keys, raw.n + 1)) /* never moves then */
+        return -1;
+    it = json_iter(raw);
+    for (size_t i = 0; i < n && json_next(&it, &key, &v); i++) {
+        size_t at = ms->keys.n;
+        json_unescape(&ms->keys, key);
+        struct str k = { ms->keys.p + at, ms->keys.n - at };
+        ms->m[i] = (struct member){ k, v, i };
+    }
+    qsort(ms->m, n, sizeof(*ms->m), by_key);
+    for (size_t i = 0; i < n; i++)
+        if (i + 1 == n || !str_eq(ms->m[i].key, ms->m[i + 1].key))
+            ms->m[ms->n++] = ms->m[i];
+    return 0;
+}
+
+static int cmp_members(const struct members *a, const struct members *b,
+                       int *order, unsigned depth)
+{
+    for (size_t i = 0; i < a->n && i < b->n; i++)
+        if ((*order = str_cmp(a->m[i].key, b->m[i].key)) != 0)
+            return 0;
+    if (a->n != b->n) {
+        *order = a->n < b->n ? -1 : 1;
+        return 0;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        int r = cmp(a->m[i].val, b->m[i].val, order, depth);
+        if (r || *order)
+            return r;
+    }
+    return 0;
+}
+
+static int cmp_objects(struct val a, struct val b, int *order, unsigned depth)
+{
+    struct members x = { 0 }, y = { 0 };
+    int r = members_read(&x, a.raw);
+    if (r == 0)
+        r = members_read(&y, b.raw);
+    if (r == 0)
+        r = cmp_members(&x, &y, order, depth);
+    members_free(&x);
+    members_free(&y);
+    return r;
+}
+
+static int cmp(struct val a, struct val b, int *order, unsigned depth)
+{
+    if (depth > JSON_DEPTH_DEFAULT)
+        return -3;
+    *order = 0;
+    if (a.type != b.type) {
+        *order = a.type < b.type ? -1 : 1;
+        return 0;
+    }
+    if (str_eq(a.raw, b.raw))
+        return 0;
+    switch (a.type) {
+    case JSON_NUMBER: *order = number_cmp(a.raw, b.raw); return 0;
+    case JSON_STRING: return cmp_strings(a, b, order);
+    case JSON_ARRAY: return cmp_arrays(a, b, order, depth + 1);
+    case JSON_OBJECT: return cmp_objects(a, b, order, depth + 1);
+    default: return 0;
+    }
+}
+
+int order_cmp(struct val a, struct val b, int *order)
+{
+    return cmp(a, b, order, 0);
+}

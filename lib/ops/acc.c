@@ -1,0 +1,255 @@
+#include "ops/acc.h"
+
+#include "json/key.h"
+#include "json/order.h"
+#include "ops/cell.h"
+
+void acc_init(struct acc *acc, enum acc_kind kind, size_t arg,
+              struct budget *budget)
+{
+    *acc = (struct acc){ .kind = kind, .arg = arg };
+    keyset_init(&acc->seen, budget);
+}
+
+void acc_free(struct acc *acc)
+{
+    keyset_free(&acc->seen);
+    buf_free(&acc->key);
+}
+
+size_t acc_size(enum acc_kind kind)
+{
+    switch (kind) {
+    case ACC_SUM: return sizeof(struct decimal);
+    case ACC_MIN:
+    case ACC_MAX:
+    case ACC_FIRST:
+    case ACC_LAST: return sizeof(struct cell);
+    default: return sizeof(uint64_t);
+    }
+}
+
+size_t acc_align(enum acc_kind kind)
+{
+    return kind == ACC_SUM ? _Alignof(struct decimal) : _Alignof(uint64_t);
+}
+
+static struct decimal *sum_in(char *row, const struct acc *acc)
+{
+    return (struct decimal *)(void *)(row + acc->at);
+}
+
+static const struct decimal *sum_of(const char *row, const struct acc *acc)
+{
+    return (const struct decimal *)(const void *)(row + acc->at);
+}
+
+static struct cell *cell_in(char *row, const struct acc *acc)
+{
+    return (struct cell *)(void *)(row + acc->at);
+}
+
+static uint64_t *count_in(char *row, const struct acc *acc)
+{
+    return (uint64_t *)(void *)(row + acc->at);
+}
+
+uint64_t acc_count(const struct acc *acc, const char *row)
+{
+    return *(const uint64_t *)(const void *)(row + acc->at);
+}
+
+/* ---- judging ---- */
+
+static int refuse(const char **code, const char *name, struct buf *why,
+                  const char *text)
+{
+    *code = name;
+    buf_addz(why, text);
+    return 0;
+}
+
+/* What json/key and base/decimal say of a value they cannot take. */
+static int refuse_value(int r, const char **code, struct buf *why,
+                        struct err *e)
+{
+    if (r == -1)
+        return err_nomem(e);
+    if (r == -2)
+        return refuse(code, "number_range", why,
+                      "number outside the range of decimals");
+    return refuse(code, "too_deep", why, "value too deep to be compared");
+}
+
+/* True for the numbers that people write: no exponent, and so short that
+ * neither range nor scale can be out of bounds. */
+static bool plain_number(struct str t)
+{
+    if (t.n > 1000)
+        return false;
+    for (size_t i = 0; i < t.n; i++)
+        if ((t.p[i] | 0x20) == 'e')
+            return false;
+    return true;
+}
+
+static int judge_number(struct acc *acc, struct str text, const char **code,
+                        struct buf *why, struct err *e)
+{
+    if (plain_number(text))
+        return 1;
+    struct decimal d = DECIMAL_ZERO;
+    int r = decimal_parse(&d, text);
+    decimal_free(&d);
+    if (r)
+        return refuse_value(r, code, why, e);
+    acc->far = true;
+    return 1;
+}
+
+static int judge_sum(struct acc *acc, struct val v, const char *fn,
+                     const char **code, struct buf *why, struct err *e)
+{
+    if (v.type == JSON_NUMBER)
+        return judge_number(acc, v.raw, code, why, e);
+    const char *article =
+        v.type == JSON_ARRAY || v.type == JSON_OBJECT ? "an" : "a";
+    buf_addf(why, "%s needs a number, this is %s %s", fn, article,
+             json_type_name(v.type));
+    *code = "type";
+    return 0;
+}
+
+/* Makes the value's key; the group's number goes in front of it later. */
+static int judge_distinct(struct acc *acc, struct val v, const char **code,
+                          struct buf *why, struct err *e)
+{
+    static const uint32_t later = 0;
+    buf_reset(&acc->key);
+    buf_add(&acc->key, &later, sizeof(later));
+    int r = key_add(&acc->key, v);
+    return r ? refuse_value(r, code, why, e) : 1;
+}
+
+int acc_judge(struct acc *acc, struct val v, const char *fn, const char **code,
+              struct buf *why, struct err *e)
+{
+    switch (acc->kind) {
+    case ACC_SUM: return judge_sum(acc, v, fn, code, why, e);
+    case ACC_DISTINCT: return judge_distinct(acc, v, code, why, e);
+    case ACC_MIN:
+    case ACC_MAX:
+        return v.type == JSON_NUMBER ? judge_number(acc, v.raw, code, why, e)
+                                     : 1;
+    default: return 1;
+    }
+}
+
+int acc_rehearse(const struct acc *acc, const char *row, struct val v,
+                 const char **code, struct buf *why, struct err *e)
+{
+    if (acc->kind != ACC_SUM)
+        return 1;
+    struct decimal d = DECIMAL_ZERO;
+    int r = decimal_copy(&d, sum_of(row, acc));
+    if (r == 0)
+        r = decimal_add_text(&d, v.raw);
+    decimal_free(&d);
+    if (r == -2)
+        return refuse(code, "number_range", why,
+                      "with this number the sum leaves the range of decimals");
+    return r ? err_nomem(e) : 1;
+}
+
+/* ---- taking ---- */
+
+static int take_sum(struct decimal *sum, struct str number, struct err *e)
+{
+    int r = decimal_add_text(sum, number);
+    if (r == -2) /* acc_judge and acc_rehearse have seen to it */
+        return err_set(e, ERR_BUG, "sum left the range of decimals");
+    return r ? err_nomem(e) : 0;
+}
+
+/* Keeps the lesser of both (sign 1) or the greater (-1). */
+static int take_extreme(struct cell *c, struct region *side, struct val v,
+                        int sign, struct err *e)
+{
+    struct val have = cell_get(c, side);
+    int order = 0;
+    if (have.type == JSON_MISSING)
+        return cell_set(c, side, v.raw, e);
+    int r = order_cmp(v, have, &order);
+    if (r == -1)
+        return err_nomem(e);
+    return order * sign < 0 ? cell_set(c, side, v.raw, e) : 0;
+}
+
+static int take_distinct(struct acc *acc, uint64_t *count, uint32_t group,
+                         struct err *e)
+{
+    memcpy(acc->key.p, &group, sizeof(group));
+    struct str key = buf_str(&acc->key);
+    uint32_t number;
+    int r = keyset_insert(&acc->seen, hash128(key), key, &number, e);
+    *count += r == 1;
+    return r < 0 ? -1 : 0;
+}
+
+int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
+             struct val v, struct err *e)
+{
+    switch (acc->kind) {
+    case ACC_ROWS:
+    case ACC_COUNT: ++*count_in(row, acc); return 0;
+    case ACC_SUM: return take_sum(sum_in(row, acc), v.raw, e);
+    case ACC_MIN: return take_extreme(cell_in(row, acc), side, v, 1, e);
+    case ACC_MAX: return take_extreme(cell_in(row, acc), side, v, -1, e);
+    case ACC_FIRST:
+        if (cell_in(row, acc)->n)
+            return 0;
+        return cell_set(cell_in(row, acc), side, v.raw, e);
+    case ACC_LAST: return cell_set(cell_in(row, acc), side, v.raw, e);
+    case ACC_DISTINCT: return take_distinct(acc, count_in(row, acc), group, e);
+    }
+    return 0;
+}
+
+/* ---- results ---- */
+
+void acc_print(const struct acc *acc, const char *row,
+               const struct region *side, struct buf *out)
+{
+    struct val v;
+    switch (acc->kind) {
+    case ACC_SUM: decimal_format(out, sum_of(row, acc)); return;
+    case ACC_MIN:
+    case ACC_MAX:
+    case ACC_FIRST:
+    case ACC_LAST:
+        v = cell_get((const struct cell *)(const void *)(row + acc->at), side);
+        buf_add_str(out, v.type == JSON_MISSING ? STR("null") : v.raw);
+        return;
+    default: buf_addf(out, "%llu", (unsigned long long)acc_count(acc, row));
+    }
+}
+
+int acc_print_average(const struct acc *sum, const char *row, uint64_t count,
+                      struct buf *out)
+{
+    struct decimal n = DECIMAL_ZERO, avg = DECIMAL_ZERO;
+    int r = decimal_set_i64(&n, (int64_t)count);
+    if (r == 0)
+        r = decimal_div(&avg, sum_of(row, sum), &n);
+    if (r == 0)
+        decimal_format(out, &avg);
+    decimal_free(&n);
+    decimal_free(&avg);
+    return r;
+}
+
+void acc_free_state(const struct acc *acc, char *row)
+{
+    if (acc->kind == ACC_SUM)
+        decimal_free(sum_in(row, acc));
+}

@@ -1,0 +1,440 @@
+#include "ops/aggregate.h"
+
+#include "json/key.h"
+#include "json/pointer.h"
+#include "json/select.h"
+#include "ops/acc.h"
+#include "ops/aggspec.h"
+#include "ops/group.h"
+
+#include <stdlib.h>
+
+/* A field of the output: a key part, or an aggregate of accumulators. Several
+ * aggregates may share one: an average is a sum over a count. */
+struct column {
+    struct str name;
+    struct buf label; /* "name": as it is printed */
+    enum aggspec_fn fn;
+    size_t acc, count;
+};
+
+struct aggregate {
+    struct budget *budget;
+    struct path *by; /* key fields */
+    size_t n_by;
+    struct aggspecs specs;
+    struct column *columns; /* n_by keys, then the specs */
+
+    struct select *select;
+    size_t n_args;
+    const struct path **arg_path; /* borrowed from by and specs */
+    struct val *vals;             /* this record's arguments */
+    size_t *by_arg;               /* which of them are the key */
+    struct val *key_vals;         /* and they themselves */
+
+    struct acc *accs;
+    const char **acc_fn; /* name of the function that asked for it first */
+    size_t n_accs;
+    struct groups groups;
+    struct region rows, side;
+    size_t row_size;
+    bool far; /* some accumulator's far */
+
+    struct buf key, pointer, message;
+    uint32_t *order; /* owned; NULL: first appearance */
+    uint32_t next;   /* to print */
+};
+
+struct aggregate *aggregate_new(struct budget *budget, struct err *e)
+{
+    struct aggregate *a = calloc(1, sizeof(*a));
+    if (a)
+        a->select = select_new();
+    if (!a || !a->select) {
+        free(a);
+        err_nomem(e);
+        return NULL;
+    }
+    a->budget = budget;
+    a->rows.budget = budget;
+    a->side.budget = budget;
+    return a;
+}
+
+/* ---- the description ---- */
+
+int aggregate_group_by(struct aggregate *a, struct str fields, struct err *e)
+{
+    struct path *more;
+    size_t n;
+    if (path_list_parse(&more, &n, fields, e))
+        return -1;
+    struct path *by = realloc(a->by, (a->n_by + n) * sizeof(*by));
+    if (!by) {
+        path_list_free(more, n);
+        return err_nomem(e);
+    }
+    memcpy(by + a->n_by, more, n * sizeof(*by));
+    free(more);
+    a->by = by;
+    a->n_by += n;
+    return 0;
+}
+
+int aggregate_compute(struct aggregate *a, struct str specs, struct err *e)
+{
+    return aggspec_parse(&a->specs, specs, e);
+}
+
+/* The number of path among the values looked up in each record. */
+static int add_arg(struct aggregate *a, const struct path *path, size_t *arg,
+                   struct err *e)
+{
+    int slot = select_add(a->select, path);
+    if (slot < 0)
+        return err_nomem(e);
+    *arg = (size_t)slot;
+    if (*arg == a->n_args)
+        a->arg_path[a->n_args++] = path;
+    return 0;
+}
+
+static size_t add_acc(struct aggregate *a, enum acc_kind kind, size_t arg,
+                      enum aggspec_fn fn)
+{
+    for (size_t i = 0; i < a->n_accs; i++)
+        if (a->accs[i].kind == kind && a->accs[i].arg == arg)
+            return i;
+    acc_init(&a->accs[a->n_accs], kind, arg, a->budget);
+    a->acc_fn[a->n_accs] = aggspec_fn_name(fn);
+    return a->n_accs++;
+}
+
+static int add_spec(struct aggregate *a, const struct aggspec *s,
+                    struct column *c, struct err *e)
+{
+    static const enum acc_kind kinds[] = {
+        [AGGSPEC_ROWS] = ACC_ROWS,         [AGGSPEC_COUNT] = ACC_COUNT,
+        [AGGSPEC_SUM] = ACC_SUM,           [AGGSPEC_AVG] = ACC_SUM,
+        [AGGSPEC_MIN] = ACC_MIN,           [AGGSPEC_MAX] = ACC_MAX,
+        [AGGSPEC_FIRST] = ACC_FIRST,       [AGGSPEC_LAST] = ACC_LAST,
+        [AGGSPEC_DISTINCT] = ACC_DISTINCT,
+    };
+    size_t arg = 0;
+    if (s->fn != AGGSPEC_ROWS && add_arg(a, &s->arg, &arg, e))
+        return -1;
+    c->fn = s->fn;
+    c->acc = add_acc(a, kinds[s->fn], arg, s->fn);
+    if (s->fn == AGGSPEC_SUM || s->fn == AGGSPEC_AVG)
+        c->count = add_acc(a, ACC_COUNT, arg, s->fn);
+    return 0;
+}
+
+/* Names column i; two of one name would be one field of the output. */
+static int name_column(struct aggregate *a, size_t i, struct str name,
+                       struct err *e)
+{
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(a->columns[j].name, name))
+            return err_set(e, ERR_USAGE,
+                           "two output fields are called '%.*s': give one "
+                           "another name",
+                           STR_ARG(name));
+    struct column *c = &a->columns[i];
+    c->name = name;
+    json_quote(&c->label, name);
+    return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
+}
+
+/* What wants the wider alignment comes first, so that nothing is padded. */
+static void lay_out_row(struct aggregate *a)
+{
+    size_t at = 0, unit = acc_align(ACC_SUM);
+    for (int wide = 1; wide >= 0; wide--) {
+        for (size_t i = 0; i < a->n_accs; i++) {
+            struct acc *acc = &a->accs[i];
+            if ((acc_align(acc->kind) == unit) != wide)
+                continue;
+            acc->at = at;
+            at += acc_size(acc->kind);
+        }
+    }
+    a->row_size = at ? (at + unit - 1) / unit * unit : unit;
+}
+
+static int allocate(struct aggregate *a, struct err *e)
+{
+    size_t columns = a->n_by + a->specs.n;
+    a->columns = calloc(columns, sizeof(*a->columns));
+    a->arg_path = calloc(columns, sizeof(*a->arg_path));
+    a->vals = calloc(columns, sizeof(*a->vals));
+    a->by_arg = calloc(columns, sizeof(*a->by_arg));
+    a->key_vals = calloc(columns, sizeof(*a->key_vals));
+    a->accs = calloc(2 * columns, sizeof(*a->accs));
+    a->acc_fn = calloc(2 * columns, sizeof(*a->acc_fn));
+    if (!a->columns || !a->arg_path || !a->vals || !a->by_arg || !a->key_vals ||
+        !a->accs || !a->acc_fn)
+        return err_nomem(e);
+    return 0;
+}
+
+/* Makes the next group's row, zeroed. */
+static int add_row(struct aggregate *a, struct err *e)
+{
+    if (region_reserve(&a->rows, a->row_size, e))
+        return -1;
+    a->rows.n += a->row_size;
+    return 0;
+}
+
+int aggregate_begin(struct aggregate *a, struct err *e)
+{
+    if (a->n_by + a->specs.n == 0)
+        return err_set(e, ERR_USAGE, "nothing to group by and no aggregate");
+    if (allocate(a, e))
+        return -1;
+    for (size_t i = 0; i < a->n_by; i++)
+        if (add_arg(a, &a->by[i], &a->by_arg[i], e) ||
+            name_column(a, i, path_name(&a->by[i]), e))
+            return -1;
+    for (size_t i = 0; i < a->specs.n; i++) {
+        size_t c = a->n_by + i;
+        if (add_spec(a, &a->specs.v[i], &a->columns[c], e) ||
+            name_column(a, c, a->specs.v[i].name, e))
+            return -1;
+    }
+    lay_out_row(a);
+    group_init(&a->groups, a->n_by, a->budget);
+    return a->n_by ? 0 : add_row(a, e);
+}
+
+/* ---- taking records ---- */
+
+static int fault_at(struct aggregate *a, struct aggregate_fault *f,
+                    const char *code, const struct path *path)
+{
+    buf_reset(&a->pointer);
+    if (path)
+        pointer_add(&a->pointer, path);
+    f->code = code;
+    f->path = buf_str(&a->pointer);
+    f->message = buf_str(&a->message);
+    return 0;
+}
+
+/* What key_add says of a value, as a fault. */
+static int key_fault(struct aggregate *a, int r, size_t arg,
+                     struct aggregate_fault *f, struct err *e)
+{
+    if (r == -1)
+        return err_nomem(e);
+    buf_reset(&a->message);
+    buf_addz(&a->message, r == -2 ? "number outside the range of decimals"
+                                  : "value too deep to be compared");
+    return fault_at(a, f, r == -2 ? "number_range" : "too_deep",
+                    a->arg_path[arg]);
+}
+
+static int make_key(struct aggregate *a, struct aggregate_fault *f,
+                    struct err *e)
+{
+    buf_reset(&a->key);
+    for (size_t i = 0; i < a->n_by; i++) {
+        a->key_vals[i] = a->vals[a->by_arg[i]];
+        int r = key_add(&a->key, a->key_vals[i]);
+        if (r)
+            return key_fault(a, r, a->by_arg[i], f, e);
+    }
+    return 1;
+}
+
+static bool wanted(const struct acc *acc, struct val v)
+{
+    return v.type > JSON_NULL || acc->kind == ACC_ROWS;
+}
+
+/* Looks at all values before any group is touched: 1 where every accumulator
+ * can take its own, 0 with a fault, -1. */
+static int judge(struct aggregate *a, struct aggregate_fault *f, struct err *e)
+{
+    const char *code = NULL;
+    for (size_t i = 0; i < a->n_accs; i++) {
+        struct acc *acc = &a->accs[i];
+        struct val v = a->vals[acc->arg];
+        if (!wanted(acc, v))
+            continue;
+        int r = acc_judge(acc, v, a->acc_fn[i], &code, &a->message, e);
+        a->far |= acc->far;
+        if (r != 1)
+            return r ? r : fault_at(a, f, code, a->arg_path[acc->arg]);
+    }
+    return 1;
+}
+
+static char *row_of(const struct aggregate *a, uint32_t group)
+{
+    return a->rows.p + (size_t)group * a->row_size;
+}
+
+/* Once numbers near the ends of the range have come, tries all sums of the
+ * group aside before one is changed: 1, 0 with a fault, -1. */
+static int rehearse(struct aggregate *a, struct hash128 hash,
+                    struct aggregate_fault *f, struct err *e)
+{
+    const char *code = NULL;
+    uint32_t group = 0;
+    if (a->n_by &&
+        !keyset_find(&a->groups.keys, hash, buf_str(&a->key), &group))
+        return 1;
+    for (size_t i = 0; i < a->n_accs; i++) {
+        const struct acc *acc = &a->accs[i];
+        struct val v = a->vals[acc->arg];
+        if (!wanted(acc, v))
+            continue;
+        int r = acc_rehearse(acc, row_of(a, group), v, &code, &a->message, e);
+        if (r != 1)
+            return r ? r : fault_at(a, f, code, a->arg_path[acc->arg]);
+    }
+    return 1;
+}
+
+static int find_group(struct aggregate *a, struct hash128 hash, uint32_t *group,
+                      struct err *e)
+{
+    *group = 0;
+    if (a->n_by == 0)
+        return 0;
+    if (group_add(&a->groups, hash, buf_str(&a->key), a->key_vals, group, e))
+        return -1;
+    return (size_t)*group * a->row_size < a->rows.n ? 0 : add_row(a, e);
+}
+
+int aggregate_take(struct aggregate *a, struct str record,
+                   struct aggregate_fault *f, struct err *e)
+{
+    buf_reset(&a->message);
+    if (select_run(a->select, record, a->vals)) {
+        buf_addz(&a->message, "not JSON");
+        return fault_at(a, f, "not_json", NULL);
+    }
+    int r = make_key(a, f, e);
+    if (r != 1)
+        return r;
+    struct hash128 hash = hash128(buf_str(&a->key));
+    keyset_prefetch(&a->groups.keys, hash);
+    r = judge(a, f, e);
+    if (r == 1 && a->far)
+        r = rehearse(a, hash, f, e);
+    if (r != 1)
+        return r;
+    uint32_t group;
+    if (find_group(a, hash, &group, e))
+        return -1;
+    for (size_t i = 0; i < a->n_accs; i++) {
+        struct acc *acc = &a->accs[i];
+        struct val v = a->vals[acc->arg];
+        if (wanted(acc, v) &&
+            acc_take(acc, row_of(a, group), &a->side, group, v, e))
+            return -1;
+    }
+    return 1;
+}
+
+/* ---- results ---- */
+
+size_t aggregate_groups(const struct aggregate *a)
+{
+    return a->n_by ? a->groups.keys.n : 1;
+}
+
+int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
+{
+    a->next = 0;
+    if (sorted && a->n_by && !a->order)
+        a->order = group_sort(&a->groups, e);
+    return sorted && a->n_by && !a->order ? -1 : 0;
+}
+
+static int add_result(const struct aggregate *a, struct buf *line,
+                      const struct column *c, const char *row, struct err *e)
+{
+    const struct acc *acc = &a->accs[c->acc];
+    uint64_t count = 1;
+    if (acc->kind == ACC_SUM)
+        count = acc_count(&a->accs[c->count], row);
+    if (count == 0) {
+        buf_addz(line, "null");
+    } else if (c->fn != AGGSPEC_AVG) {
+        acc_print(acc, row, &a->side, line);
+    } else {
+        int r = acc_print_average(acc, row, count, line);
+        if (r == -1)
+            return err_nomem(e);
+        if (r)
+            return err_set(e, ERR_DATA,
+                           "'%.*s' is outside the range of decimals",
+                           STR_ARG(c->name));
+    }
+    return 0;
+}
+
+int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
+{
+    if (a->next == aggregate_groups(a))
+        return 0;
+    uint32_t group = a->order ? a->order[a->next] : a->next;
+    a->next++;
+    buf_reset(line);
+    buf_addc(line, '{');
+    if (a->n_by)
+        group_spelling(&a->groups, group, a->key_vals);
+    for (size_t i = 0; i < a->n_by + a->specs.n; i++) {
+        struct column *c = &a->columns[i];
+        if (i < a->n_by && a->key_vals[i].type == JSON_MISSING)
+            continue;
+        if (line->n > 1)
+            buf_addc(line, ',');
+        buf_add_str(line, buf_str(&c->label));
+        if (i < a->n_by)
+            buf_add_str(line, a->key_vals[i].raw);
+        else if (add_result(a, line, c, row_of(a, group), e))
+            return -1;
+    }
+    return buf_addc(line, '}') ? err_nomem(e) : 1;
+}
+
+static void free_rows(struct aggregate *a)
+{
+    for (size_t at = 0; at < a->rows.n; at += a->row_size)
+        for (size_t i = 0; i < a->n_accs; i++)
+            acc_free_state(&a->accs[i], a->rows.p + at);
+    region_free(&a->rows);
+}
+
+void aggregate_free(struct aggregate *a)
+{
+    if (!a)
+        return;
+    free_rows(a);
+    for (size_t i = 0; i < a->n_accs; i++)
+        acc_free(&a->accs[i]);
+    for (size_t i = 0; a->columns && i < a->n_by + a->specs.n; i++)
+        buf_free(&a->columns[i].label);
+    group_free(&a->groups);
+    region_free(&a->side);
+    path_list_free(a->by, a->n_by);
+    aggspec_free(&a->specs);
+    select_free(a->select);
+    free(a->columns);
+    free(a->arg_path);
+    free(a->vals);
+    free(a->by_arg);
+    free(a->key_vals);
+    free(a->accs);
+    free(a->acc_fn);
+    free(a->order);
+    buf_free(&a->key);
+    buf_free(&a->pointer);
+    buf_free(&a->message);
+    free(a);
+}

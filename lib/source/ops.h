@@ -1,0 +1,34 @@
+/* ops: what a connector implements. Private to lib/source.
+ *
+ * A connector allocates its own struct with a struct source as first member
+ * and fills in nothing of it: source_open does. */
+#ifndef SOURCE_OPS_H
+#define SOURCE_OPS_H
+
+#include "source/source.h"
+
+struct source_ops {
+    const char *name; /* what --format calls it */
+    size_t size;      /* of the connector's struct, allocated zeroed */
+    int (*open)(struct source *s, struct err *e);
+    int (*next)(struct source *s, struct source_item *item, struct err *e);
+    /* Releases what open and next allocated; also after a failed open. */
+    void (*close)(struct source *s);
+    /* These three may be NULL: no columns; only the format in context and
+     * arguments. Each adds to what source.c has begun. */
+    const struct str *(*columns)(const struct source *s, size_t *n);
+    int (*context)(const struct source *s, struct buf *json);
+    int (*args)(const struct source *s, struct buf *args);
+};
+
+struct source {
+    const struct source_ops *ops;
+    struct input *in;               /* borrowed; NULL where there is none */
+    const char *uri;                /* borrowed: for messages */
+    const struct source_opts *opts; /* borrowed */
+};
+
+extern const struct source_ops source_csv_ops, source_tsv_ops,
+    source_ndjson_ops, source_json_ops;
+
+#endif
