@@ -69,8 +69,7 @@ static void add_escaped(struct buf *b, struct str s, bool lines)
     }
 }
 
-static void say(struct stage *st, const char *level, struct str msg,
-                bool lines)
+static void say(struct stage *st, const char *level, struct str msg, bool lines)
 {
     struct buf b = { .max = 65536 };
     erase_progress(st, &b);
