@@ -22,8 +22,8 @@ struct args {
 
 struct pick {
     struct dlq_read read;
-    char *uri;      /* owned */
-    size_t *v;      /* owned: indexes of the entries chosen, by time */
+    char *uri; /* owned */
+    size_t *v; /* owned: indexes of the entries chosen, by time */
     size_t n;
     bool open;
 };
@@ -58,8 +58,7 @@ void print_pad(struct buf *line, size_t from, size_t width);
 
 /* A letter in a line of a table, or as a JSON line of the same facts. */
 int print_heading(struct stage *st);
-int print_row(struct stage *st, const struct envelope *v,
-              enum dlq_state state);
+int print_row(struct stage *st, const struct envelope *v, enum dlq_state state);
 int print_json(struct stage *st, const struct envelope *v,
                enum dlq_state state);
 

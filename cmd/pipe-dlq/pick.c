@@ -76,8 +76,8 @@ static int check_prefix(struct stage *st, const char *id)
     return 0;
 }
 
-static int filter_init(struct filter *f, struct stage *st,
-                       const struct args *a, const char *state)
+static int filter_init(struct filter *f, struct stage *st, const struct args *a,
+                       const char *state)
 {
     *f = (struct filter){
         .a = a,

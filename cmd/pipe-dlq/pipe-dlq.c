@@ -101,8 +101,8 @@ static const struct subcommand {
     const char *name;
     int (*run)(struct stage *st, const struct args *a);
 } subcommands[] = {
-    { "list", dlq_list },        { "show", dlq_show },
-    { "stats", dlq_stats },      { "purge", dlq_purge_cmd },
+    { "list", dlq_list },     { "show", dlq_show },
+    { "stats", dlq_stats },   { "purge", dlq_purge_cmd },
     { "replay", dlq_replay },
 };
 

@@ -9,8 +9,7 @@
 
 bool wants_json(const struct args *a)
 {
-    return a->format ? strcmp(a->format, "json") == 0
-                     : !isatty(STDOUT_FILENO);
+    return a->format ? strcmp(a->format, "json") == 0 : !isatty(STDOUT_FILENO);
 }
 
 int text_of(struct buf *out, struct val v)
@@ -46,8 +45,7 @@ int print_escaped(struct buf *out, struct str s)
         size_t n = utf8_char(p, end);
         unsigned char c = (unsigned char)*p;
         if (n > 1 && is_treacherous(code_point((const unsigned char *)p, n)))
-            buf_addf(out, "\\u{%x}",
-                     code_point((const unsigned char *)p, n));
+            buf_addf(out, "\\u{%x}", code_point((const unsigned char *)p, n));
         else if (c == '\n' || c == '\t' || c == '\r')
             buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
         else if (n == 0 || c < 0x20 || c == 0x7f)
@@ -140,8 +138,7 @@ static const int widths[] = { 13, 21, 10, 15, 4, 18, 20 };
 static int emit_line(struct stage *st, struct buf *line)
 {
     cut(line, terminal_width());
-    int r = line->failed ? err_nomem(&st->err)
-                         : stage_emit(st, buf_str(line));
+    int r = line->failed ? err_nomem(&st->err) : stage_emit(st, buf_str(line));
     buf_free(line);
     return r;
 }
@@ -160,8 +157,7 @@ int print_heading(struct stage *st)
     return emit_line(st, &line);
 }
 
-int print_row(struct stage *st, const struct envelope *v,
-              enum dlq_state state)
+int print_row(struct stage *st, const struct envelope *v, enum dlq_state state)
 {
     struct facts f;
     struct buf line = { .max = DLQ_LINE_MAX };
@@ -212,8 +208,7 @@ static void add_string(struct buf *line, const char *key, const struct buf *b)
     json_quote(line, buf_str(b));
 }
 
-int print_json(struct stage *st, const struct envelope *v,
-               enum dlq_state state)
+int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
 {
     struct facts f;
     struct buf line = { .max = DLQ_LINE_MAX };
@@ -236,8 +231,7 @@ int print_json(struct stage *st, const struct envelope *v,
     }
     buf_addc(&line, '}');
     free_facts(&f);
-    int r = line.failed ? err_nomem(&st->err)
-                        : stage_emit(st, buf_str(&line));
+    int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
     buf_free(&line);
     return r;
 }

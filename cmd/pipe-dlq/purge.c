@@ -31,9 +31,10 @@ int dlq_purge_cmd(struct stage *st, const struct args *a)
     if (r == 0 && p.n && !a->dry_run)
         r = dlq_purge(&p.read, p.v, p.n, &done, &st->err);
     if (r == 0 && p.n)
-        stage_note(st, a->dry_run ? "would remove %zu letters"
-                                  : "removed %zu letters",
-                   p.n);
+        stage_note(st,
+                   a->dry_run ? "would remove %zu letter%s"
+                              : "removed %zu letter%s",
+                   p.n, p.n == 1 ? "" : "s");
     if (done.marked)
         stage_note(st,
                    "%llu of them stand in segments that are being written: "

@@ -146,9 +146,9 @@ static int print_all(struct stage *st, struct stats *s, bool json)
         qsort(s->v, s->n, sizeof(*s->v), by_parts);
     if (s->n && !json) {
         char heading[128];
-        int n = snprintf(heading, sizeof(heading), "%-18s%-18s%-18s%-18s%9s %9s",
-                         "PIPELINE", "STAGE", "CODE", "DAY", "OPEN",
-                         "REPLAYED");
+        int n =
+            snprintf(heading, sizeof(heading), "%-18s%-18s%-18s%-18s%9s %9s",
+                     "PIPELINE", "STAGE", "CODE", "DAY", "OPEN", "REPLAYED");
         if (stage_emit(st, (struct str){ heading, (size_t)n }))
             return -1;
     }
