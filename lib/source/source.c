@@ -179,7 +179,7 @@ int source_open(struct source **sp, struct input *in,
         return err_set(e, ERR_USAGE, "no format '%s'", format);
     if (opts->csv_option && !ops->columns)
         return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
-                       opts->csv_option, in->uri, format);
+                       opts->csv_option, input_name(in), format);
     struct source *s = calloc(1, ops->size);
     if (!s)
         return err_nomem(e);
@@ -221,9 +221,7 @@ int source_context(const struct source *s, struct buf *json, struct err *e)
 
 int source_args(const struct source *s, struct buf *args, struct err *e)
 {
-    buf_addz(args, "--format");
-    buf_addc(args, '\0');
-    buf_addz(args, s->ops->name);
+    buf_addf(args, "--format=%s", s->ops->name);
     if (buf_addc(args, '\0') != 0 ||
         (s->ops->args && s->ops->args(s, args) != 0))
         return err_nomem(e);

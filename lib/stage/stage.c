@@ -217,10 +217,24 @@ static void hold_standard_fds(void)
             (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+/* A replay runs the command line of the run that rejected its records: where
+ * that one wrote, how many rejects it allowed and who it was are not meant for
+ * this one. */
+static void forget_first_run(struct stage *st)
+{
+    const char *run_id = getenv("PIPE_RUN_ID");
+    st->opts.output = NULL;
+    st->opts.max_reject = "100%";
+    if (run_id && *run_id)
+        st->opts.run_id = run_id;
+}
+
 static int check_shared(struct stage *st)
 {
     int64_t day;
     st->opts = shared;
+    if (dlq_replaying())
+        forget_first_run(st);
     if (shared.date && !date_parse(str_of(shared.date), &day))
         return err_set(&st->err, ERR_USAGE,
                        "option --date: '%s' is not a date (YYYY-MM-DD)",
