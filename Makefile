@@ -48,10 +48,11 @@ CMDS := $(sort $(basename $(notdir $(wildcard cmd/pipe-*.c))) $(notdir $(patsubs
 BINS := $(CMDS:%=$(BUILD)/bin/%)
 cmd_src = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
 
-SCRIPTS := $(wildcard scripts/pipe-*)
+# A tool that is a script: scripts/pipe-NAME, its version filled in.
+SCRIPTS := $(patsubst scripts/%,$(BUILD)/bin/%,$(wildcard scripts/pipe-*))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 
-all: $(BINS) $(SCRIPTS:scripts/%=$(BUILD)/bin/%) docs ## build the tools, man pages and completions
+all: $(BINS) $(SCRIPTS) docs ## build the tools, man pages and completions
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -71,24 +72,25 @@ $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
-$(BUILD)/bin/%: scripts/%
+$(BUILD)/bin/%: scripts/% Makefile
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
 MANS := $(MAN_SRC:man/%.in=$(BUILD)/man/%)
-COMPLETIONS := $(CMDS:%=$(BUILD)/completions/%)
+COMPLETIONS := $(patsubst $(BUILD)/bin/%,$(BUILD)/completions/%,$(BINS) $(SCRIPTS))
 
 docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
 
-$(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS)
+$(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS) $(SCRIPTS)
 	@mkdir -p $(@D)
-	scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
+	$(say) MAN $@
+	$(Q)scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
 
 $(BUILD)/completions/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --help=completion >$@.tmp && mv $@.tmp $@
+	$(Q)$< --help=completion >$@.tmp && mv $@.tmp $@
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -108,7 +110,8 @@ FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
 
 unit: $(UNIT) $(FUZZ)
 

@@ -18,11 +18,11 @@ static const struct opt opts[] = {
       "fields that make the key, repeatable; default the whole record by value",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "keep", "WHICH", &keep,
-      "which record of a key to keep: first (default) or last", keeps, 0, 0, 0,
+      "which record of a key to keep; default first", keeps, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "null-key", "HOW", &null_key,
-      "a record with a null or missing key part: reject (default), pass it "
-      "through unjudged, or group it, null and missing being keys as others",
+      "what becomes of a record with a null or missing key part; default "
+      "reject",
       null_keys, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "duplicates", "FILE", &duplicates,
       "write the dropped records to FILE, which appears whole or not at all",

@@ -192,10 +192,10 @@ static int describe(struct stage *st, const struct source *s)
         return 0;
     buf_addz(&st->replay_args, command.name);
     buf_addc(&st->replay_args, '\0');
-    buf_addf(&st->replay_args, "--max-record%c%" PRIu64 "%c", 0,
+    buf_addf(&st->replay_args, "--max-record=%" PRIu64 "%c",
              st->opts.max_record, 0);
-    buf_addf(&st->replay_args, "--max-depth%c%" PRIu64 "%c", 0,
-             st->opts.max_depth, 0);
+    buf_addf(&st->replay_args, "--max-depth=%" PRIu64 "%c", st->opts.max_depth,
+             0);
     if (source_context(s, &st->context, &st->err) ||
         source_args(s, &st->replay_args, &st->err))
         return -1;

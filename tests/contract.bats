@@ -318,13 +318,18 @@ check_bad_lines() {
 }
 
 check_at_the_limit() {
-    printf '{"id":1,"a":"%047d"}\n' 0 >exact # 61 bytes and a line feed
-    call --max-record 61 --log json <exact
-    want_code 0 "61 bytes of 61"
-    want_counts 1 0 "61 bytes of 61"
-    rm -f t.db
-    call --max-record 60 --log json <exact
-    want_code 65 "61 bytes of 60"
+    local record end
+    printf -v record '{"id":1,"a":"%046d"}' 0 # 61 bytes
+    for end in '' '\n' '\r\n'; do
+        printf '%s%b' "$record" "$end" >exact
+        rm -f t.db
+        call --max-record 61 --log json <exact
+        want_code 0 "61 bytes of 61 and '$end'"
+        want_counts 1 0 "61 bytes of 61 and '$end'"
+        rm -f t.db
+        call --max-record 60 --log json <exact
+        want_code 65 "61 bytes of 60 and '$end'"
+    done
     printf '{"id":1,"a":[[]]}\n' >deep
     rm -f t.db
     call --max-depth 3 --log json <deep

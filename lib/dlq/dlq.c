@@ -39,7 +39,9 @@ struct dlq *dlq_open(const char *uri, struct err *e)
     q->line.max = DLQ_LINE_MAX;
     q->cwd = getcwd(NULL, 0);
     if (replays_load(&q->replays, e) ||
-        target_parse(&q->target, q->replays.target ? q->replays.target : uri,
+        target_parse(&q->target,
+                     q->replays.target && !q->replays.behind ? q->replays.target
+                                                             : uri,
                      e) ||
         target_check(&q->target, e)) {
         dlq_close(q);

@@ -39,6 +39,7 @@ struct dlq_entry {
 struct dlq_read {
     struct target target; /* owned */
     char **segments;      /* owned: paths */
+    bool *has_marks;      /* owned: per segment */
     size_t n_segments;
     struct dlq_place *places; /* owned: every letter, in order of reading */
     size_t n_places, cap_places;

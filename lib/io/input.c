@@ -52,6 +52,11 @@ int input_open(struct input *in, const char *path, struct err *e)
     return 0;
 }
 
+const char *input_name(const struct input *in)
+{
+    return strcmp(in->uri, "-") == 0 ? "stdin" : in->uri;
+}
+
 /* Reads from fd. Whoever waits for the other end is told before. */
 static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
 {
@@ -68,7 +73,7 @@ static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
         }
         if (errno != EINTR)
             return err_sys(e, ERR_IO, errno, "cannot read '%s'",
-                           strcmp(in->uri, "-") ? in->uri : "stdin");
+                           input_name(in));
         if (in->idle && in->idle(in->ctx, e))
             return -1;
     }
@@ -79,7 +84,7 @@ static int begin_inflate(struct input *in, enum inflate_kind kind,
                          struct err *e)
 {
     size_t space;
-    if (inflater_new(&in->inflater, kind, &in->limits, in->uri, e))
+    if (inflater_new(&in->inflater, kind, &in->limits, input_name(in), e))
         return -1;
     void *room = inflater_room(in->inflater, &space);
     memcpy(room, in->head, in->head_n);

@@ -60,6 +60,9 @@ ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e);
  * -1. */
 int input_peek(struct input *in, size_t n, struct str *head, struct err *e);
 
+/* What messages call the input: its uri, or "stdin". Borrowed. */
+const char *input_name(const struct input *in);
+
 /* True if the bytes are being decompressed; known once one was read. */
 bool input_is_compressed(const struct input *in);
 

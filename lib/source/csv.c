@@ -7,6 +7,7 @@
 #include "source/csvrow.h"
 #include "source/ops.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,7 @@ static int write_record(struct csv *c, const struct str *cells, struct err *e)
     const struct source_csv *o = &c->base.opts->csv;
 
     buf_reset(&c->out);
+    errno = 0;
     for (size_t i = 0; i < c->columns.n && !c->out.failed; i++) {
         const struct column *col = &c->columns.at[i];
         struct str cell = cells[i].p ? cells[i] : STR("");
@@ -203,7 +205,10 @@ static int write_record(struct csv *c, const struct str *cells, struct err *e)
                 return -1;
         }
     }
-    if (buf_addc(&c->out, '}') != 0 && c->n_faults == 0)
+    buf_addc(&c->out, '}');
+    if (c->out.failed && errno == ENOMEM)
+        return err_nomem(e);
+    if ((c->out.failed || c->out.n > c->out.max) && c->n_faults == 0)
         return add_faultf(c, e, "too_long", STR(""),
                           "record is longer than %zu bytes as JSON",
                           c->base.opts->max_record);
@@ -322,10 +327,11 @@ static int csv_context(const struct source *s, struct buf *b)
     return buf_addc(b, ']');
 }
 
-/* Adds an argument and its NUL. */
-static void add_arg(struct buf *b, struct str arg)
+/* Adds "--name=value" and its NUL. */
+static void add_option(struct buf *b, const char *name, struct str value)
 {
-    buf_add_str(b, arg);
+    buf_addf(b, "--%s=", name);
+    buf_add_str(b, value);
     buf_addc(b, '\0');
 }
 
@@ -333,7 +339,18 @@ static void add_arg(struct buf *b, struct str arg)
 static void add_cell(struct buf *b, bool first, struct str text,
                      const char *suffix)
 {
-    buf_addz(b, first ? "\"" : ",\"");
+    bool plain = true;
+
+    for (size_t i = 0; i < text.n; i++)
+        plain = plain && !memchr(",\"\r\n", text.p[i], 4);
+    if (!first)
+        buf_addc(b, ',');
+    if (plain) {
+        buf_add_str(b, text);
+        buf_addz(b, suffix);
+        return;
+    }
+    buf_addc(b, '"');
     for (size_t i = 0; i < text.n; i++)
         buf_add(b, text.p[i] == '"' ? "\"\"" : text.p + i,
                 text.p[i] == '"' ? 2 : 1);
@@ -345,19 +362,18 @@ static int csv_args(const struct source *s, struct buf *b)
 {
     const struct csv *c = (const struct csv *)s;
     const struct source_csv *o = &s->opts->csv;
-    struct csvtok_dialect d = dialect_of(s);
     bool typed = false;
 
-    add_arg(b, STR("--no-header"));
-    add_arg(b, STR("--delimiter"));
-    add_arg(b, (struct str){ &d.delimiter, 1 });
-    add_arg(b, STR("--quote"));
-    add_arg(b, d.no_quote ? STR("none") : (struct str){ &d.quote, 1 });
-    for (size_t i = 0; i < o->n_nulls; i++) {
-        add_arg(b, STR("--null"));
-        add_arg(b, str_of(o->nulls[i]));
-    }
-    add_arg(b, STR("--columns"));
+    buf_addf(b, "--no-header%c", 0);
+    if (o->delimiter)
+        add_option(b, "delimiter", (struct str){ &o->delimiter, 1 });
+    if (o->no_quote)
+        add_option(b, "quote", STR("none"));
+    else if (o->quote)
+        add_option(b, "quote", (struct str){ &o->quote, 1 });
+    for (size_t i = 0; i < o->n_nulls; i++)
+        add_option(b, "null", str_of(o->nulls[i]));
+    buf_addz(b, "--columns=");
     for (size_t i = 0; i < c->columns.n; i++)
         add_cell(b, i == 0, c->columns.names[i], "");
     buf_addc(b, '\0');
@@ -366,7 +382,7 @@ static int csv_args(const struct source *s, struct buf *b)
         if (c->columns.at[i].type == TYPE_STRING)
             continue;
         if (!typed)
-            add_arg(b, STR("--types"));
+            buf_addz(b, "--types=");
         snprintf(type, sizeof(type), "=%s", type_name(c->columns.at[i].type));
         add_cell(b, !typed, c->columns.names[i], type);
         typed = true;

@@ -91,7 +91,7 @@ static int truncated(const struct csvrow_reader *r, const struct csvrow *row,
     err_set(e, ERR_DATA,
             "'%s' is truncated: a quote opened in the row at line %llu is "
             "never closed",
-            r->w.in->uri, (unsigned long long)row->line);
+            input_name(r->w.in), (unsigned long long)row->line);
     e->line = row->line;
     return -1;
 }

@@ -128,7 +128,7 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
         return err_set(e, ERR_DATA,
                        "cannot tell the format of '%s' from its name or first "
                        "line: say --format",
-                       in->uri);
+                       input_name(in));
     return 0;
 }
 
@@ -179,13 +179,13 @@ int source_open(struct source **sp, struct input *in,
         return err_set(e, ERR_USAGE, "no format '%s'", format);
     if (opts->csv_option && !ops->columns)
         return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
-                       opts->csv_option, in->uri, format);
+                       opts->csv_option, input_name(in), format);
     struct source *s = calloc(1, ops->size);
     if (!s)
         return err_nomem(e);
     s->ops = ops;
     s->in = in;
-    s->uri = in->uri;
+    s->uri = input_name(in);
     s->opts = opts;
     if (ops->open(s, e) != 0) {
         source_close(s);
@@ -221,9 +221,7 @@ int source_context(const struct source *s, struct buf *json, struct err *e)
 
 int source_args(const struct source *s, struct buf *args, struct err *e)
 {
-    buf_addz(args, "--format");
-    buf_addc(args, '\0');
-    buf_addz(args, s->ops->name);
+    buf_addf(args, "--format=%s", s->ops->name);
     if (buf_addc(args, '\0') != 0 ||
         (s->ops->args && s->ops->args(s, args) != 0))
         return err_nomem(e);

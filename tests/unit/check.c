@@ -11,9 +11,22 @@ static const char *code_of(const char *text)
 TEST("every kind of value is accepted")
 {
     static const char *const good[] = {
-        "{}", "[]", "null", "true", "false", "0", "-0", "1.5", "1e400",
-        "-12.30E+07", "\"\"", "\"a\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}]}",
-        " { \"a\" : 1 , \"b\" : [ ] } ", "\"\\ud800\"", "[[],{},\"\"]",
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "1.5",
+        "1e400",
+        "-12.30E+07",
+        "\"\"",
+        "\"a\\u00e9\\n\"",
+        "{\"a\":[1,{\"b\":null}]}",
+        " { \"a\" : 1 , \"b\" : [ ] } ",
+        "\"\\ud800\"",
+        "[[],{},\"\"]",
         "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
     };
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
@@ -23,12 +36,15 @@ TEST("every kind of value is accepted")
 TEST("what is not JSON is refused")
 {
     static const char *const bad[] = {
-        "", " ", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}",
-        "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "01", "-", "+1", "1.",
-        ".5", "1e", "1e+", "0x1", "nul", "nulll", "True", "NaN", "Infinity",
-        "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-        "\"\t\"", "\"\n\"", "1 2", "{} {}", "[1}", "{\"a\":1]", "'a'",
-        "[1 2]", "{\"a\" 1}", "//", "\xef\xbb\xbf{}",
+        "",        " ",        "{",          "}",           "[",
+        "]",       "[1",       "[1,",        "[1,]",        "[,1]",
+        "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",       "{1:1}",
+        "01",      "-",        "+1",         "1.",          ".5",
+        "1e",      "1e+",      "0x1",        "nul",         "nulll",
+        "True",    "NaN",      "Infinity",   "\"",          "\"a",
+        "\"\\",    "\"\\x\"",  "\"\\u12\"",  "\"\\u12g4\"", "\"\t\"",
+        "\"\n\"",  "1 2",      "{} {}",      "[1}",         "{\"a\":1]",
+        "'a'",     "[1 2]",    "{\"a\" 1}",  "//",          "\xef\xbb\xbf{}",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         if (strcmp(code_of(bad[i]), "not_json") != 0)
@@ -41,9 +57,16 @@ TEST("what is not JSON is refused")
 TEST("invalid UTF-8 is named as such, in strings and between tokens")
 {
     static const char *const bad[] = {
-        "\"\x80\"", "\"\xc0\xaf\"", "\"\xc3\"", "\"\xed\xa0\x80\"",
-        "\"\xf4\x90\x80\x80\"", "\"\xe0\x80\x80\"", "\"\xf0\x80\x80\x80\"",
-        "\"\xfe\"", "[\xff]", "\"abcdefgh\xe2\x82\"",
+        "\"\x80\"",
+        "\"\xc0\xaf\"",
+        "\"\xc3\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf4\x90\x80\x80\"",
+        "\"\xe0\x80\x80\"",
+        "\"\xf0\x80\x80\x80\"",
+        "\"\xfe\"",
+        "[\xff]",
+        "\"abcdefgh\xe2\x82\"",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         CHECK_STR(code_of(bad[i]), "invalid_utf8");
@@ -68,10 +91,10 @@ TEST("depth is bounded without recursion")
     CHECK(json_check_value((struct str){ deep, 200000 }, 256, &f) == -1);
     CHECK_STR(f.code, "too_deep");
     CHECK(f.offset == 256);
-    CHECK(json_check_value((struct str){ deep, 100000 }, JSON_DEPTH_MAX,
-                           &f) == -1);
-    CHECK(json_check_value((struct str){ deep + 50000, 100000 },
-                           JSON_DEPTH_MAX, &f) == 0);
+    CHECK(json_check_value((struct str){ deep, 100000 }, JSON_DEPTH_MAX, &f) ==
+          -1);
+    CHECK(json_check_value((struct str){ deep + 50000, 100000 }, JSON_DEPTH_MAX,
+                           &f) == 0);
     CHECK(json_check_value(STR("[[]]"), 2, &f) == 0);
     CHECK(json_check_value(STR("[[]]"), 1, &f) == -1);
 }

@@ -155,9 +155,12 @@ static bool same_key(const char *list, const char *a, const char *b)
 TEST("numbers are one key by value, strings by characters, never across types")
 {
     static const char *const same[][2] = {
-        { "1", "1.0" },          { "1", "1e0" },
-        { "0", "-0" },           { "0", "0e999" },
-        { "1200", "12e2" },      { "-1.50", "-15e-1" },
+        { "1", "1.0" },
+        { "1", "1e0" },
+        { "0", "-0" },
+        { "0", "0e999" },
+        { "1200", "12e2" },
+        { "-1.50", "-15e-1" },
         { "\"ab\"", "\"a\\u0062\"" },
         { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"" },
         { "\"a/b\"", "\"a\\/b\"" },
@@ -168,11 +171,16 @@ TEST("numbers are one key by value, strings by characters, never across types")
           "123456789012345678901234567890.0" },
     };
     static const char *const different[][2] = {
-        { "1", "\"1\"" },        { "1", "true" },
-        { "null", "\"null\"" },  { "0", "false" },
-        { "\"\"", "null" },      { "[]", "{}" },
-        { "[1,2]", "[2,1]" },    { "[[1],2]", "[1,[2]]" },
-        { "\"a\"", "\"A\"" },    { "\"e\xcc\x81\"", "\"\xc3\xa9\"" },
+        { "1", "\"1\"" },
+        { "1", "true" },
+        { "null", "\"null\"" },
+        { "0", "false" },
+        { "\"\"", "null" },
+        { "[]", "{}" },
+        { "[1,2]", "[2,1]" },
+        { "[[1],2]", "[1,[2]]" },
+        { "\"a\"", "\"A\"" },
+        { "\"e\xcc\x81\"", "\"\xc3\xa9\"" },
         { "123456789012345678901", "123456789012345678902" },
         { "0.1", "0.1000000000000000055511151231257827" },
         { "{\"a\":null}", "{}" },
@@ -206,7 +214,8 @@ TEST("without fields the whole record is the key, by value")
     CHECK(!same_key(NULL, "{\"a\":1}", "{\"a\":1,\"b\":null}"));
 }
 
-TEST("the first null or missing part is named, and the key is there all the same")
+TEST("the first null or missing part is named, and the key is there all the "
+     "same")
 {
     enum fieldkey_result r;
     size_t part = 9;
@@ -224,7 +233,8 @@ TEST("a number outside the range where keys compare is told, not compared")
     buf_free(&k);
 }
 
-TEST("a record of the deepest nesting allowed can be a key, a deeper one is told")
+TEST("a record of the deepest nesting allowed can be a key, a deeper one is "
+     "told")
 {
     char record[1200];
     for (size_t depth = 255; depth <= 257; depth++) {

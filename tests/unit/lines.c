@@ -30,9 +30,9 @@ static const char *lines_of(struct str text, size_t max)
         else
             used += (size_t)snprintf(out + used, sizeof(out) - used, "%.*s",
                                      STR_ARG(line.text));
-        used += (size_t)snprintf(out + used, sizeof(out) - used, "@%d%s|",
-                                 (int)line.offset,
-                                 line.unterminated ? "~" : "");
+        used +=
+            (size_t)snprintf(out + used, sizeof(out) - used, "@%d%s|",
+                             (int)line.offset, line.unterminated ? "~" : "");
     }
     CHECK(r == 0);
     lines_free(&l);
@@ -44,8 +44,12 @@ static const char *lines_of(struct str text, size_t max)
 TEST("LF and CRLF end lines, a byte order mark is dropped")
 {
     CHECK_STR(lines_of(STR("a\nb\r\n\nc"), 100), "a@0|b@2|@5|c@6~|");
-    CHECK_STR(lines_of(STR("\xef\xbb\xbf" "a\n\xef\xbb\xbf" "b\n"), 100),
-              "a@3|\xef\xbb\xbf" "b@5|");
+    CHECK_STR(lines_of(STR("\xef\xbb\xbf"
+                           "a\n\xef\xbb\xbf"
+                           "b\n"),
+                       100),
+              "a@3|\xef\xbb\xbf"
+              "b@5|");
     CHECK_STR(lines_of(STR(""), 100), "");
     CHECK_STR(lines_of(STR("a\rb\n"), 100), "a\rb@0|");
 }

@@ -41,8 +41,8 @@ static const char *parse(int n, const char *const *words, int *operands,
     return e.msg;
 }
 
-#define PARSE(...)                                                            \
-    parse((int)(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *)),    \
+#define PARSE(...)                                                         \
+    parse((int)(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *)), \
           (const char *[]){ __VA_ARGS__ }, &operands, &rest)
 
 TEST("long, short, attached and clustered forms")
@@ -78,10 +78,8 @@ TEST("numbers are checked to the last character")
     int operands, rest;
     CHECK_STR(PARSE("-n", "0"),
               "option --count: '0' is out of range (1 to 100)");
-    CHECK_STR(PARSE("-n", "5x"),
-              "option --count: '5x' is not a whole number");
-    CHECK_STR(PARSE("-n", "-5"),
-              "option --count: '-5' is not a whole number");
+    CHECK_STR(PARSE("-n", "5x"), "option --count: '5x' is not a whole number");
+    CHECK_STR(PARSE("-n", "-5"), "option --count: '-5' is not a whole number");
     CHECK_STR(PARSE("--size", "99999999999999T"),
               "option --size: '99999999999999T' is not a size such as 64K or "
               "16M");

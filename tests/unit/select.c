@@ -21,11 +21,10 @@ static const char *lookup(const char *paths, const char *record)
         slots[i] = select_add(s, &list[i]);
     int r = select_run(s, str_of(record), vals);
     for (size_t i = 0; i < n; i++)
-        used += (size_t)snprintf(out + used, sizeof(out) - used, "%s%.*s",
-                                 i ? "|" : "",
-                                 STR_ARG(vals[slots[i]].type == JSON_MISSING
-                                             ? STR("-")
-                                             : vals[slots[i]].raw));
+        used += (size_t)snprintf(
+            out + used, sizeof(out) - used, "%s%.*s", i ? "|" : "",
+            STR_ARG(vals[slots[i]].type == JSON_MISSING ? STR("-")
+                                                        : vals[slots[i]].raw));
     select_free(s);
     path_list_free(list, n);
     return r ? "broken" : out;
@@ -64,8 +63,7 @@ TEST("escaped keys are compared by their characters")
 
 TEST("keys inside strings and nested containers are not taken for fields")
 {
-    CHECK_STR(lookup("b", "{\"a\":\"{\\\"b\\\":1}\",\"c\":[{\"b\":2}]}"),
-              "-");
+    CHECK_STR(lookup("b", "{\"a\":\"{\\\"b\\\":1}\",\"c\":[{\"b\":2}]}"), "-");
 }
 
 TEST("the empty path is the record")
@@ -84,10 +82,16 @@ TEST("the empty path is the record")
 
 TEST("text that is not JSON ends the walk, not the process")
 {
-    static const char *const bad[] = { "",       "{",         "{\"a",
-                                       "{\"a\"", "{\"a\":",   "{\"a\":\"",
-                                       "{\"a\":{\"b\":1}", "{\"a\":[1",
-                                       "{\"a\\", "{\"b\":1 \"a\":2}" };
+    static const char *const bad[] = { "",
+                                       "{",
+                                       "{\"a",
+                                       "{\"a\"",
+                                       "{\"a\":",
+                                       "{\"a\":\"",
+                                       "{\"a\":{\"b\":1}",
+                                       "{\"a\":[1",
+                                       "{\"a\\",
+                                       "{\"b\":1 \"a\":2}" };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         (void)lookup("a,a.b,a[1],b", bad[i]);
     CHECK_STR(lookup("a", "{\"a\":[1"), "broken");
@@ -95,7 +99,7 @@ TEST("text that is not JSON ends the walk, not the process")
 
 TEST("malformed paths are refused")
 {
-    static const char *const bad[] = { "",    "a,",  "a..b", ".a", "a[",
+    static const char *const bad[] = { "",     "a,", "a..b",  ".a",  "a[",
                                        "a[x]", "a]", "a[01]", "/a~3" };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         CHECK_STR(lookup(bad[i], "{}"), "error");
@@ -120,8 +124,7 @@ TEST("a changed field leaves every other byte as it was")
               "{ \"a\" : 7 ,\"b\":2e0}");
     CHECK_STR(put("{\"a\":{\"x\":1, \"y\":2}}", "a.y", "null"),
               "{\"a\":{\"x\":1, \"y\":null}}");
-    CHECK_STR(put("{\"a\":[1,2,3]}", "a[1]", "\"z\""),
-              "{\"a\":[1,\"z\",3]}");
+    CHECK_STR(put("{\"a\":[1,2,3]}", "a[1]", "\"z\""), "{\"a\":[1,\"z\",3]}");
     CHECK_STR(put("{\"a\":1,\"a\":2}", "a", "3"), "{\"a\":1,\"a\":3}");
 }
 
