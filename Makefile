@@ -73,7 +73,7 @@ $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
 $(BUILD)/bin/%: scripts/%
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(Q)install -m 755 $< $@
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
@@ -84,11 +84,12 @@ docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
 
 $(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS)
 	@mkdir -p $(@D)
-	scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
+	$(say) MAN $@
+	$(Q)scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@
 
 $(BUILD)/completions/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
-	$< --help=completion >$@.tmp && mv $@.tmp $@
+	$(Q)$< --help=completion >$@.tmp && mv $@.tmp $@
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -108,7 +109,8 @@ FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer,tests/fuzz/replay.
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MF $@.d -Itests/fuzz $(ALL_LDFLAGS) $< $(FUZZ_MAIN) $(LIB) $(LIBS) -o $@
 
 unit: $(UNIT) $(FUZZ)
 

@@ -20,8 +20,8 @@ static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
 
 static const struct opt rows[] = {
-    { OPT_STRING, 't', "table", "NAME", &table, "the table to load", NULL, 0,
-      0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 't', "table", "NAME", &table, "the table to load", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 'm', "mode", "MODE", &mode, "how to write", modes, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_LIST, 'k', "key", "COL[,COL...]", &key_args,
@@ -39,8 +39,8 @@ static const struct opt rows[] = {
       "keep a column's numbers exact: as text, or as integers of 10^-N", NULL,
       0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "missing", "WHAT", &missing,
-      "upsert: what a missing field does to the column; default keep",
-      missings, 0, 0, 0, COMPLETE_NONE, NULL },
+      "upsert: what a missing field does to the column; default keep", missings,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "on-unknown", "POLICY", &on_unknown,
       "what to do if the upstream cannot be verified; default warn", policies,
       0, 0, 0, COMPLETE_NONE, "PIPE_ON_UNKNOWN" },
@@ -71,8 +71,8 @@ struct load {
     struct sink_spec spec;
     struct sink *sink;
     bool begun;
-    struct buf partition;  /* "COL=VAL" expanded */
-    struct str *keys;      /* owned array of owned strings */
+    struct buf partition; /* "COL=VAL" expanded */
+    struct str *keys;     /* owned array of owned strings */
     size_t n_keys;
     struct sink_decimal *decimals; /* owned array, names borrowed from argv */
     XXH3_state_t *hash;
@@ -132,8 +132,7 @@ static int take_decimals(struct stage *st, struct load *l)
                            "option --decimal: '%s' is not COL=text or "
                            "COL=scaled:N with N from 0 to 18",
                            arg);
-        *d = (struct sink_decimal){ { arg, (size_t)(eq - arg) }, text,
-                                    places };
+        *d = (struct sink_decimal){ { arg, (size_t)(eq - arg) }, text, places };
     }
     return 0;
 }
@@ -150,8 +149,8 @@ static int take_partition(struct stage *st, struct load *l)
         return err_set(&st->err, ERR_USAGE,
                        "option --partition: '%s' is not COL=VAL", partition);
     l->spec.part_column = (struct str){ p.p, (size_t)(eq - p.p) };
-    l->spec.part_value = (struct str){ eq + 1, p.n - l->spec.part_column.n -
-                                                   1 };
+    l->spec.part_value =
+        (struct str){ eq + 1, p.n - l->spec.part_column.n - 1 };
     return buf_add_str(&st->partition, p) ? err_nomem(&st->err) : 0;
 }
 

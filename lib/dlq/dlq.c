@@ -13,12 +13,12 @@
 struct dlq {
     struct target target;
     struct replays replays;
-    char *cwd;          /* where the process ran when the queue was opened */
-    struct idmap open;  /* ids of open letters */
-    struct idmap seen;  /* subjects of this run to their occurrences */
+    char *cwd;         /* where the process ran when the queue was opened */
+    struct idmap open; /* ids of open letters */
+    struct idmap seen; /* subjects of this run to their occurrences */
     struct segment segment;
     struct buf line;
-    int64_t last_us;    /* times of one writer only go up */
+    int64_t last_us; /* times of one writer only go up */
     bool loaded, dirty, sync_failed;
 };
 
@@ -39,7 +39,9 @@ struct dlq *dlq_open(const char *uri, struct err *e)
     q->line.max = DLQ_LINE_MAX;
     q->cwd = getcwd(NULL, 0);
     if (replays_load(&q->replays, e) ||
-        target_parse(&q->target, q->replays.target ? q->replays.target : uri,
+        target_parse(&q->target,
+                     q->replays.target && !q->replays.behind ? q->replays.target
+                                                             : uri,
                      e) ||
         target_check(&q->target, e)) {
         dlq_close(q);
@@ -113,7 +115,7 @@ int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e)
 {
     struct hash128 id;
-    uint64_t attempt;
+    uint64_t attempt = 0;
     if (added)
         *added = false;
     if (load(q, e) || identify(q, l, &id, &attempt, e))

@@ -61,10 +61,10 @@
  * last line, without LF: readers skip it, and whoever next holds the lock of
  * the segment cuts it.
  *
- * Replays. `pipe-dlq replay` runs a stage with PIPE_DLQ_REPLAY naming a file
- * (see dlq/replays.h): letters then go to the queue they came from, whatever
- * URI the stage was given, and a record that is rejected again keeps its id,
- * with attempt + 1. */
+ * Replays. `pipe-dlq replay` tells the stages it runs which letters it feeds
+ * them (see dlq/replays.h). A record that is rejected again keeps its id, with
+ * attempt + 1; and what the stage that rejected it the first time rejects goes
+ * to the queue it came from, whatever URI that stage is given. */
 #ifndef DLQ_DLQ_H
 #define DLQ_DLQ_H
 
@@ -132,8 +132,8 @@ void dlq_close(struct dlq *q);
 /* Name of the file written to, borrowed; NULL before the first letter. */
 const char *dlq_path(const struct dlq *q);
 
-/* True in a stage that `pipe-dlq replay` runs: it then takes no notice of -o
- * and of --max-reject, which were meant for the first run. */
+/* True in a stage that `pipe-dlq replay` runs with the command line of another
+ * run: its -o, --max-reject and --run-id were meant for that one. */
 bool dlq_replaying(void);
 
 #endif

@@ -63,8 +63,8 @@ int envelope_parse_id(struct hash128 *id, struct str hex)
         char c = hex.p[i];
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
             return -1;
-        half[i / 16] = half[i / 16] << 4 |
-                       (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        half[i / 16] =
+            half[i / 16] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     *id = (struct hash128){ .hi = half[0], .lo = half[1] };
     return 0;
@@ -353,8 +353,8 @@ int envelope_parse(struct envelope *v, struct str line)
     if (attempt.type != JSON_NUMBER || !number_to_i64(attempt.raw, &n) || n < 1)
         return -1;
     v->attempt = (uint64_t)n;
-    return v->stage.type == JSON_STRING &&
-                   (v->raw.type == JSON_STRING || v->raw_b64.type == JSON_STRING)
+    return v->stage.type == JSON_STRING && (v->raw.type == JSON_STRING ||
+                                            v->raw_b64.type == JSON_STRING)
                ? 0
                : -1;
 }

@@ -50,7 +50,8 @@ static int add_place(struct dlq_read *r, const struct envelope *v,
 static int add_mark(struct scan *s, const struct envelope *v, struct err *e)
 {
     struct json_iter it = json_iter(v->of.raw);
-    bool purged = json_raw_equals(((struct str){ v->mark.raw.p + 1, v->mark.raw.n - 2 }), STR("purged"));
+    bool purged = json_raw_equals(
+        ((struct str){ v->mark.raw.p + 1, v->mark.raw.n - 2 }), STR("purged"));
     uint64_t state = 1 + (purged ? DLQ_PURGED : DLQ_REPLAYED);
     int64_t us;
     while (envelope_next_of(&it, &us)) {
@@ -75,8 +76,10 @@ static int take_line(struct scan *s, const struct line *line, size_t segment,
             r->damaged_in = r->segments[segment];
         return 0;
     }
-    return v.attempt ? add_place(r, &v, line->offset, segment, e)
-                     : add_mark(s, &v, e);
+    if (v.attempt)
+        return add_place(r, &v, line->offset, segment, e);
+    r->has_marks[segment] = true;
+    return add_mark(s, &v, e);
 }
 
 /* True if the last line of path has no end and nobody is about to write it. */
@@ -102,7 +105,7 @@ static void take_tail(struct scan *s, size_t segment)
     int fd;
     bool torn;
     if (s->repair && access(path, W_OK) == 0) {
-        if (segment_lock(path, &fd, &ignored) != 1)
+        if (segment_lock(path, !s->r->target.directory, &fd, &ignored) != 1)
             return;
         (void)segment_cut_tail(fd, path, &cut, &ignored);
         close(fd);
@@ -215,6 +218,10 @@ int dlq_read_open(struct dlq_read *r, const char *uri, bool repair,
     *r = (struct dlq_read){ .fd = -1, .line = { .max = DLQ_LINE_MAX } };
     int bad = target_parse(&r->target, uri, e) ||
               target_segments(&r->target, &r->segments, &r->n_segments, e);
+    if (!bad) {
+        r->has_marks = calloc(r->n_segments + 1, sizeof(*r->has_marks));
+        bad = r->has_marks ? 0 : err_nomem(e);
+    }
     for (size_t i = 0; !bad && i < r->n_segments; i++)
         bad = scan_segment(&s, i, e);
     bad = bad || link_entries(&s, e);
@@ -295,6 +302,7 @@ void dlq_read_close(struct dlq_read *r)
         close(r->fd);
     target_segments_free(r->segments, r->n_segments);
     target_free(&r->target);
+    free(r->has_marks);
     free(r->places);
     free(r->entries);
     buf_free(&r->line);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "dlq/envelope.h"
+#include "dlq/target.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,12 +21,12 @@ enum dlq_state { DLQ_OPEN, DLQ_REPLAYED, DLQ_PURGED };
 /* One line that is a letter. */
 struct dlq_place {
     struct hash128 id;
-    int64_t us;        /* ts */
-    uint64_t offset;   /* 0-based byte of the segment */
-    uint64_t length;   /* bytes without the LF */
+    int64_t us;      /* ts */
+    uint64_t offset; /* 0-based byte of the segment */
+    uint64_t length; /* bytes without the LF */
     uint64_t attempt;
-    size_t older;      /* 1 + index of the line before with this id; 0: none */
-    uint32_t segment;  /* index into segments */
+    size_t older;     /* 1 + index of the line before with this id; 0: none */
+    uint32_t segment; /* index into segments */
     enum dlq_state state;
 };
 
@@ -36,19 +37,20 @@ struct dlq_entry {
 };
 
 struct dlq_read {
-    struct target target target;   /* owned */
-    char **segments;        /* owned: paths */
+    struct target target; /* owned */
+    char **segments;      /* owned: paths */
+    bool *has_marks;      /* owned: per segment */
     size_t n_segments;
     struct dlq_place *places; /* owned: every letter, in order of reading */
     size_t n_places, cap_places;
     struct dlq_entry *entries; /* owned: by time */
     size_t n_entries;
-    uint64_t damaged;       /* lines that are neither letter nor mark */
-    uint64_t torn;          /* segments with a torn tail, cut or not */
+    uint64_t damaged; /* lines that are neither letter nor mark */
+    uint64_t torn;    /* segments with a torn tail, cut or not */
     const char *damaged_in, *torn_in; /* the first such segment; borrowed */
-    int fd;                 /* open segment, -1: none */
+    int fd;                           /* open segment, -1: none */
     size_t fd_segment;
-    struct buf line;        /* text of the last entry asked for */
+    struct buf line; /* text of the last entry asked for */
 };
 
 /* Reads what is at uri (nothing there is no error: no entries). With repair,

@@ -94,7 +94,9 @@ int replays_load(struct replays *r, struct err *e)
     struct lines lines;
     struct line line;
     const char *path = getenv(REPLAYS_ENV);
-    *r = (struct replays){ 0 };
+    *r = (struct replays){ .behind = !path || !*path };
+    if (r->behind)
+        path = getenv(REPLAYS_ENV_BEHIND);
     if (!path || !*path)
         return 0;
     if (input_open(&in, path, e))
@@ -107,14 +109,14 @@ int replays_load(struct replays *r, struct err *e)
     int more;
     while ((more = lines_next(&lines, &line, e)) == 1)
         if (line.too_long || take_line(r, line.text)) {
-            more = err_set(e, ERR_CONFIG, "bad line %llu in the file that "
-                                          REPLAYS_ENV " names",
-                           (unsigned long long)line.line);
+            more = err_set(e, ERR_CONFIG,
+                           "bad line %llu in '%s', which a replay named",
+                           (unsigned long long)line.line, path);
             break;
         }
     if (more == 0 && !r->target)
-        more = err_set(e, ERR_CONFIG,
-                       "the file that " REPLAYS_ENV " names is empty");
+        more = err_set(e, ERR_CONFIG, "'%s', which a replay named, is empty",
+                       path);
     lines_free(&lines);
     input_close(&in);
     if (more)

@@ -1,10 +1,12 @@
-/* replays: which letters a replay feeds to a stage, told by a file.
+/* replays: which letters a replay feeds to a pipeline, told by a file.
  *
- * PIPE_DLQ_REPLAY names the file, NDJSON: first {"target":URI}, the queue that
- * letters go back to; then per letter, in the order they are fed,
- * {"id","attempt","raw"}, raw being the XXH3-128 of its bytes in hex. A record
- * with these bytes that is rejected again takes the first of them that was not
- * taken yet: its id, and attempt + 1. */
+ * PIPE_DLQ_REPLAY names it for the stage that rejected them, PIPE_DLQ_REPLAYED
+ * for the stages behind that one. It is NDJSON: first {"target":URI}, the
+ * queue that letters of the first stage go back to whatever it was told; then
+ * per letter, in the order they are fed, {"id","attempt","raw"}, raw being the
+ * XXH3-128 of its bytes in hex. A record with these bytes that is rejected
+ * again takes the first of them that was not taken yet: its id, and attempt +
+ * 1. */
 #ifndef DLQ_REPLAYS_H
 #define DLQ_REPLAYS_H
 
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 
 #define REPLAYS_ENV "PIPE_DLQ_REPLAY"
+#define REPLAYS_ENV_BEHIND "PIPE_DLQ_REPLAYED"
 
 struct replay {
     struct hash128 id;
@@ -25,6 +28,7 @@ struct replay {
 
 struct replays {
     char *target;     /* owned; NULL where nothing is replayed */
+    bool behind;      /* the target is not for this stage */
     struct replay *v; /* owned */
     size_t n, cap;
     struct idmap by_raw; /* to 1 + index of the first that is left; past the

@@ -32,8 +32,7 @@ static int lock_patiently(int fd, const char *path, struct err *e)
             return err_sys(e, ERR_IO, errno, "cannot lock '%s'", path);
         if (waited_ms > LOCK_PATIENCE_MS)
             return err_set(e, ERR_TEMPFAIL,
-                           "cannot lock '%s': another process holds it",
-                           path);
+                           "cannot lock '%s': another process holds it", path);
         nap_ms = nap_ms < 32 ? nap_ms * 2 : nap_ms;
         struct timespec nap = { 0, nap_ms * 1000000L };
         nanosleep(&nap, NULL);
@@ -81,11 +80,11 @@ static int create(struct segment *s, const struct target *t, struct err *e)
 
 static int open_shared(struct segment *s, struct err *e)
 {
-    s->fd = open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
-                 0640);
-    return s->fd >= 0 ? 0
-                      : err_sys(e, ERR_CANTCREAT, errno, "cannot open '%s'",
-                                s->path);
+    s->fd =
+        open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return s->fd >= 0
+               ? 0
+               : err_sys(e, ERR_CANTCREAT, errno, "cannot open '%s'", s->path);
 }
 
 int segment_open(struct segment *s, const struct target *t, struct err *e)
@@ -142,8 +141,9 @@ static int append_locked(struct segment *s, struct str line, struct err *e)
 int segment_append(struct segment *s, struct str line, struct err *e)
 {
     if (s->torn)
-        return err_set(e, ERR_IO, "cannot write a dead letter to '%s': an "
-                                  "earlier one is torn",
+        return err_set(e, ERR_IO,
+                       "cannot write a dead letter to '%s': an "
+                       "earlier one is torn",
                        s->path);
     if (s->shared && enter_shared(s, e))
         return -1;
@@ -183,21 +183,31 @@ void segment_close(struct segment *s)
     s->path = NULL;
 }
 
-int segment_lock(const char *path, int *fd, struct err *e)
+/* 1 with the lock, 0 without, -1. */
+static int try_lock(int fd, const char *path, struct err *e)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 1;
+    if (errno == EWOULDBLOCK || errno == EINTR)
+        return 0;
+    return err_sys(e, ERR_IO, errno, "cannot lock '%s'", path);
+}
+
+int segment_lock(const char *path, bool wait, int *fd, struct err *e)
 {
     *fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY);
     if (*fd < 0)
         return errno == ENOENT
                    ? 0
                    : err_sys(e, ERR_IO, errno, "cannot open '%s'", path);
-    int failure = flock(*fd, LOCK_EX | LOCK_NB) ? errno : 0;
-    if (!failure && in_place(*fd, path))
+    int r = wait ? lock_patiently(*fd, path, e) + 1 : try_lock(*fd, path, e);
+    if (wait && r == 0)
+        r = -1;
+    if (r == 1 && in_place(*fd, path))
         return 1;
     close(*fd);
     *fd = -1;
-    return !failure || failure == EWOULDBLOCK || failure == EINTR
-               ? 0
-               : err_sys(e, ERR_IO, failure, "cannot lock '%s'", path);
+    return r < 0 ? -1 : 0;
 }
 
 /* Sets *whole to the offset behind the last LF of the first `size` bytes. */

@@ -33,10 +33,11 @@ int segment_sync(const struct segment *s, struct err *e);
 
 void segment_close(struct segment *s);
 
-/* Opens the segment at path and takes its lock, without waiting. Returns 1
- * with *fd, to be closed by the caller; 0 where somebody else holds the lock
- * or the segment is gone; -1 with e. */
-int segment_lock(const char *path, int *fd, struct err *e);
+/* Opens the segment at path and takes its lock; with `wait` for some seconds,
+ * as is right where others hold it for a line only. Returns 1 with *fd, to be
+ * closed by the caller; 0 where somebody else holds the lock (without wait) or
+ * the segment is gone; -1 with e. */
+int segment_lock(const char *path, bool wait, int *fd, struct err *e);
 
 /* Cuts what stands behind the last LF; needs the lock. *cut is set to the
  * number of bytes cut off. */

@@ -88,10 +88,10 @@ static int check_folder(const char *folder, const char *path, struct err *e)
             return err_nomem(e);
     }
     struct stat s;
-    int bad = stat(at, &s) != 0                ? errno
-              : !S_ISDIR(s.st_mode)            ? ENOTDIR
-              : access(at, W_OK | X_OK) != 0   ? errno
-                                               : 0;
+    int bad = stat(at, &s) != 0              ? errno
+              : !S_ISDIR(s.st_mode)          ? ENOTDIR
+              : access(at, W_OK | X_OK) != 0 ? errno
+                                             : 0;
     free(at);
     return bad ? err_sys(e, ERR_CANTCREAT, bad,
                          "cannot keep dead letters in '%s'", path)

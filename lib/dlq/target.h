@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct target {
-    char *path;     /* owned; without the '/' at the end of a directory */
+    char *path; /* owned; without the '/' at the end of a directory */
     bool directory;
 };
 

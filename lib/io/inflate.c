@@ -87,8 +87,8 @@ static const char *kind_name(const struct inflater *z)
 
 static int corrupt(struct inflater *z, const char *why, struct err *e)
 {
-    return err_set(e, ERR_DATA, "%s data of '%s' is corrupt: %s",
-                   kind_name(z), z->uri, why);
+    return err_set(e, ERR_DATA, "%s data of '%s' is corrupt: %s", kind_name(z),
+                   z->uri, why);
 }
 
 /* One step of a member: uses some compressed bytes, gives *got plain ones. */

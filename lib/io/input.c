@@ -1,8 +1,11 @@
 #include "io/input.h"
 
+#include "io/inflate.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +52,11 @@ int input_open(struct input *in, const char *path, struct err *e)
     return 0;
 }
 
+const char *input_name(const struct input *in)
+{
+    return strcmp(in->uri, "-") == 0 ? "stdin" : in->uri;
+}
+
 /* Reads from fd. Whoever waits for the other end is told before. */
 static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
 {
@@ -65,31 +73,126 @@ static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
         }
         if (errno != EINTR)
             return err_sys(e, ERR_IO, errno, "cannot read '%s'",
-                           strcmp(in->uri, "-") ? in->uri : "stdin");
+                           input_name(in));
         if (in->idle && in->idle(in->ctx, e))
             return -1;
     }
 }
 
-ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e)
+/* Makes the input compressed: the inflater takes over what was read. */
+static int begin_inflate(struct input *in, enum inflate_kind kind,
+                         struct err *e)
+{
+    size_t space;
+    if (inflater_new(&in->inflater, kind, &in->limits, input_name(in), e))
+        return -1;
+    void *room = inflater_room(in->inflater, &space);
+    memcpy(room, in->head, in->head_n);
+    inflater_feed(in->inflater, in->head_n);
+    in->head_n = 0;
+    return 0;
+}
+
+/* Reads the first bytes into head and looks whether they are compressed. */
+static int sniff(struct input *in, struct err *e)
+{
+    enum inflate_kind kind = INFLATE_MORE;
+    in->sniffed = true;
+    in->head = malloc(INPUT_PEEK_MAX);
+    if (!in->head)
+        return err_nomem(e);
+    while (kind == INFLATE_MORE && !in->eof) {
+        ssize_t r =
+            read_fd(in, in->head + in->head_n, INPUT_PEEK_MAX - in->head_n, e);
+        if (r < 0)
+            return -1;
+        in->eof = r == 0;
+        in->head_n += (size_t)r;
+        kind = in->raw ? INFLATE_NONE : inflate_sniff(in->head, in->head_n);
+    }
+    if (kind != INFLATE_GZIP && kind != INFLATE_ZSTD)
+        return 0;
+    return begin_inflate(in, kind, e);
+}
+
+static ssize_t read_inflated(struct input *in, void *buf, size_t n,
+                             struct err *e)
+{
+    for (;;) {
+        ssize_t got = inflater_read(in->inflater, buf, n, e);
+        if (got != 0 || inflater_done(in->inflater)) {
+            in->eof = got == 0;
+            return got;
+        }
+        size_t space;
+        void *room = inflater_room(in->inflater, &space);
+        ssize_t r = read_fd(in, room, space, e);
+        if (r < 0)
+            return -1;
+        inflater_feed(in->inflater, (size_t)r);
+    }
+}
+
+/* The next bytes behind head. */
+static ssize_t pull(struct input *in, void *buf, size_t n, struct err *e)
 {
     if (in->eof)
         return 0;
-    ssize_t r = read_fd(in, buf, n, e);
+    ssize_t r =
+        in->inflater ? read_inflated(in, buf, n, e) : read_fd(in, buf, n, e);
+    in->eof = r == 0;
+    return r;
+}
+
+ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e)
+{
+    if (!in->sniffed && !in->raw && sniff(in, e))
+        return -1;
+    ssize_t r = (ssize_t)(in->head_n - in->head_at);
+    if (r > 0) {
+        if ((size_t)r > n)
+            r = (ssize_t)n;
+        memcpy(buf, in->head + in->head_at, (size_t)r);
+        in->head_at += (size_t)r;
+    } else {
+        r = pull(in, buf, n, e);
+    }
     if (r < 0)
         return -1;
-    if (r == 0)
-        in->eof = true;
     in->bytes += (uint64_t)r;
     if (in->progress && in->progress(in->ctx, e))
         return -1;
     return r;
 }
 
+int input_peek(struct input *in, size_t n, struct str *head, struct err *e)
+{
+    if (!in->sniffed && sniff(in, e))
+        return -1;
+    while (in->head_n < n && !in->eof) {
+        ssize_t r =
+            pull(in, in->head + in->head_n, INPUT_PEEK_MAX - in->head_n, e);
+        if (r < 0)
+            return -1;
+        in->head_n += (size_t)r;
+    }
+    *head = (struct str){ in->head, in->head_n };
+    return 0;
+}
+
+bool input_is_compressed(const struct input *in)
+{
+    return in->inflater != NULL;
+}
+
 void input_close(struct input *in)
 {
     if (in->owned && in->fd >= 0)
         close(in->fd);
+    inflater_free(in->inflater);
+    free(in->head);
+    in->inflater = NULL;
+    in->head = NULL;
     in->fd = -1;
     in->owned = false;
 }

@@ -7,11 +7,14 @@
 #define IO_INPUT_H
 
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#define INPUT_PEEK_MAX ((size_t)64 << 10)
 
 struct inflater;
 
@@ -31,6 +34,8 @@ struct input {
     uint64_t size;      /* of a regular file, in bytes on disk; else 0 */
     struct input_limits limits;
     struct inflater *inflater; /* owned; NULL for plain bytes */
+    char *head;                /* owned: decompressed bytes read ahead, */
+    size_t head_at, head_n;    /* of which head[head_at .. head_n) are left */
     bool sniffed, eof;
     /* Called before a read that would block, and when a signal interrupted
      * one; -1 stops the input. NULL: none. */
@@ -49,6 +54,19 @@ void input_fd(struct input *in, int fd, const char *uri);
 /* Reads 1 to n decompressed bytes; 0 at the end; -1 with e. */
 ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e);
 
+/* Shows the first bytes without taking them: reads on until there are n of
+ * them or the input ends. *head is borrowed until the next call; it may show
+ * more. Only before the first input_read. n is at most INPUT_PEEK_MAX. 0 or
+ * -1. */
+int input_peek(struct input *in, size_t n, struct str *head, struct err *e);
+
+/* What messages call the input: its uri, or "stdin". Borrowed. */
+const char *input_name(const struct input *in);
+
+/* True if the bytes are being decompressed; known once one was read. */
+bool input_is_compressed(const struct input *in);
+
+/* Closes what is owned; frees memory. */
 void input_close(struct input *in);
 
 #endif

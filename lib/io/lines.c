@@ -115,9 +115,9 @@ int lines_next(struct lines *l, struct line *line, struct err *e)
                        : NULL;
         size_t n = nl ? (size_t)(nl - from) : have;
         /* One byte more may be the CR of a CRLF. */
-        if (nl && n <= l->max + 1)
+        if (nl && n <= l->max + (n && from[n - 1] == '\r'))
             return hand_out(l, line, n, 1);
-        if (n > l->max + 1)
+        if (nl || n > l->max + 1 || (l->eof && n > l->max))
             return skip_long(l, line, nl, e);
         l->scanned = have;
         if (l->eof)

@@ -47,8 +47,8 @@ static uint32_t total_check(uint64_t bytes)
     return (uint32_t)((z ^ (z >> 31)) % 1000000000u);
 }
 
-/* What the parent holds of the pipe: the lowest matching descriptor, -1 for
- * none, -2 if it cannot be seen. */
+/* With what the parent may write to the pipe: the lowest matching descriptor,
+ * -1 for none, -2 if it cannot be seen. */
 static int parent_holds(pid_t parent, const struct stat *pipe)
 {
     char path[64];
@@ -59,8 +59,13 @@ static int parent_holds(pid_t parent, const struct stat *pipe)
     int found = -1;
     struct dirent *e;
     while ((e = readdir(d)) != NULL) {
-        struct stat st;
+        struct stat st, link;
         if (e->d_name[0] == '.' || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
+            continue;
+        /* The link's mode tells how the descriptor was opened: a parent that
+         * reads from the pipe adds nothing to it. */
+        if (fstatat(dirfd(d), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+            !(link.st_mode & S_IWUSR))
             continue;
         if (st.st_dev == pipe->st_dev && st.st_ino == pipe->st_ino) {
             int fd = atoi(e->d_name);
@@ -119,18 +124,18 @@ static int begin(struct mark *m, int fd, bool look_at_parent)
     case BITS_GROUP:
         m->group = true; /* a predecessor ended well: we are one of several */
         break;
-    default:
-        break;
+    default: break;
     }
-    /* RUN first: a death while the parent is looked at must show. */
-    if (fchmod(fd, BITS_RUN) != 0) {
+    /* The doubtful mark first: a death while the parent is looked at must show,
+     * and a reader must not trust bytes of somebody before us. */
+    if (fchmod(fd, BITS_RUN_GROUP) != 0) {
         m->fd = -1;
         return 0;
     }
     if (look_at_parent && !m->group)
         m->group = is_shared(&st);
-    if (m->group)
-        (void)fchmod(fd, BITS_RUN_GROUP);
+    if (!m->group)
+        (void)fchmod(fd, BITS_RUN);
     return 0;
 }
 
@@ -149,7 +154,7 @@ void mark_ok(struct mark *m, enum mark_end how, uint64_t bytes)
     if (m->fd < 0 || m->failed)
         return;
     stamp(m->fd, bytes, total_check(bytes));
-    (void)fchmod(m->fd, m->group                ? BITS_GROUP
+    (void)fchmod(m->fd, m->group                 ? BITS_GROUP
                         : how == MARK_UNVERIFIED ? BITS_UNVERIFIED
                                                  : BITS_OK);
 }
@@ -184,25 +189,21 @@ enum verdict mark_judge(int fd, uint64_t bytes, int *cause)
                  (uint64_t)st.st_mtim.tv_nsec == total_check(bytes);
     switch (st.st_mode & 0777) {
     case BITS_RUN:
-    case BITS_RUN_GROUP:
-        return VERDICT_DIED;
+    case BITS_RUN_GROUP: return VERDICT_DIED;
     case BITS_FAIL:
         *cause = (int)(st.st_mtim.tv_sec & 0xff);
         return VERDICT_FAILED;
-    case BITS_OK:
-        return whole ? VERDICT_CLEAN : VERDICT_MIXED;
-    case BITS_UNVERIFIED:
-        return whole ? VERDICT_UNKNOWN : VERDICT_MIXED;
-    default:
-        return VERDICT_UNKNOWN;
+    case BITS_OK: return whole ? VERDICT_CLEAN : VERDICT_MIXED;
+    case BITS_UNVERIFIED: return whole ? VERDICT_UNKNOWN : VERDICT_MIXED;
+    default: return VERDICT_UNKNOWN;
     }
 }
 
 const char *verdict_name(enum verdict v)
 {
     static const char *const names[] = {
-        [VERDICT_CLEAN] = "clean",   [VERDICT_UNKNOWN] = "unknown",
-        [VERDICT_MIXED] = "mixed",   [VERDICT_FAILED] = "failed",
+        [VERDICT_CLEAN] = "clean", [VERDICT_UNKNOWN] = "unknown",
+        [VERDICT_MIXED] = "mixed", [VERDICT_FAILED] = "failed",
         [VERDICT_DIED] = "died",
     };
     return names[v];

@@ -27,9 +27,9 @@ enum mark_end {
 };
 
 struct mark {
-    int fd;        /* -1: nothing to mark */
-    bool group;    /* a shell group shares the pipe: OK becomes GROUP */
-    bool failed;   /* FAIL already: sticky */
+    int fd;      /* -1: nothing to mark */
+    bool group;  /* a shell group shares the pipe: OK becomes GROUP */
+    bool failed; /* FAIL already: sticky */
 };
 
 /* Marks fd RUN (or RUN-GROUP, or FAIL behind a dead predecessor). Returns 0;
@@ -37,7 +37,8 @@ struct mark {
  * the command must exit 64. */
 int mark_begin(struct mark *m, int fd);
 
-/* The same for a pipe that the caller made itself, with no parent to look at. */
+/* The same for a pipe that the caller made itself, with no parent to look at.
+ */
 int mark_begin_own(struct mark *m, int fd);
 
 /* Marks the end. bytes is all that this process wrote to the pipe. Call it

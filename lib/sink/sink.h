@@ -36,21 +36,21 @@ struct sink_decimal {
 
 /* What to load; everything borrowed for the life of the sink. */
 struct sink_spec {
-    const char *uri;          /* as given */
-    const char *target;       /* behind the scheme */
+    const char *uri;    /* as given */
+    const char *target; /* behind the scheme */
     const char *table;
     enum sink_mode mode;
-    struct str part_column;   /* .n 0: no partition */
+    struct str part_column; /* .n 0: no partition */
     struct str part_value;
-    bool all;                 /* replace the whole table */
-    const struct str *keys;   /* upsert: key columns */
+    bool all;               /* replace the whole table */
+    const struct str *keys; /* upsert: key columns */
     size_t n_keys;
-    bool create;              /* create the table, add columns */
-    bool missing_null;        /* upsert: a missing field sets NULL */
+    bool create;       /* create the table, add columns */
+    bool missing_null; /* upsert: a missing field sets NULL */
     const struct sink_decimal *decimals;
     size_t n_decimals;
     uint64_t lock_timeout_ms;
-    bool (*stop)(void);       /* a signal wants us to stop waiting */
+    bool (*stop)(void); /* a signal wants us to stop waiting */
 };
 
 /* What the ledger says of a run; all borrowed for the call. */

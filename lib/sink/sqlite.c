@@ -16,27 +16,18 @@ int sqlite_fail(struct sqlite_sink *s, struct err *e, const char *doing)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_NOMEM:
-    case SQLITE_INTERRUPT:
-        code = ERR_TEMPFAIL;
-        break;
-    case SQLITE_CONSTRAINT:
-        code = ERR_DATA;
-        break;
+    case SQLITE_INTERRUPT: code = ERR_TEMPFAIL; break;
+    case SQLITE_CONSTRAINT: code = ERR_DATA; break;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_AUTH:
-        code = ERR_NOPERM;
-        break;
+    case SQLITE_AUTH: code = ERR_NOPERM; break;
     case SQLITE_CANTOPEN:
         code = s->base.spec->create ? ERR_CANTCREAT : ERR_NOINPUT;
         break;
     case SQLITE_ERROR: /* SQL that does not fit the table */
     case SQLITE_NOTADB:
-    case SQLITE_SCHEMA:
-        code = ERR_CONFIG;
-        break;
-    default:
-        break;
+    case SQLITE_SCHEMA: code = ERR_CONFIG; break;
+    default: break;
     }
     return err_set(e, code, "cannot %s '%s': %s", doing, s->base.spec->target,
                    sqlite3_errmsg(s->db));

@@ -15,7 +15,7 @@
 /* What a column takes, from its declared type: SQLite's affinity rules, and
  * two names of our own that keep exact decimals and say so in the schema. */
 enum column_kind {
-    COLUMN_ANY,     /* no declared type, BLOB: stored as it comes */
+    COLUMN_ANY, /* no declared type, BLOB: stored as it comes */
     COLUMN_INTEGER,
     COLUMN_REAL,
     COLUMN_NUMERIC, /* DATE, NUMERIC, DECIMAL ...: numbers and texts that do
@@ -28,12 +28,12 @@ enum column_kind {
 };
 
 struct column {
-    char *name;      /* owned */
-    char *type;      /* owned: as declared */
+    char *name; /* owned */
+    char *type; /* owned: as declared */
     enum column_kind kind;
     unsigned places; /* of COLUMN_SCALED */
     bool key;
-    struct val val;    /* of the record at hand; type MISSING: not there */
+    struct val val;     /* of the record at hand; type MISSING: not there */
     struct str spelled; /* its key there, as characters */
 };
 

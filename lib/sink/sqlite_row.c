@@ -128,14 +128,12 @@ int row_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
              struct err *e)
 {
     enum column_kind k = c->kind;
-    bool numbers = k == COLUMN_ANY || k == COLUMN_INTEGER ||
-                   k == COLUMN_REAL || k == COLUMN_NUMERIC ||
-                   k == COLUMN_DECIMAL || k == COLUMN_SCALED;
+    bool numbers = k == COLUMN_ANY || k == COLUMN_INTEGER || k == COLUMN_REAL ||
+                   k == COLUMN_NUMERIC || k == COLUMN_DECIMAL ||
+                   k == COLUMN_SCALED;
     switch (v.type) {
     case JSON_MISSING:
-    case JSON_NULL:
-        sqlite3_bind_null(stmt, at);
-        return 1;
+    case JSON_NULL: sqlite3_bind_null(stmt, at); return 1;
     case JSON_TRUE:
     case JSON_FALSE:
         if (k != COLUMN_BOOLEAN && k != COLUMN_ANY && k != COLUMN_INTEGER &&
@@ -233,15 +231,15 @@ static int check_partition(struct sqlite_sink *s, struct sink_refusal *why,
     struct val have = c->val;
     bool same;
     if (have.type == JSON_NUMBER)
-        same = want.type == JSON_NUMBER &&
-               number_cmp(have.raw, want.raw) == 0;
+        same = want.type == JSON_NUMBER && number_cmp(have.raw, want.raw) == 0;
     else
         same = have.type == JSON_STRING &&
                json_raw_equals((struct str){ have.raw.p + 1, have.raw.n - 2 },
                                spec->part_value);
     if (same)
         return 1;
-    return refuse(why, "wrong_partition", c, "is %.*s, the load replaces '%.*s'",
+    return refuse(why, "wrong_partition", c,
+                  "is %.*s, the load replaces '%.*s'",
                   (int)(have.raw.n > 60 ? 60 : have.raw.n), have.raw.p,
                   STR_ARG(spec->part_value));
 }
@@ -345,9 +343,8 @@ static sqlite3_stmt *statement(struct sqlite_sink *s, struct err *e)
     }
     memcpy(sh->fields, want.p, want.n);
     sh->n = want.n;
-    if (sqlite3_prepare_v3(s->db, sql, (int)s->sql.n,
-                           SQLITE_PREPARE_PERSISTENT, &sh->stmt,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v3(s->db, sql, (int)s->sql.n, SQLITE_PREPARE_PERSISTENT,
+                           &sh->stmt, NULL) != SQLITE_OK)
         sqlite_fail(s, e, "prepare to write to");
     return sh->stmt;
 }
@@ -360,8 +357,8 @@ static int step_row(struct sqlite_sink *s, sqlite3_stmt *stmt,
     if (step == SQLITE_DONE)
         return 1;
     /* The statement is undone, the transaction stands. */
-    if ((step & 0xff) == SQLITE_CONSTRAINT || (step & 0xff) == SQLITE_MISMATCH ||
-        (step & 0xff) == SQLITE_TOOBIG)
+    if ((step & 0xff) == SQLITE_CONSTRAINT ||
+        (step & 0xff) == SQLITE_MISMATCH || (step & 0xff) == SQLITE_TOOBIG)
         return refuse(why, "constraint", NULL, "%s", sqlite3_errmsg(s->db));
     return sqlite_fail(s, e, "write to");
 }
@@ -392,7 +389,7 @@ int row_write(struct sqlite_sink *s, struct str record,
         return -1;
     for (size_t i = 0, at = 0; r > 0 && i < s->n_columns; i++)
         if (s->fields.p[i] == '1')
-            r = row_bind(s, stmt, (int)++at, &s->columns[i],
-                         s->columns[i].val, why, e);
+            r = row_bind(s, stmt, (int)++at, &s->columns[i], s->columns[i].val,
+                         why, e);
     return r > 0 ? step_row(s, stmt, why, e) : r;
 }

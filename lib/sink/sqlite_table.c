@@ -53,8 +53,7 @@ static int append_column(struct sqlite_sink *s, struct str name,
         s->columns = grown;
         s->cap_columns = cap;
     }
-    struct column c = { .name = strndup(name.p, name.n),
-                        .type = strdup(type) };
+    struct column c = { .name = strndup(name.p, name.n), .type = strdup(type) };
     if (!c.name || !c.type) {
         free(c.name);
         free(c.type);
@@ -71,9 +70,8 @@ static int append_column(struct sqlite_sink *s, struct str name,
 int table_read(struct sqlite_sink *s, struct err *e)
 {
     sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(s->db,
-                           "SELECT name, type FROM pragma_table_info(?)", -1,
-                           &stmt, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT name, type FROM pragma_table_info(?)",
+                           -1, &stmt, NULL) != SQLITE_OK)
         return sqlite_fail(s, e, "read");
     sqlite3_bind_text(stmt, 1, s->base.spec->table, -1, SQLITE_STATIC);
     int step, r = 0;
@@ -142,8 +140,10 @@ int table_check(struct sqlite_sink *s, struct err *e)
     const struct sink_spec *spec = s->base.spec;
     for (size_t i = 0; i < spec->n_keys; i++)
         if (!table_find(s, spec->keys[i]))
-            return err_set(e, ERR_CONFIG, "key column '%.*s' is not in "
-                           "table '%s'", STR_ARG(spec->keys[i]), spec->table);
+            return err_set(e, ERR_CONFIG,
+                           "key column '%.*s' is not in "
+                           "table '%s'",
+                           STR_ARG(spec->keys[i]), spec->table);
     for (size_t i = 0; i < spec->n_decimals; i++) {
         char type[32];
         struct column *c = table_find(s, spec->decimals[i].column);
@@ -151,8 +151,9 @@ int table_check(struct sqlite_sink *s, struct err *e)
         if (c && sqlite3_stricmp(c->type, want) != 0)
             return err_set(e, ERR_CONFIG,
                            "column '%s' of table '%s' is %s, --decimal wants "
-                           "%s", c->name, spec->table,
-                           *c->type ? c->type : "untyped", want);
+                           "%s",
+                           c->name, spec->table, *c->type ? c->type : "untyped",
+                           want);
     }
     return 0;
 }
@@ -162,8 +163,7 @@ struct column *table_find(struct sqlite_sink *s, struct str name)
     size_t n = s->n_columns;
     for (size_t i = 0, j = s->guess; i < n; i++, j++) {
         struct column *c = &s->columns[j < n ? j : j - n];
-        if (strlen(c->name) == name.n &&
-            memcmp(c->name, name.p, name.n) == 0) {
+        if (strlen(c->name) == name.n && memcmp(c->name, name.p, name.n) == 0) {
             s->guess = (size_t)(c - s->columns) + 1 < n
                            ? (size_t)(c - s->columns) + 1
                            : 0;
@@ -252,10 +252,10 @@ int table_create(struct sqlite_sink *s, struct str record, struct err *e)
     bool lost = seen.failed || s->text.failed;
     buf_free(&seen);
     if (!has_part)
-        add_definition(s, spec->part_column,
-                       type_for(spec, spec->part_column,
-                                json_val(s->part_json), out),
-                       &first);
+        add_definition(
+            s, spec->part_column,
+            type_for(spec, spec->part_column, json_val(s->part_json), out),
+            &first);
     if (first)
         return err_set(e, ERR_DATA,
                        "cannot create table '%s': the first record has no "

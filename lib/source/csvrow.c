@@ -91,7 +91,7 @@ static int truncated(const struct csvrow_reader *r, const struct csvrow *row,
     err_set(e, ERR_DATA,
             "'%s' is truncated: a quote opened in the row at line %llu is "
             "never closed",
-            r->w.in->uri, (unsigned long long)row->line);
+            input_name(r->w.in), (unsigned long long)row->line);
     e->line = row->line;
     return -1;
 }
@@ -120,12 +120,12 @@ static const char *skip_row(struct csvrow_reader *r, enum skip *state)
     bool quotes = !r->dialect.no_quote;
 
     for (const char *p = r->w.p; p < end; p++) {
-        if (*p == '\n' || *p == stop)
-            r->lines++;
         if (*state == IN_QUOTED) {
+            r->lines += *p == '\n';
             if (*p == quote)
                 *state = AT_QUOTE;
         } else if (*p == stop) {
+            r->lines++;
             return p + 1;
         } else if (quotes && *p == quote && *state != IN_PLAIN) {
             *state = IN_QUOTED;
@@ -152,6 +152,7 @@ static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
             return -1;
         if (more == 0) {
             row->unterminated = true;
+            r->lines++;
             break;
         }
     }

@@ -96,8 +96,8 @@ const struct str *source_columns(const struct source *s, size_t *n);
 
 /* Appends what a replay needs to read a rejected item's raw again: as a JSON
  * object, {"format":"csv","delimiter":",","header":[...], ...}; and as
- * NUL-terminated options, one behind the other ("--format" "csv" "--no-header"
- * "--columns" ...). Returns 0 or -1 (memory). */
+ * NUL-terminated options, one behind the other ("--format=csv" "--no-header"
+ * "--columns=a,b" ...). Returns 0 or -1 (memory). */
 int source_context(const struct source *s, struct buf *json, struct err *e);
 int source_args(const struct source *s, struct buf *args, struct err *e);
 

@@ -69,7 +69,7 @@ int window_skip_bom(struct window *w, struct err *e)
         return err_set(e, ERR_DATA,
                        "'%s' is UTF-16 or UTF-32: convert it "
                        "with iconv -t UTF-8",
-                       w->in->uri);
+                       input_name(w->in));
     if (w->n >= 3 && memcmp(w->p, "\xef\xbb\xbf", 3) == 0)
         window_drop(w, 3);
     return 0;

@@ -43,13 +43,13 @@ static int scaled(const char *text, const char *const *units,
 
 int opt_size(const char *text, uint64_t *bytes)
 {
-    static const char *const units[] = { "",   "K",   "M",   "G",   "T",
-                                         "k",  "m",   "g",   "KiB", "MiB",
+    static const char *const units[] = { "",    "K",   "M", "G",   "T",
+                                         "k",   "m",   "g", "KiB", "MiB",
                                          "GiB", "TiB", NULL };
     static const uint64_t factors[] = {
-        1,         1u << 10,  1u << 20,  1u << 30,  (uint64_t)1 << 40,
-        1u << 10,  1u << 20,  1u << 30,  1u << 10,  1u << 20,
-        1u << 30,  (uint64_t)1 << 40
+        1,        1u << 10,         1u << 20, 1u << 30, (uint64_t)1 << 40,
+        1u << 10, 1u << 20,         1u << 30, 1u << 10, 1u << 20,
+        1u << 30, (uint64_t)1 << 40
     };
     return scaled(text, units, factors, bytes);
 }
@@ -106,18 +106,12 @@ static int set_choice(struct parse *p, const struct opt *o, const char *value)
 static int set_value(struct parse *p, const struct opt *o, const char *value)
 {
     switch (o->kind) {
-    case OPT_FLAG:
-        *(bool *)o->dest = true;
-        return 0;
-    case OPT_STRING:
-        *(const char **)o->dest = value;
-        return 0;
+    case OPT_FLAG: *(bool *)o->dest = true; return 0;
+    case OPT_STRING: *(const char **)o->dest = value; return 0;
     case OPT_COUNT:
     case OPT_SIZE:
-    case OPT_TIME:
-        return set_number(p, o, value);
-    case OPT_CHOICE:
-        return set_choice(p, o, value);
+    case OPT_TIME: return set_number(p, o, value);
+    case OPT_CHOICE: return set_choice(p, o, value);
     case OPT_LIST: {
         struct opt_list *l = o->dest;
         const char **v = realloc(l->v, (l->n + 1) * sizeof(*v));
@@ -128,8 +122,7 @@ static int set_value(struct parse *p, const struct opt *o, const char *value)
         return 0;
     }
     case OPT_END:
-    case OPT_GROUP:
-        break;
+    case OPT_GROUP: break;
     }
     return err_set(p->e, ERR_BUG, "option --%s has no kind", o->name);
 }
@@ -208,8 +201,7 @@ static int take_environment(struct parse *p)
             continue;
         if (set_value(p, o, v)) {
             struct err cause = *p->e;
-            return err_set(p->e, ERR_USAGE, "%s (from $%s)", cause.msg,
-                           o->env);
+            return err_set(p->e, ERR_USAGE, "%s (from $%s)", cause.msg, o->env);
         }
     }
     return 0;

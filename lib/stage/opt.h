@@ -36,9 +36,9 @@ struct opt_list {
 
 struct opt {
     enum opt_kind kind;
-    char letter;                /* 0 if there is no short form */
-    const char *name;           /* long name without dashes */
-    const char *arg;            /* label of the argument; NULL for flags */
+    char letter;      /* 0 if there is no short form */
+    const char *name; /* long name without dashes */
+    const char *arg;  /* label of the argument; NULL for flags */
     void *dest;
     const char *help;           /* a sentence, lower case, no full stop */
     const char *const *choices; /* NULL-terminated; for OPT_CHOICE */
@@ -46,7 +46,7 @@ struct opt {
     int exclusive;              /* rows of one nonzero number exclude each
                                    other */
     enum opt_complete complete;
-    const char *env;            /* variable that stands in; NULL for none */
+    const char *env; /* variable that stands in; NULL for none */
 };
 
 /* Parses argv by the tables (NULL-terminated array of tables ended by OPT_END

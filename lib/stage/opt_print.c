@@ -39,13 +39,13 @@ void opt_print_help(FILE *f, const struct opt *const *tables)
                 continue;
             }
             char head[128];
-            int n = o->letter ? snprintf(head, sizeof(head), "  -%c, --%s",
-                                         o->letter, o->name)
-                              : snprintf(head, sizeof(head), "      --%s",
-                                         o->name);
+            int n = o->letter
+                        ? snprintf(head, sizeof(head), "  -%c, --%s", o->letter,
+                                   o->name)
+                        : snprintf(head, sizeof(head), "      --%s", o->name);
             if (o->arg)
-                n += snprintf(head + n, sizeof(head) - (size_t)n, " %s",
-                              o->arg);
+                n +=
+                    snprintf(head + n, sizeof(head) - (size_t)n, " %s", o->arg);
             fputs(head, f);
             char text[1024];
             int m = snprintf(text, sizeof(text), "%s", o->help);

@@ -11,7 +11,7 @@ struct stage_private {
     struct input in; /* stdin as the stream */
     struct lines lines;
     bool in_open, stream_done, settled;
-    bool check;          /* every byte is to be checked: nobody did before */
+    bool check; /* every byte is to be checked: nobody did before */
     struct dlq *dlq;
     bool dlq_wanted;     /* a DLQ was named or follows from the pipeline */
     char *dlq_uri;       /* owned */

@@ -189,8 +189,8 @@ void report_progress(struct stage *st, bool final)
             buf_addz(&b, " rejected");
         }
         if (p->raw_size && raw && raw <= p->raw_size) {
-            double left = (double)(p->raw_size - raw) / (double)raw *
-                          (double)ms / 1000.0;
+            double left =
+                (double)(p->raw_size - raw) / (double)raw * (double)ms / 1000.0;
             buf_addf(&b, "  %d%%  ETA %d:%02d",
                      (int)(100.0 * (double)raw / (double)p->raw_size),
                      (int)left / 60, (int)left % 60);

@@ -39,8 +39,7 @@ void stage_catch_signals(void)
     sigaction(SIGALRM, &knock, NULL);
     static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
     for (size_t i = 0; i < 3; i++)
-        if (sigaction(signals[i], NULL, &old) == 0 &&
-            old.sa_handler != SIG_IGN)
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(signals[i], &stop, NULL);
     signal(SIGPIPE, SIG_IGN); /* a closed reader shows as EPIPE */
 }
@@ -104,8 +103,8 @@ static const struct opt rows_common[] = {
     { OPT_GROUP, 0, "common", NULL, NULL, "Common options", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "pipeline", "NAME", &shared.pipeline,
-      "name of the pipeline, for logs, dead letters and the ledger", NULL, 0,
-      0, 0, COMPLETE_NONE, "PIPE_PIPELINE" },
+      "name of the pipeline, for logs, dead letters and the ledger", NULL, 0, 0,
+      0, COMPLETE_NONE, "PIPE_PIPELINE" },
     { OPT_STRING, 0, "run-id", "ID", &shared.run_id, "identity of the run",
       NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_RUN_ID" },
     { OPT_STRING, 0, "date", "DATE", &shared.date,
@@ -122,18 +121,17 @@ static const struct opt rows_common[] = {
       NULL },
     { OPT_FLAG, 'v', "verbose", NULL, &shared.verbose,
       "print the counts at the end", NULL, 0, 0, 1, COMPLETE_NONE, NULL },
-    { OPT_FLAG, 'h', "help", NULL, &want_help, "print this help", NULL, 0, 0,
-      0, COMPLETE_NONE, NULL },
-    { OPT_FLAG, 0, "version", NULL, &want_version, "print the version", NULL,
-      0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'h', "help", NULL, &want_help, "print this help", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "version", NULL, &want_version, "print the version", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
-static const struct opt rows_heading[] = {
-    { OPT_GROUP, 0, "options", NULL, NULL, "Options", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
-    { 0 }
-};
+static const struct opt rows_heading[] = { { OPT_GROUP, 0, "options", NULL,
+                                             NULL, "Options", NULL, 0, 0, 0,
+                                             COMPLETE_NONE, NULL },
+                                           { 0 } };
 
 static void build_tables(struct stage *st)
 {
@@ -219,18 +217,31 @@ static void hold_standard_fds(void)
             (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+/* A replay runs the command line of the run that rejected its records: where
+ * that one wrote, how many rejects it allowed and who it was are not meant for
+ * this one. */
+static void forget_first_run(struct stage *st)
+{
+    const char *run_id = getenv("PIPE_RUN_ID");
+    st->opts.output = NULL;
+    st->opts.max_reject = "100%";
+    if (run_id && *run_id)
+        st->opts.run_id = run_id;
+}
+
 static int check_shared(struct stage *st)
 {
     int64_t day;
     st->opts = shared;
+    if (dlq_replaying())
+        forget_first_run(st);
     if (shared.date && !date_parse(str_of(shared.date), &day))
         return err_set(&st->err, ERR_USAGE,
                        "option --date: '%s' is not a date (YYYY-MM-DD)",
                        shared.date);
     if (shared.tz && !tz_known(shared.tz))
         return err_set(&st->err, ERR_USAGE,
-                       "option --tz: '%s' is not a known time zone",
-                       shared.tz);
+                       "option --tz: '%s' is not a known time zone", shared.tz);
     return 0;
 }
 
@@ -321,13 +332,13 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (cmd->flags & STAGE_DASHES && rest < argc)
         st->rest = argv + rest;
     if (operands && !(cmd->flags & STAGE_OPERANDS))
-        return err_set(&st->err, ERR_USAGE, "unexpected operand '%s'",
-                       argv[1]);
+        return err_set(&st->err, ERR_USAGE, "unexpected operand '%s'", argv[1]);
     if (check_shared(st))
         return -1;
     make_run_id(st);
     report_start(st);
-    if (cmd->flags & STAGE_EMITS && output_fd(&st->out, STDOUT_FILENO, &st->err))
+    if (cmd->flags & STAGE_EMITS &&
+        output_fd(&st->out, STDOUT_FILENO, &st->err))
         return -1;
     return open_services(st);
 }

@@ -40,13 +40,13 @@ enum {
 };
 
 struct command {
-    const char *name;        /* "pipe-dedup" */
-    const char *summary;     /* one sentence, lower case, no full stop */
-    const char *usage;       /* behind the name: "[OPTION...] -k KEY" */
-    const struct opt *opts;  /* the command's own rows */
+    const char *name;       /* "pipe-dedup" */
+    const char *summary;    /* one sentence, lower case, no full stop */
+    const char *usage;      /* behind the name: "[OPTION...] -k KEY" */
+    const struct opt *opts; /* the command's own rows */
     unsigned flags;
     enum opt_complete operands; /* what completion offers for operands */
-    const char *notes;       /* more lines for --help; may be NULL */
+    const char *notes;          /* more lines for --help; may be NULL */
 };
 
 /* A record: one JSON object, without line end. Borrowed from the stage until
@@ -80,26 +80,26 @@ struct stage_opts {
 };
 
 struct stage {
-    struct err err;             /* the failure, if code is not ERR_NONE */
+    struct err err; /* the failure, if code is not ERR_NONE */
     const struct command *cmd;
     struct stage_opts opts;
-    int argc;                   /* operands: argv[0 .. argc) */
+    int argc; /* operands: argv[0 .. argc) */
     char **argv;
-    char **rest;                /* behind "--": NULL-terminated, or NULL if
-                                   there was no "--" */
+    char **rest; /* behind "--": NULL-terminated, or NULL if
+                    there was no "--" */
     struct counts counts;
-    struct output out;          /* stdout, or -o FILE */
-    const char *run_id;         /* of the options, else made up from time */
-    struct buf context;         /* raw JSON object: what a replay of this
-                                   stage's rejects needs beside raw; may stay
-                                   empty */
-    struct buf partition;       /* partition for dead letter ids; may stay
-                                   empty (then the date) */
-    struct buf replay_args;     /* NUL-separated argv to record in dead letters
-                                   instead of the real one; may stay empty */
-    enum verdict verdict;       /* of all stream input so far */
-    int cause;                  /* exit code of the failed upstream, or 0 */
-    bool finished;              /* help or version printed: nothing to do */
+    struct output out;      /* stdout, or -o FILE */
+    const char *run_id;     /* of the options, else made up from time */
+    struct buf context;     /* raw JSON object: what a replay of this
+                               stage's rejects needs beside raw; may stay
+                               empty */
+    struct buf partition;   /* partition for dead letter ids; may stay
+                               empty (then the date) */
+    struct buf replay_args; /* NUL-separated argv to record in dead letters
+                               instead of the real one; may stay empty */
+    enum verdict verdict;   /* of all stream input so far */
+    int cause;              /* exit code of the failed upstream, or 0 */
+    bool finished;          /* help or version printed: nothing to do */
     struct stage_private *priv;
 };
 
@@ -136,8 +136,8 @@ int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n);
 
 /* The same for one reason with a formatted message. path is a JSON Pointer. */
-int stage_rejectf(struct stage *st, const struct record *rec,
-                  const char *code, const char *path, const char *fmt, ...)
+int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
+                  const char *path, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* Prepares an input for this stage: installs the hooks that flush output

@@ -67,8 +67,7 @@ int stage_judge(struct stage *st, struct input *in)
         st->verdict = v;
     switch (v) {
     case VERDICT_CLEAN:
-    case VERDICT_UNKNOWN:
-        return 0;
+    case VERDICT_UNKNOWN: return 0;
     case VERDICT_MIXED:
         return err_set(&st->err, ERR_DATA,
                        "input is mixed: other bytes than the upstream wrote "
@@ -78,8 +77,7 @@ int stage_judge(struct stage *st, struct input *in)
         st->cause = cause >= 64 && cause <= 78 ? cause : ERR_TEMPFAIL;
         return err_set(&st->err, (enum err_code)st->cause,
                        "upstream failed with exit %d", cause);
-    case VERDICT_DIED:
-        break;
+    case VERDICT_DIED: break;
     }
     st->cause = ERR_TEMPFAIL;
     return err_set(&st->err, ERR_TEMPFAIL,
@@ -269,8 +267,8 @@ static const char *const *replay_argv(struct stage *st)
     struct stage_private *p = st->priv;
     if (st->replay_args.n == 0)
         return (const char *const *)p->full_argv;
-    if (p->replay)
-        return p->replay;
+    /* Made anew each time: a command may describe each of its inputs. */
+    free(p->replay);
     size_t n = 0;
     for (size_t i = 0; i < st->replay_args.n; i++)
         n += st->replay_args.p[i] == '\0';
@@ -300,9 +298,9 @@ static int to_dlq(struct stage *st, const struct record *rec,
         .pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : ""),
         .run_id = str_of(st->run_id),
         .stage = str_of(st->cmd->name),
-        .partition = st->partition.n ? buf_str(&st->partition)
-                                     : str_of(st->opts.date ? st->opts.date
-                                                            : ""),
+        .partition = st->partition.n
+                         ? buf_str(&st->partition)
+                         : str_of(st->opts.date ? st->opts.date : ""),
         .argv = argv,
         .uri = str_of(rec->uri ? rec->uri : ""),
         .line = rec->line,
@@ -331,8 +329,8 @@ int stage_reject(struct stage *st, const struct record *rec,
     return over_limit(st);
 }
 
-int stage_rejectf(struct stage *st, const struct record *rec,
-                  const char *code, const char *path, const char *fmt, ...)
+int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
+                  const char *path, const char *fmt, ...)
 {
     char msg[1024];
     va_list ap;

@@ -35,8 +35,7 @@ static bool name_is_plain(const char *name)
         return false;
     for (const char *c = name; *c; c++)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-              (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
-              *c == '.'))
+              (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' || *c == '.'))
             return false;
     return true;
 }

@@ -370,7 +370,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
     run -64 pipe-load sqlite:t.db -t t --mode replace <in
     run -64 pipe-load sqlite:t.db -t t --mode replace --all --partition a=b <in
     run -64 pipe-load sqlite:t.db -t t --mode append --partition nonsense <in
-    run -64 pipe-load sqlite:t.db -t t --mode append --partition day={date} <in
+    run -64 pipe-load sqlite:t.db -t t --mode append --partition 'day={date}' <in
     run -64 pipe-load sqlite:t.db -t t --mode append --decimal a=scaled:19 <in
     run -64 pipe-load sqlite:t.db -t t --mode append --decimal a=scaled:2x <in
     run -64 pipe-load sqlite:t.db -t t --mode upsert -k a.b <in
@@ -407,7 +407,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
 @test "the same run twice at once: once" {
     seq 1 3000 | sed 's/.*/{"id":&}/' >in
     sql 'CREATE TABLE t(id)'
-    for i in 1 2 3 4; do
+    for _ in 1 2 3 4; do
         pipe-load sqlite:t.db -t t --mode append -q <in &
     done
     wait

@@ -1,0 +1,176 @@
+#include "schema/format.h"
+
+#include "base/date.h"
+
+#include <arpa/inet.h>
+#include <strings.h>
+
+static const char *const names[] = {
+    [FORMAT_NONE] = "",
+    [FORMAT_DATE] = "date",
+    [FORMAT_DATE_TIME] = "date-time",
+    [FORMAT_TIME] = "time",
+    [FORMAT_EMAIL] = "email",
+    [FORMAT_IPV4] = "ipv4",
+    [FORMAT_IPV6] = "ipv6",
+    [FORMAT_UUID] = "uuid",
+};
+
+enum format format_find(struct str name)
+{
+    for (enum format f = FORMAT_DATE; f <= FORMAT_UUID; f++)
+        if (str_eq(name, str_of(names[f])))
+            return f;
+    return FORMAT_NONE;
+}
+
+const char *format_name(enum format f)
+{
+    return names[f];
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/* atext of RFC 5322. */
+static bool is_atom(char c)
+{
+    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+static bool is_address(int family, struct str s)
+{
+    char z[64], out[16];
+    if (s.n >= sizeof(z) || memchr(s.p, '\0', s.n))
+        return false;
+    memcpy(z, s.p, s.n);
+    z[s.n] = '\0';
+    return inet_pton(family, z, out) == 1;
+}
+
+/* A leap second stands at the end of a month in UTC: which local day that is
+ * depends on the offset. */
+static bool is_time(struct str s)
+{
+    static const char *const days[] = { "1972-12-31T", "1973-01-01T" };
+    char z[64];
+    size_t n = strlen(days[0]);
+    if (s.n > sizeof(z) - n)
+        return false;
+    for (size_t i = 0; i < sizeof(days) / sizeof(*days); i++) {
+        memcpy(z, days[i], n);
+        memcpy(z + n, s.p, s.n);
+        if (time_is_rfc3339((struct str){ z, n + s.n }))
+            return true;
+    }
+    return false;
+}
+
+static bool is_uuid(struct str s)
+{
+    if (s.n != 36)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? s.p[i] != '-' : !is_hex(s.p[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Dot-string: atoms with single dots between them. */
+static bool is_dot_string(struct str s)
+{
+    bool atom = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '.' && atom)
+            atom = false;
+        else if (is_atom(s.p[i]))
+            atom = true;
+        else
+            return false;
+    }
+    return atom;
+}
+
+static bool is_quoted_string(struct str s)
+{
+    if (s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '"')
+        return false;
+    for (size_t i = 1; i + 1 < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '\\' && i + 2 < s.n)
+            c = (unsigned char)s.p[++i];
+        else if (c == '"' || c == '\\')
+            return false;
+        if (c < 0x20 || c > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+static bool is_domain(struct str s)
+{
+    size_t label = 0;
+    if (s.n > 253)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool edge = label == 0 || i + 1 == s.n || s.p[i + 1] == '.';
+        if (c == '.' && label > 0)
+            label = 0;
+        else if (is_alnum(c) || (c == '-' && !edge))
+            label++;
+        else
+            return false;
+        if (label > 63)
+            return false;
+    }
+    return label > 0;
+}
+
+static bool is_host(struct str s)
+{
+    if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']')
+        return is_domain(s);
+    s = (struct str){ s.p + 1, s.n - 2 };
+    if (s.n > 5 && strncasecmp(s.p, "IPv6:", 5) == 0)
+        return is_address(AF_INET6, (struct str){ s.p + 5, s.n - 5 });
+    return is_address(AF_INET, s);
+}
+
+static bool is_email(struct str s)
+{
+    const char *at = s.n ? memrchr(s.p, '@', s.n) : NULL;
+    if (!at || at - s.p > 64)
+        return false;
+    struct str local = { s.p, (size_t)(at - s.p) };
+    struct str host = { at + 1, s.n - local.n - 1 };
+    return (is_dot_string(local) || is_quoted_string(local)) && is_host(host);
+}
+
+bool format_ok(enum format f, struct str s)
+{
+    int64_t days;
+    switch (f) {
+    case FORMAT_NONE: return true;
+    case FORMAT_DATE: return date_parse(s, &days);
+    case FORMAT_DATE_TIME:
+        /* RFC 3339 lets applications put a space for the T; the grammar, which
+         * the keyword names, has the T. */
+        return s.n > 10 && s.p[10] != ' ' && time_is_rfc3339(s);
+    case FORMAT_TIME: return is_time(s);
+    case FORMAT_EMAIL: return is_email(s);
+    case FORMAT_IPV4: return is_address(AF_INET, s);
+    case FORMAT_IPV6: return is_address(AF_INET6, s);
+    case FORMAT_UUID: return is_uuid(s);
+    }
+    return true;
+}

@@ -1,0 +1,171 @@
+#include "base/err.h"
+#include "schema/program.h"
+
+#include <stdlib.h>
+
+#define IN_PLACE_MAX 400 /* schemas that lead to each other at one value */
+
+struct linker {
+    struct schema *s;
+    const char *source;
+    struct err *e;
+    unsigned depth;
+};
+
+static int visit(struct linker *l, const struct node *n);
+
+static int visit_list(struct linker *l, const struct node_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (visit(l, list->v[i]))
+            return -1;
+    return 0;
+}
+
+/* Types that one of the list wants. */
+static unsigned wants_one(const struct node_list *list)
+{
+    unsigned wants = 0;
+    for (size_t i = 0; i < list->n; i++)
+        wants |= list->v[i]->wants;
+    return list->n ? wants : TYPE_ANY;
+}
+
+static unsigned wants_of(const struct node *n)
+{
+    const struct in_place *p = n->in_place;
+    unsigned wants = n->types;
+    if (!p)
+        return wants;
+    if (p->ref)
+        wants &= p->ref->wants;
+    for (size_t i = 0; i < p->all.n; i++)
+        wants &= p->all.v[i]->wants;
+    return wants & wants_one(&p->any) & wants_one(&p->one);
+}
+
+static bool list_has(const struct node_list *l, const struct node *n)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i] == n)
+            return true;
+    return false;
+}
+
+static int parts_add(struct linker *l, struct node_list *to, size_t *cap,
+                     const struct node *n)
+{
+    if (list_has(to, n))
+        return 0;
+    if (to->n == *cap) {
+        size_t more = *cap ? *cap * 2 : 1;
+        const struct node **v = arena_alloc(&l->s->arena, more * sizeof(*v));
+        if (!v)
+            return err_nomem(l->e);
+        if (to->n)
+            memcpy(v, to->v, to->n * sizeof(*v));
+        to->v = v;
+        *cap = more;
+    }
+    to->v[to->n++] = n;
+    return 0;
+}
+
+static int parts_join(struct linker *l, struct node_list *to, size_t *cap,
+                      const struct node *from)
+{
+    for (size_t i = 0; i < from->parts.n; i++)
+        if (parts_add(l, to, cap, from->parts.v[i]))
+            return -1;
+    return 0;
+}
+
+static int parts_set(struct linker *l, struct node *n)
+{
+    size_t cap = 0;
+    if (parts_add(l, &n->parts, &cap, n))
+        return -1;
+    if (!n->in_place)
+        return 0;
+    if (n->in_place->ref && parts_join(l, &n->parts, &cap, n->in_place->ref))
+        return -1;
+    for (size_t i = 0; i < n->in_place->all.n; i++)
+        if (parts_join(l, &n->parts, &cap, n->in_place->all.v[i]))
+            return -1;
+    return 0;
+}
+
+static int visit_in_place(struct linker *l, const struct in_place *p)
+{
+    const struct node *const single[] = { p->ref, p->not, p->cond, p->then,
+                                          p->otherwise };
+    for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
+        if (single[i] && visit(l, single[i]))
+            return -1;
+    return visit_list(l, &p->all) || visit_list(l, &p->any) ||
+                   visit_list(l, &p->one)
+               ? -1
+               : 0;
+}
+
+/* A mere $ref stands for its target; a schema without rules for anything. */
+static void simplify(struct node *n)
+{
+    const struct in_place *p = n->in_place;
+    if (n->types != TYPE_ANY || n->constant || n->choices || n->number ||
+        n->string || n->array || n->object)
+        return;
+    if (!p)
+        n->kind = NODE_TRUE;
+    else if (p->ref && !p->all.n && !p->any.n && !p->one.n &&
+             !p->not &&!p->cond)
+        n->alias = p->ref;
+}
+
+static int visit_dependents(struct linker *l, const struct object_rules *u)
+{
+    for (uint32_t i = 0; u->linked && i < u->n; i++)
+        for (int slot = 0; slot < 2; slot++)
+            if (u->props[i].dependent[slot] &&
+                visit(l, u->props[i].dependent[slot]))
+                return -1;
+    return 0;
+}
+
+/* Depth first over the edges that consume nothing: such a cycle would never
+ * end. What a node wants follows from what it leads to. */
+static int visit(struct linker *l, const struct node *c)
+{
+    if (c->kind != NODE_RULES || c->mark == 2)
+        return 0;
+    struct node *n = (struct node *)(uintptr_t)c; /* ours until linked */
+    if (n->mark == 1)
+        return err_set(l->e, ERR_CONFIG,
+                       "schema %s at %.*s: refers to itself without an end",
+                       l->source,
+                       STR_ARG(n->where.n ? n->where : STR("its root")));
+    if (l->depth == IN_PLACE_MAX)
+        return err_set(l->e, ERR_CONFIG,
+                       "schema %s at %.*s: more than %d schemas lead to each "
+                       "other",
+                       l->source, STR_ARG(n->where), IN_PLACE_MAX);
+    n->mark = 1;
+    l->depth++;
+    if ((n->in_place && visit_in_place(l, n->in_place)) ||
+        (n->object && visit_dependents(l, n->object)))
+        return -1;
+    l->depth--;
+    n->mark = 2;
+    n->wants = wants_of(n);
+    simplify(n);
+    return parts_set(l, n);
+}
+
+int schema_link(struct schema *s, const char *source, struct err *e)
+{
+    struct linker l = { .s = s, .source = source, .e = e };
+    for (struct node *n = s->nodes; n; n = n->next)
+        if (visit(&l, n))
+            return -1;
+    return 0;
+}

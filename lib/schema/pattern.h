@@ -1,0 +1,40 @@
+/* pattern: regular expressions of schemas, matched with bounded effort.
+ *
+ * ECMA-262 syntax through PCRE2 in UTF mode, compiled to machine code where
+ * the machine allows it. \d, \w, \s and \b are ASCII; $ is the very end; long
+ * names of general categories (\p{Letter}) are understood. PCRE2's own
+ * extensions are accepted too. Patterns search; they are not anchored. */
+#ifndef SCHEMA_PATTERN_H
+#define SCHEMA_PATTERN_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+/* Steps of one match before it is given up: enough for any honest pattern on
+ * a line of text, a fraction of a second for a catastrophic one. */
+#define PATTERN_MATCH_LIMIT 1000000
+#define PATTERN_DEPTH_LIMIT 10000
+#define PATTERN_HEAP_KIB 20000
+
+struct pattern;
+struct pattern_run;
+
+/* Returns the compiled pattern, owned, freed with pattern_free; chained to
+ * next. NULL: why is filled with the reason, or is empty without memory. */
+struct pattern *pattern_new(struct str text, struct pattern *next,
+                            struct buf *why);
+
+/* Frees p and all that it is chained to. */
+void pattern_free(struct pattern *p);
+
+/* What one thread needs to match; owned, freed with pattern_run_free. NULL: no
+ * memory. */
+struct pattern_run *pattern_run_new(void);
+void pattern_run_free(struct pattern_run *r);
+
+/* 1: text holds a match; 0: none; -1: gave up at a limit. Text that is not
+ * UTF-8 (a lone surrogate) holds none. */
+int pattern_match(const struct pattern *p, struct pattern_run *r,
+                  struct str text);
+
+#endif

@@ -1,0 +1,92 @@
+/* schema: a JSON Schema compiled to a program that checks records as text.
+ *
+ * Compile once; a program is read-only and may be shared by threads, each with
+ * a runner of its own. Records are walked as slices: no tree, no allocation
+ * per record on the good path. Numbers are compared as text, exactly.
+ *
+ * Reads draft-07, 2019-09 and 2020-12 (without $schema: 2020-12). A keyword
+ * that would change a verdict and is not implemented is refused when the
+ * schema is compiled: unevaluatedItems, unevaluatedProperties, $dynamicRef,
+ * $recursiveRef, and references other than by JSON Pointer within the
+ * document. Of duplicate keys the last wins, in schemas and in records. */
+#ifndef SCHEMA_SCHEMA_H
+#define SCHEMA_SCHEMA_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCHEMA_MAX_BYTES ((size_t)16 << 20) /* of a schema file */
+#define SCHEMA_MAX_DEPTH 256                /* nesting of a schema document */
+#define SCHEMA_MAX_ERRORS 1000              /* kept of one record */
+
+enum schema_draft {
+    DRAFT_2020_12, /* also where nothing says otherwise */
+    DRAFT_2019_09,
+    DRAFT_07
+};
+
+struct schema_options {
+    enum schema_draft draft;  /* of a schema without $schema */
+    bool no_format_assertion; /* format is an annotation only */
+};
+
+struct schema;
+struct schema_run;
+
+/* One reason why a record does not fit; borrowed from the runner until its
+ * next record. */
+struct schema_error {
+    const char *code;    /* static: keyword in lower_case */
+    struct str path;     /* JSON Pointer of the value */
+    struct str rule;     /* the same with * for array indexes */
+    struct str message;
+};
+
+/* Compiles text (borrowed during the call). source names it in messages;
+ * options may be NULL. Returns a program, owned, freed with schema_free; NULL
+ * with ERR_CONFIG, naming the place as a JSON Pointer, or ERR_TEMPFAIL. */
+struct schema *schema_compile(struct str text, const char *source,
+                              const struct schema_options *options,
+                              struct err *e);
+
+/* Reads a file and compiles it. Further errors: ERR_NOINPUT, ERR_NOPERM,
+ * ERR_IO. */
+struct schema *schema_load(const char *path,
+                           const struct schema_options *options,
+                           struct err *e);
+
+void schema_free(struct schema *s);
+
+/* What the schema says that is not checked: one line each ("/a: format "uri"
+ * is not checked"), each ended by LF; empty if there is nothing. Borrowed. */
+struct str schema_notes(const struct schema *s);
+
+/* Returns a runner for one thread, owned, freed with schema_run_free; borrows
+ * s. NULL: no memory. */
+struct schema_run *schema_run_new(const struct schema *s);
+void schema_run_free(struct schema_run *r);
+
+/* Checks text, any JSON value that json_check accepted (on other bytes it
+ * stays within the slice and ends). Returns 1 if it fits; 0 if not, with
+ * *errors and *n (at least 1) set, all errors up to SCHEMA_MAX_ERRORS; -1 with
+ * ERR_TEMPFAIL. A good record costs one pass. */
+int schema_check(struct schema_run *r, struct str text,
+                 const struct schema_error **errors, size_t *n, struct err *e);
+
+/* Casts strings to what the schema wants there: where it takes no string, one
+ * that spells a number, true or false exactly is replaced by that value digit
+ * for digit, the empty string by null, or, where null is not allowed either
+ * and the property is not required, the member is dropped. What does not spell
+ * a wanted value stays. Types are looked for through $ref, allOf, anyOf and
+ * oneOf; properties through $ref and allOf.
+ * Sets *out to text, or to the result, borrowed from the runner until its next
+ * schema_coerce. Returns 0, or -1 with ERR_TEMPFAIL. */
+int schema_coerce(struct schema_run *r, struct str text, struct str *out,
+                  struct err *e);
+
+#endif

@@ -1,0 +1,237 @@
+#include "source/source.h"
+
+#include "json/check.h"
+#include "json/value.h"
+#include "source/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct source_ops *const connectors[] = {
+    &source_csv_ops, &source_tsv_ops, &source_ndjson_ops, &source_json_ops
+};
+
+#define CONNECTORS (sizeof(connectors) / sizeof(connectors[0]))
+
+const char *const source_formats[] = { "csv", "tsv", "ndjson", "json", NULL };
+
+static const struct source_ops *find_ops(const char *format)
+{
+    for (size_t i = 0; i < CONNECTORS; i++)
+        if (strcmp(connectors[i]->name, format) == 0)
+            return connectors[i];
+    return NULL;
+}
+
+/* ---- format by name ---- */
+
+static bool ends_with(struct str s, const char *end)
+{
+    size_t n = strlen(end);
+    return s.n > n && strncasecmp(s.p + s.n - n, end, n) == 0;
+}
+
+static bool cut_end(struct str *s, const char *end)
+{
+    if (!ends_with(*s, end))
+        return false;
+    s->n -= strlen(end);
+    return true;
+}
+
+static const char *format_by_name(struct str name)
+{
+    if (!cut_end(&name, ".gz"))
+        cut_end(&name, ".zst");
+    if (ends_with(name, ".csv"))
+        return "csv";
+    if (ends_with(name, ".tsv") || ends_with(name, ".tab"))
+        return "tsv";
+    if (ends_with(name, ".ndjson") || ends_with(name, ".jsonl"))
+        return "ndjson";
+    return ends_with(name, ".json") ? "json" : NULL;
+}
+
+/* ---- format by content ---- */
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Shows the first line that is not blank, and the byte behind it, as far as
+ * they fit. Behind a whole object no byte is waited for: it may be long in
+ * coming, and does not matter. */
+static int peek_line(struct input *in, unsigned max_depth, struct str *line,
+                     char *behind, struct err *e)
+{
+    struct json_fault f;
+    struct str head;
+    size_t want = 1;
+
+    for (;;) {
+        if (input_peek(in, want, &head, e) != 0)
+            return -1;
+        bool all = head.n < want || head.n == INPUT_PEEK_MAX;
+        want = head.n + 1;
+        if (head.n >= 3 && memcmp(head.p, "\xef\xbb\xbf", 3) == 0) {
+            head.p += 3;
+            head.n -= 3;
+        }
+        while (head.n && is_space(*head.p)) {
+            head.p++;
+            head.n--;
+        }
+        const char *lf = head.n ? memchr(head.p, '\n', head.n) : NULL;
+        bool next = lf && lf + 1 < head.p + head.n;
+        *line = (struct str){ head.p, lf ? (size_t)(lf - head.p) : head.n };
+        *behind = next ? lf[1] : '\0';
+        if (all || next || (lf && json_check_object(*line, max_depth, &f) == 0))
+            return 0;
+    }
+}
+
+/* JSON text: one object a line, or a document? The next line tells where the
+ * first one is no object: one that starts with a brace at its left edge starts
+ * a record, for documents are indented. */
+static const char *json_format(struct str line, char behind,
+                               const struct source_opts *opts)
+{
+    struct json_fault f;
+
+    if (line.n && *line.p == '[')
+        return "json";
+    if (behind == '{' || json_check_object(line, opts->max_depth, &f) == 0 ||
+        line.n > INPUT_PEEK_MAX / 2)
+        return "ndjson";
+    return "json";
+}
+
+static int format_by_content(struct input *in, const struct source_opts *opts,
+                             bool json, const char **format, struct err *e)
+{
+    struct str line;
+    char behind;
+
+    if (peek_line(in, opts->max_depth, &line, &behind, e) != 0)
+        return -1;
+    if (json || line.n == 0 || *line.p == '{' || *line.p == '[' ||
+        behind == '{')
+        *format = json_format(line, behind, opts);
+    else if (memchr(line.p, opts->csv.delimiter ? opts->csv.delimiter : ',',
+                    line.n))
+        *format = "csv";
+    else if (memchr(line.p, '\t', line.n))
+        *format = "tsv";
+    else
+        return err_set(e, ERR_DATA,
+                       "cannot tell the format of '%s' from its name or first "
+                       "line: say --format",
+                       input_name(in));
+    return 0;
+}
+
+/* A name that promises compression: the first bytes of a truncated file may
+ * be too few to show it. */
+static int check_compression(struct input *in, struct err *e)
+{
+    struct str name = str_of(in->uri), head;
+    bool gzip = ends_with(name, ".gz");
+
+    if (!gzip && !ends_with(name, ".zst"))
+        return 0;
+    if (input_peek(in, 1, &head, e) != 0)
+        return -1;
+    if (in->raw || input_is_compressed(in))
+        return 0;
+    return err_set(e, ERR_DATA,
+                   "'%s' is not %s data, as its name says: truncated or "
+                   "misnamed",
+                   in->uri, gzip ? "gzip" : "zstd");
+}
+
+static int find_format(struct input *in, const struct source_opts *opts,
+                       const char **format, struct err *e)
+{
+    *format = opts->format;
+    if (*format)
+        return 0;
+    *format = format_by_name(str_of(in->uri));
+    if (!*format && opts->csv_option)
+        *format = "csv";
+    if (*format && strcmp(*format, "json") != 0)
+        return 0;
+    return format_by_content(in, opts, *format != NULL, format, e);
+}
+
+/* ---- the interface ---- */
+
+int source_open(struct source **sp, struct input *in,
+                const struct source_opts *opts, struct err *e)
+{
+    const char *format = NULL;
+
+    if (check_compression(in, e) != 0 || find_format(in, opts, &format, e) != 0)
+        return -1;
+    const struct source_ops *ops = find_ops(format);
+    if (!ops)
+        return err_set(e, ERR_USAGE, "no format '%s'", format);
+    if (opts->csv_option && !ops->columns)
+        return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
+                       opts->csv_option, input_name(in), format);
+    struct source *s = calloc(1, ops->size);
+    if (!s)
+        return err_nomem(e);
+    s->ops = ops;
+    s->in = in;
+    s->uri = input_name(in);
+    s->opts = opts;
+    if (ops->open(s, e) != 0) {
+        source_close(s);
+        return -1;
+    }
+    *sp = s;
+    return 0;
+}
+
+int source_next(struct source *s, struct source_item *item, struct err *e)
+{
+    return s->ops->next(s, item, e);
+}
+
+const char *source_format(const struct source *s)
+{
+    return s->ops->name;
+}
+
+const struct str *source_columns(const struct source *s, size_t *n)
+{
+    *n = 0;
+    return s->ops->columns ? s->ops->columns(s, n) : NULL;
+}
+
+int source_context(const struct source *s, struct buf *json, struct err *e)
+{
+    buf_addf(json, "{\"format\":\"%s\"", s->ops->name);
+    if (s->ops->context && s->ops->context(s, json) != 0)
+        return err_nomem(e);
+    return buf_addc(json, '}') == 0 ? 0 : err_nomem(e);
+}
+
+int source_args(const struct source *s, struct buf *args, struct err *e)
+{
+    buf_addf(args, "--format=%s", s->ops->name);
+    if (buf_addc(args, '\0') != 0 ||
+        (s->ops->args && s->ops->args(s, args) != 0))
+        return err_nomem(e);
+    return 0;
+}
+
+void source_close(struct source *s)
+{
+    if (!s)
+        return;
+    s->ops->close(s);
+    free(s);
+}
