@@ -277,7 +277,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
 @test "rejects go to the DLQ with their exact bytes and reason" {
     printf '{"id":1}\n{"id":"x",  "z":1.0}\n' >in
     pipe-load sqlite:t.db -t t --mode append --create --dlq dl/ --max-reject 50% --min-sample 1 <in
-    run -0 pipe-dlq list --dlq dl/ --format json
+    run -0 pipe-dlq show --dlq dl/ --format json
     [ "$(jq -r '.raw' <<<"$output")" = '{"id":"x",  "z":1.0}' ]
     [ "$(jq -r '.errors[0].code' <<<"$output")" = type_mismatch ]
 }
