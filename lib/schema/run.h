@@ -22,10 +22,10 @@
 
 struct schema_run {
     const struct schema *schema;
-    const char *end;  /* of the record */
-    bool collect;     /* note errors and go on */
-    bool keep;        /* the walk collects, apart from what it judges aside */
-    bool stop;        /* the walk has no result: a limit, broken text */
+    const char *end; /* of the record */
+    bool collect;    /* note errors and go on */
+    bool keep;       /* the walk collects, apart from what it judges aside */
+    bool stop;       /* the walk has no result: a limit, broken text */
     bool nomem;
     unsigned precise; /* > 0: a shadowed duplicate must not count as wrong */
     unsigned depth;
