@@ -40,22 +40,26 @@ static const struct kernel kernels[] = {
     { "scalar", scan_run_scalar },
 };
 
+static const struct kernel *chosen;
+
+bool scan_use(const char *name)
+{
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++)
+        if (strcmp(kernels[i].name, name) == 0 && has(name)) {
+            chosen = &kernels[i];
+            return true;
+        }
+    return false;
+}
+
 static const struct kernel *kernel(void)
 {
-    static const struct kernel *chosen;
-    if (chosen)
-        return chosen;
-    const size_t n = sizeof(kernels) / sizeof(*kernels);
     const char *want = getenv("PIPE_SIMD");
-    const struct kernel *best = &kernels[n - 1];
-    for (size_t i = n; i-- > 0;)
-        if (has(kernels[i].name))
-            best = &kernels[i];
-    for (size_t i = 0; want && i < n; i++)
-        if (strcmp(kernels[i].name, want) == 0 && has(want))
-            best = &kernels[i];
-    chosen = best;
-    return best;
+    if (!chosen && want)
+        (void)scan_use(want);
+    for (size_t i = 0; !chosen; i++) /* scalar, the last, is always there */
+        (void)scan_use(kernels[i].name);
+    return chosen;
 }
 
 const char *scan_kernel(void)
@@ -123,8 +127,7 @@ static int make_room(struct scan *s)
 /* The flags that were noted for the line that ends at `end`. */
 static unsigned flags_of(struct scan *s, uint32_t end)
 {
-    if (s->used_marked < s->n_marked &&
-        s->marked[s->used_marked].end == end)
+    if (s->used_marked < s->n_marked && s->marked[s->used_marked].end == end)
         return s->marked[s->used_marked++].flags;
     return 0;
 }
@@ -148,11 +151,11 @@ int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line)
 {
     for (size_t from = s->used;;) {
-        uint8_t *nl = s->n > from ? memchr(s->tok + from, '\n', s->n - from)
-                                  : NULL;
+        uint8_t *nl =
+            s->n > from ? memchr(s->tok + from, '\n', s->n - from) : NULL;
         if (nl)
-            return hand_out(s, (size_t)(nl - s->tok),
-                            s->pos[nl - s->tok], true, line);
+            return hand_out(s, (size_t)(nl - s->tok), s->pos[nl - s->tok], true,
+                            line);
         if (s->at == block.n) {
             if (!last || s->line == block.n)
                 return 0;

@@ -34,28 +34,28 @@ enum {
 struct scan_line {
     const uint8_t *tok;
     const uint32_t *pos;
-    uint32_t n;      /* without the line feed's own token */
-    uint32_t start;  /* first byte of the line in the block */
-    uint32_t end;    /* its line feed, or the end of the block */
+    uint32_t n;     /* without the line feed's own token */
+    uint32_t start; /* first byte of the line in the block */
+    uint32_t end;   /* its line feed, or the end of the block */
     unsigned flags;
 };
 
 /* Tokens of the lines scanned ahead. */
 struct scan {
-    uint8_t *tok;    /* owned, both of one capacity */
+    uint8_t *tok; /* owned, both of one capacity */
     uint32_t *pos;
-    size_t cap;      /* tokens that fit */
-    size_t n, used;  /* tokens there; of those handed out */
-    uint32_t at;     /* next byte of the block to scan */
-    uint32_t line;   /* first byte of the next line to hand out */
+    size_t cap;     /* tokens that fit */
+    size_t n, used; /* tokens there; of those handed out */
+    uint32_t at;    /* next byte of the block to scan */
+    uint32_t line;  /* first byte of the next line to hand out */
     /* What a 64-byte step hands to the next one. */
     uint64_t in_string, escaped, bare;
-    unsigned flags;  /* of the line that is open at `at` */
+    unsigned flags; /* of the line that is open at `at` */
     /* Lines with flags, in order: the position of the line's end and them. */
     struct scan_flag {
         uint32_t end;
         unsigned flags;
-    } *marked;       /* owned */
+    } * marked; /* owned */
     size_t n_marked, used_marked, cap_marked;
 };
 
@@ -79,6 +79,10 @@ int scan_next(struct scan *s, struct str block, bool last,
 /* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".
  * $PIPE_SIMD names one to use, if this machine has it. */
 const char *scan_kernel(void);
+
+/* Uses the kernel of this name from now on. False if this build or machine has
+ * none. */
+bool scan_use(const char *name);
 
 /* ---- for the kernels and their tests ---- */
 

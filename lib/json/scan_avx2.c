@@ -43,9 +43,9 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     m->space = equal(lo, hi, ' ') | equal(lo, hi, '\t') | equal(lo, hi, '\r');
     m->high = both(lo, hi);
     __m256i zero = _mm256_set1_epi8('0');
-    m->number = at_most(_mm256_sub_epi8(lo, zero), _mm256_sub_epi8(hi, zero),
-                        9) |
-                equal(lo, hi, '-');
+    m->number =
+        at_most(_mm256_sub_epi8(lo, zero), _mm256_sub_epi8(hi, zero), 9) |
+        equal(lo, hi, '-');
 }
 
 static inline uint64_t prefix_xor(uint64_t x)

@@ -3,7 +3,7 @@
 #if defined(__x86_64__)
 
 #pragma GCC push_options
-#pragma GCC target(                                                            \
+#pragma GCC target( \
     "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
 
 #include <immintrin.h>
@@ -65,18 +65,18 @@ static inline void emit(struct scan *s, const uint8_t *p, uint32_t base,
                  add, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(idx))));
     if (n > 16)
         _mm512_storeu_si512(
-            pos + 16, _mm512_add_epi32(add, _mm512_cvtepu8_epi32(
-                                                _mm512_extracti32x4_epi32(idx,
-                                                                          1))));
+            pos + 16,
+            _mm512_add_epi32(
+                add, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(idx, 1))));
     if (n > 32) {
         _mm512_storeu_si512(
-            pos + 32, _mm512_add_epi32(add, _mm512_cvtepu8_epi32(
-                                                _mm512_extracti32x4_epi32(idx,
-                                                                          2))));
+            pos + 32,
+            _mm512_add_epi32(
+                add, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(idx, 2))));
         _mm512_storeu_si512(
-            pos + 48, _mm512_add_epi32(add, _mm512_cvtepu8_epi32(
-                                                _mm512_extracti32x4_epi32(idx,
-                                                                          3))));
+            pos + 48,
+            _mm512_add_epi32(
+                add, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(idx, 3))));
     }
 }
 

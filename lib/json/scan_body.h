@@ -85,8 +85,8 @@ SCAN_NAME(step)(struct scan *s, const uint8_t *block, uint32_t rem,
     EMIT(s, p, s->at, tokens, m.number & bare_start);
     if (m.newline | m.backslash | m.high | fault) {
         if (m.backslash | m.high | fault | (s->flags ? m.newline : 0))
-            SCAN_NAME(mark_lines)(s, s->at, m.newline, m.backslash, m.high,
-                                  fault);
+            SCAN_NAME(mark_lines)
+            (s, s->at, m.newline, m.backslash, m.high, fault);
     }
     *newlines = m.newline;
     uint32_t last = rem - 1;

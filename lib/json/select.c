@@ -15,15 +15,15 @@ struct node {
 
 /* Where the wanted values stand in lines of one shape whose keys are these. */
 struct plan {
-    uint64_t serial;       /* of the shape; 0: no plan */
-    unsigned misses;       /* lines of the shape with other keys, of late */
+    uint64_t serial; /* of the shape; 0: no plan */
+    unsigned misses; /* lines of the shape with other keys, of late */
     struct plan_key {
         uint32_t token, n; /* bytes behind the quote, with the closing one */
         size_t at;         /* in bytes */
-    } *keys;               /* owned: every key on the way must be the same */
+    } * keys;              /* owned: every key on the way must be the same */
     size_t n_keys, cap_keys;
-    struct buf bytes;      /* the keys' bytes */
-    uint32_t *tokens;      /* owned, one a slot; NO_TOKEN: missing */
+    struct buf bytes; /* the keys' bytes */
+    uint32_t *tokens; /* owned, one a slot; NO_TOKEN: missing */
 };
 
 #define PLANS 64
@@ -250,8 +250,7 @@ static struct str plan_key(struct planner *w, uint32_t token)
     uint32_t n = pos[token + 1] - pos[token] - 1;
     p->keys[p->n_keys++] = (struct plan_key){ token, n, p->bytes.n };
     buf_add(&p->bytes, w->r->block + pos[token] + 1, n);
-    struct str raw =
-        shape_text(w->r->shape, w->r->block, w->r->line, token);
+    struct str raw = shape_text(w->r->shape, w->r->block, w->r->line, token);
     return (struct str){ raw.p + 1, raw.n - 2 };
 }
 
@@ -320,13 +319,12 @@ static bool plan_fits(const struct plan *p, const struct shaped *r)
     return true;
 }
 
-int select_shaped(struct select *s, const struct shaped *r, struct val *vals)
+int select_pick(struct select *s, struct str text, const struct shaped *r,
+                struct val *vals)
 {
-    const struct scan_line *line = r->line;
-    struct str text = { r->block + line->start, line->end - line->start };
-    if (!s->plans)
+    if (r && !s->plans)
         s->plans = calloc(PLANS, sizeof(*s->plans));
-    if (!s->plans)
+    if (!r || !s->plans)
         return select_run(s, text, vals);
     struct plan *p = &s->plans[r->shape->serial % PLANS];
     bool known = p->serial == r->shape->serial;
@@ -340,7 +338,7 @@ int select_shaped(struct select *s, const struct shaped *r, struct val *vals)
         if (t == NO_TOKEN) {
             vals[i] = (struct val){ JSON_MISSING, { "", 0 } };
         } else {
-            struct str raw = shape_text(r->shape, r->block, line, t);
+            struct str raw = shape_text(r->shape, r->block, r->line, t);
             vals[i] = (struct val){ json_type_of(raw.p[0]), raw };
         }
     }

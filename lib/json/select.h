@@ -34,10 +34,10 @@ struct shaped {
     const char *block;
 };
 
-/* As select_run, by way of the shape: where the keys of this record are those
- * of the last one of its shape, the values' places are known. Changes s, so
- * one selector a thread. */
-int select_shaped(struct select *s, const struct shaped *record,
-                  struct val *vals);
+/* As select_run, by way of the shape (NULL: not known): where the keys of this
+ * record are those of the last one of its shape, the values' places are known.
+ * record is the text that shaped is of. Changes s, so one selector a thread. */
+int select_pick(struct select *s, struct str record,
+                const struct shaped *shaped, struct val *vals);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-#define SHAPES 256        /* power of two; sets of WAYS */
+#define SHAPES 256 /* power of two; sets of WAYS */
 #define WAYS 4
-#define TOKENS_MAX 65536  /* longer sequences are proven anew every time */
+#define TOKENS_MAX 65536 /* longer sequences are proven anew every time */
 
 struct shape_cache {
     struct shape shapes[SHAPES];
@@ -153,8 +153,7 @@ const struct shape *shape_of(struct shape_cache *c,
     c->last = NULL;
     if (line->n > TOKENS_MAX)
         return learn(c, &c->once, line, 0, max_depth) ? &c->once : NULL;
-    uint64_t hash =
-        hash64((struct str){ (const char *)line->tok, line->n });
+    uint64_t hash = hash64((struct str){ (const char *)line->tok, line->n });
     struct shape *set = &c->shapes[(hash & (SHAPES / WAYS - 1)) * WAYS];
     for (size_t i = 0; i < WAYS; i++)
         if (set[i].hash == hash && same(&set[i], line))

@@ -15,14 +15,14 @@
 /* One proven sequence of tokens. Lives as long as its cache keeps it: until
  * another shape takes its place, which changes `serial`. */
 struct shape {
-    uint8_t *tok;      /* owned */
+    uint8_t *tok; /* owned */
     uint32_t n;
-    uint32_t *bare;    /* owned: indexes of numbers and literals */
+    uint32_t *bare; /* owned: indexes of numbers and literals */
     uint32_t n_bare;
-    uint32_t *close;   /* owned: for each { or [ its closing token's index */
-    unsigned depth;    /* containers within each other; 1: flat */
+    uint32_t *close; /* owned: for each { or [ its closing token's index */
+    unsigned depth;  /* containers within each other; 1: flat */
     uint64_t hash;
-    uint64_t serial;   /* unique over all shapes of the process; 0: empty */
+    uint64_t serial; /* unique over all shapes of the process; 0: empty */
 };
 
 struct shape_cache;

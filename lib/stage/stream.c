@@ -92,7 +92,8 @@ static int open_stream(struct stage *st)
     input_fd(&p->in, STDIN_FILENO, "-");
     p->in.raw = true; /* the stream is NDJSON; pipe-extract decompresses */
     stage_watch(st, &p->in);
-    if (lines_init(&p->lines, &p->in, st->opts.max_record, &st->err))
+    if (reader_init(&p->reader, &p->in, st->opts.max_record,
+                    (unsigned)st->opts.max_depth, &st->err))
         return -1;
     p->in_open = true;
     p->check = true;
@@ -102,17 +103,9 @@ static int open_stream(struct stage *st)
 void stream_close(struct stage *st)
 {
     if (st->priv->in_open)
-        lines_free(&st->priv->lines);
+        reader_free(&st->priv->reader);
     st->priv->in_open = false;
     st->priv->current = NULL;
-}
-
-static bool is_blank(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r')
-            return false;
-    return true;
 }
 
 static int reject_malformed(struct stage *st, const struct record *rec,
@@ -134,19 +127,30 @@ static int truncated(struct stage *st, const struct line *line)
                    (unsigned long long)line->line);
 }
 
+/* Is the line handed out last a record, to the last byte? */
+static bool is_record(struct stage *st, const struct reader_line *l)
+{
+    return l->shaped && (!st->priv->check || reader_check(&st->priv->reader));
+}
+
 /* 1: a record; 0: rejected or blank; -1. */
-static int take_line(struct stage *st, const struct line *line,
+static int take_line(struct stage *st, const struct reader_line *l,
                      struct record *rec)
 {
-    struct stage_private *p = st->priv;
+    const struct line *line = &l->line;
     struct json_fault f;
-    if (is_blank(line->text) && !line->too_long)
+    if (l->blank)
         return 0;
-    *rec = (struct record){ line->text, "-", line->line, line->offset,
-                            line->too_long ? line->length : 0 };
-    if (line->unterminated &&
-        (line->too_long ||
-         json_check_object(line->text, (unsigned)st->opts.max_depth, &f)))
+    *rec = (struct record){ line->text,
+                            "-",
+                            line->line,
+                            line->offset,
+                            line->too_long ? line->length : 0,
+                            l->shaped };
+    if (line->unterminated)
+        st->priv->check = true; /* whole, or cut? Nobody vouches for that */
+    bool good = !line->too_long && is_record(st, l);
+    if (!good && line->unterminated)
         return truncated(st, line);
     st->counts.in++;
     if (line->too_long)
@@ -154,8 +158,10 @@ static int take_line(struct stage *st, const struct line *line,
                              "record of %llu bytes, limit is %llu",
                              (unsigned long long)line->length,
                              (unsigned long long)st->opts.max_record);
-    if (p->check &&
-        json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
+    if (good)
+        return 1;
+    rec->shaped = NULL;
+    if (json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
         return reject_malformed(st, rec, &f);
     return 1;
 }
@@ -166,17 +172,17 @@ int stage_next(struct stage *st, struct record *rec)
     if (!p->in_open && open_stream(st))
         return -1;
     while (!p->stream_done) {
-        struct line line;
+        struct reader_line line;
         if (stage_stopping())
             return interrupted(st);
-        int r = lines_next(&p->lines, &line, &st->err);
+        int r = reader_next(&p->reader, &line, &st->err);
         if (r < 0)
             return -1;
         if (r == 0) {
             p->stream_done = true;
             return stage_judge(st, &p->in);
         }
-        if (line.line == 1)
+        if (line.line.line == 1)
             p->check = !mark_trusted(STDIN_FILENO);
         r = take_line(st, &line, rec);
         if (r)
