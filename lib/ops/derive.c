@@ -71,6 +71,10 @@ static int fill(struct derive *d, struct assignment *a, struct str field,
                 struct str text, struct err *e)
 {
     char what[80];
+    if (field.n && field.p[0] == '"')
+        return err_set(e, ERR_USAGE,
+                       "--set '%.*s': a field is written without quotes",
+                       STR_ARG(field));
     if (path_parse(&a->path, field, e))
         return -1;
     if (a->path.n == 0)
