@@ -17,7 +17,7 @@ pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
-pipe-dlq        other   list letters.ndjson
+pipe-dlq        other   list --dlq letters.ndjson
 END
 }
 

@@ -2,6 +2,7 @@
 
 #include "expr/private.h"
 #include "json/check.h"
+#include "json/pointer.h"
 
 #include <stdlib.h>
 
@@ -64,21 +65,6 @@ int expr_stack(struct expr_set *x, size_t n)
 
 /* ---- fields */
 
-static int write_pointer(struct buf *out, const struct path_step *s)
-{
-    buf_addc(out, '/');
-    if (!s->key.p)
-        return buf_addf(out, "%zu", s->index);
-    for (size_t i = 0; i < s->key.n; i++) {
-        char c = s->key.p[i];
-        if (c == '~' || c == '/')
-            buf_addz(out, c == '~' ? "~0" : "~1");
-        else
-            buf_addc(out, c);
-    }
-    return out->failed ? -1 : 0;
-}
-
 static int field_fill(struct expr_set *x, struct field *f, const struct path *p)
 {
     buf_reset(&x->text);
@@ -93,9 +79,9 @@ static int field_fill(struct expr_set *x, struct field *f, const struct path *p)
             if (!f->steps[i].key.p)
                 return -1;
         }
-        if (write_pointer(&x->text, &f->steps[i]))
-            return -1;
     }
+    if (pointer_add(&x->text, p))
+        return -1;
     f->pointer = arena_dup(&x->fixed, buf_str(&x->text));
     return f->pointer.p ? 0 : -1;
 }
@@ -119,30 +105,13 @@ int expr_field(struct expr_set *x, const struct path *p)
     return slot;
 }
 
-/* May two steps lead to the same place? A pointer's step is key or index. */
-static bool steps_meet(const struct path_step *a, const struct path_step *b)
-{
-    if (a->key.p && b->key.p && str_eq(a->key, b->key))
-        return true;
-    return a->index == b->index && a->index != PATH_NO_INDEX;
-}
-
-static bool steps_same(const struct path_step *a, const struct path_step *b)
-{
-    return a->index == b->index && !a->key.p == !b->key.p &&
-           (!a->key.p || str_eq(a->key, b->key));
-}
-
 bool expr_overlaps(const struct expr_set *x, int i, const struct path *p)
 {
     const struct program *prog = &x->progs[i];
     for (size_t k = 0; k < prog->n_slots; k++) {
         const struct field *f = &x->fields[prog->slots[k]];
-        size_t n = f->n < p->n ? f->n : p->n, j = 0;
-        bool same = f->n == p->n;
-        for (; j < n && steps_meet(&f->steps[j], &p->steps[j]); j++)
-            same = same && steps_same(&f->steps[j], &p->steps[j]);
-        if (j == n && !same)
+        const struct path field = { .steps = f->steps, .n = f->n };
+        if (path_relate(&field, p) == PATH_WITHIN)
             return true;
     }
     return false;

@@ -62,9 +62,6 @@ int aggregate_end(struct aggregate *a, bool sorted, struct err *e);
  * decimals. */
 int aggregate_next(struct aggregate *a, struct buf *line, struct err *e);
 
-/* Groups so far. */
-size_t aggregate_groups(const struct aggregate *a);
-
 void aggregate_free(struct aggregate *a);
 
 #endif
