@@ -267,23 +267,50 @@ static int over_limit(struct stage *st)
     return 0;
 }
 
+/* Options that name a file of this very run: a replay's records go to stdout,
+ * and nothing that stands is written over. */
+static bool is_of_this_run(const char *arg, bool *value_follows)
+{
+    static const char *const names[] = { "--output", "--duplicates" };
+    *value_follows = strcmp(arg, "-o") == 0;
+    if (strncmp(arg, "-o", 2) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(arg, names[i], n) == 0 && (!arg[n] || arg[n] == '=')) {
+            *value_follows = !arg[n];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The argv that runs this stage again: given by the command, or as called. */
 static const char *const *replay_argv(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    if (st->replay_args.n == 0)
-        return (const char *const *)p->full_argv;
-    /* Made anew each time: a command may describe each of its inputs. */
-    free(p->replay);
-    size_t n = 0;
+    if (p->replay && !st->replay_args.n)
+        return p->replay;
+    free(p->replay); /* the command's may differ from input to input */
+    size_t n = 0, args = 0;
     for (size_t i = 0; i < st->replay_args.n; i++)
         n += st->replay_args.p[i] == '\0';
-    p->replay = calloc(n + 1, sizeof(*p->replay));
+    while (!n && p->full_argv[args])
+        args++;
+    p->replay = calloc(n + args + 1, sizeof(*p->replay));
     if (!p->replay)
         return NULL;
     const char *arg = st->replay_args.p;
     for (size_t i = 0; i < n; i++, arg += strlen(arg) + 1)
         p->replay[i] = arg;
+    bool options = true, skip = false, value;
+    for (size_t i = 0; i < args; i++) {
+        options &= strcmp(p->full_argv[i], "--") != 0;
+        if (!skip && !(options && is_of_this_run(p->full_argv[i], &value)))
+            p->replay[n++] = p->full_argv[i];
+        else
+            skip = !skip && value;
+    }
     return p->replay;
 }
 
