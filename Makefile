@@ -48,10 +48,11 @@ CMDS := $(sort $(basename $(notdir $(wildcard cmd/pipe-*.c))) $(notdir $(patsubs
 BINS := $(CMDS:%=$(BUILD)/bin/%)
 cmd_src = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
 
-SCRIPTS := $(wildcard scripts/pipe-*)
+# A tool that is a script: scripts/pipe-NAME, its version filled in.
+SCRIPTS := $(patsubst scripts/%,$(BUILD)/bin/%,$(wildcard scripts/pipe-*))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 
-all: $(BINS) $(SCRIPTS:scripts/%=$(BUILD)/bin/%) docs ## build the tools, man pages and completions
+all: $(BINS) $(SCRIPTS) docs ## build the tools, man pages and completions
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -71,18 +72,18 @@ $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
-$(BUILD)/bin/%: scripts/%
+$(BUILD)/bin/%: scripts/% Makefile
 	@mkdir -p $(@D)
-	$(Q)install -m 755 $< $@
+	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
 MANS := $(MAN_SRC:man/%.in=$(BUILD)/man/%)
-COMPLETIONS := $(CMDS:%=$(BUILD)/completions/%)
+COMPLETIONS := $(patsubst $(BUILD)/bin/%,$(BUILD)/completions/%,$(BINS) $(SCRIPTS))
 
 docs: $(MANS) $(COMPLETIONS) ## build man pages and bash completions
 
-$(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS)
+$(BUILD)/man/%: man/%.in scripts/build/manpage $(BINS) $(SCRIPTS)
 	@mkdir -p $(@D)
 	$(say) MAN $@
 	$(Q)scripts/build/manpage $(BUILD)/bin $(VERSION) $< >$@.tmp && mv $@.tmp $@

@@ -17,7 +17,7 @@ pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
-pipe-dlq        other   list letters.ndjson
+pipe-dlq        other   list --dlq letters.ndjson
 END
 }
 
@@ -318,13 +318,18 @@ check_bad_lines() {
 }
 
 check_at_the_limit() {
-    printf '{"id":1,"a":"%047d"}\n' 0 >exact # 61 bytes and a line feed
-    call --max-record 61 --log json <exact
-    want_code 0 "61 bytes of 61"
-    want_counts 1 0 "61 bytes of 61"
-    rm -f t.db
-    call --max-record 60 --log json <exact
-    want_code 65 "61 bytes of 60"
+    local record end
+    printf -v record '{"id":1,"a":"%046d"}' 0 # 61 bytes
+    for end in '' '\n' '\r\n'; do
+        printf '%s%b' "$record" "$end" >exact
+        rm -f t.db
+        call --max-record 61 --log json <exact
+        want_code 0 "61 bytes of 61 and '$end'"
+        want_counts 1 0 "61 bytes of 61 and '$end'"
+        rm -f t.db
+        call --max-record 60 --log json <exact
+        want_code 65 "61 bytes of 60 and '$end'"
+    done
     printf '{"id":1,"a":[[]]}\n' >deep
     rm -f t.db
     call --max-depth 3 --log json <deep
@@ -672,20 +677,21 @@ check_upstream() {
 
 check_killed() {
     mkfifo in
-    # A writer of ours that is killed while it waits for more.
-    pipe-transform --where true <in 2>/dev/null | {
+    rm -f t.db
+    {
+        echo "$BASHPID" >upstream
+        exec pipe-transform --where true <in 2>/dev/null
+    } | {
         code=0
         "$tool" "${args[@]}" >out 2>err || code=$?
         echo $code >code
     } &
-    local pid=$!
     exec 7>in
     cat two.ndjson >&7
     sleep 0.3
-    pkill -KILL -P $pid pipe-transform || wrong "no upstream to kill"
+    kill -KILL "$(cat upstream)"
     exec 7>&-
     within 5 test -s code || wrong "does not end behind a killed upstream"
-    wait $pid || true
     code=$(cat code)
     want_code 75 "upstream killed"
     want_err 'upstream died' "upstream killed"

@@ -90,7 +90,7 @@ page_options() {
     for name in $(commands); do
         [ -s "$man/$name.1" ] || continue
         "$name" --help | awk 'NR == 1 { sub(/^Usage: /, ""); print; next }
-            /^ +pipe-/ { print; next } { exit }' | tr -s ' \n' ' ' >in-help
+            /^ / { print; next } { exit }' | tr -s ' \n' ' ' >in-help
         mandoc -Tutf8 "$man/$name.1" | col -bx |
             awk '/^SYNOPSIS/ { on = 1; next } /^[A-Z]/ { on = 0 } on' |
             tr -s ' \n' ' ' | sed 's/^ //' >in-page

@@ -95,36 +95,37 @@ static int append(struct dlq *q, struct err *e)
 /* Finds the letter's id and attempt: that of the replayed one, or that of its
  * next occurrence in this run. */
 static int identify(struct dlq *q, const struct dlq_letter *l,
-                    struct hash128 *id, uint64_t *attempt, struct err *e)
+                    struct envelope_facts *f, struct err *e)
 {
     struct replay again;
     if (q->replays.n && replays_take(&q->replays, hash128(l->raw), &again)) {
-        *id = again.id;
-        *attempt = again.attempt + 1;
+        f->id = again.id;
+        f->attempt = again.attempt + 1;
+        f->source = again.source;
         return 0;
     }
     uint64_t *count = idmap_at(&q->seen, envelope_subject(l));
     if (!count)
         return err_nomem(e);
-    *id = envelope_id(l, ++*count);
-    *attempt = 1;
+    f->id = envelope_id(l, ++*count);
+    f->attempt = 1;
     return 0;
 }
 
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e)
 {
-    struct hash128 id;
-    uint64_t attempt = 0;
+    struct envelope_facts f = { .cwd = q->cwd };
     if (added)
         *added = false;
-    if (load(q, e) || identify(q, l, &id, &attempt, e))
+    if (load(q, e) || identify(q, l, &f, e))
         return -1;
-    if (attempt == 1 && idmap_get(&q->open, id))
+    if (f.attempt == 1 && idmap_get(&q->open, f.id))
         return 0;
+    f.us = next_time(q);
     buf_reset(&q->line);
-    envelope_write(&q->line, l, id, next_time(q), q->cwd, attempt);
-    uint64_t *open = idmap_at(&q->open, id);
+    envelope_write(&q->line, l, &f);
+    uint64_t *open = idmap_at(&q->open, f.id);
     if (!open)
         return err_nomem(e);
     *open = 1;

@@ -132,8 +132,8 @@ void dlq_close(struct dlq *q);
 /* Name of the file written to, borrowed; NULL before the first letter. */
 const char *dlq_path(const struct dlq *q);
 
-/* True in a stage that `pipe-dlq replay` runs: it then takes no notice of -o
- * and of --max-reject, which were meant for the first run. */
+/* True in a stage that `pipe-dlq replay` runs with the command line of another
+ * run: its -o, --max-reject and --run-id were meant for that one. */
 bool dlq_replaying(void);
 
 #endif

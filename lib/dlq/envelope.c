@@ -168,10 +168,15 @@ static void add_env(struct buf *out)
     buf_addc(out, '}');
 }
 
-static void add_source(struct buf *out, const struct dlq_letter *l)
+static void add_source(struct buf *out, const struct dlq_letter *l,
+                       struct str known)
 {
     size_t at = out->n;
     buf_addz(out, ",\"source\":");
+    if (known.n) {
+        buf_add_str(out, known);
+        return;
+    }
     size_t open = out->n;
     add_member(out, "uri", l->uri);
     if (l->line)
@@ -240,23 +245,22 @@ static void add_raw(struct buf *out, const struct dlq_letter *l)
 }
 
 int envelope_write(struct buf *out, const struct dlq_letter *l,
-                   struct hash128 id, int64_t us, const char *cwd,
-                   uint64_t attempt)
+                   const struct envelope_facts *f)
 {
     char hex[33];
-    hash128_hex(id, hex);
+    hash128_hex(f->id, hex);
     buf_addf(out, "{\"v\":1,\"id\":\"%s\",\"ts\":\"", hex);
-    envelope_time(out, us);
+    envelope_time(out, f->us);
     buf_addc(out, '"');
     add_member(out, "pipeline", l->pipeline);
     add_member(out, "run_id", l->run_id);
     add_member(out, "stage", l->stage);
     add_argv(out, l->argv);
-    add_cwd(out, cwd);
+    add_cwd(out, f->cwd);
     add_env(out);
-    buf_addf(out, ",\"attempt\":%" PRIu64 ",\"class\":\"%s\"", attempt,
+    buf_addf(out, ",\"attempt\":%" PRIu64 ",\"class\":\"%s\"", f->attempt,
              l->transient ? "transient" : "permanent");
-    add_source(out, l);
+    add_source(out, l, f->source);
     add_context(out, l->context);
     add_errors(out, l);
     add_raw(out, l);

@@ -18,10 +18,19 @@ int envelope_parse_id(struct hash128 *id, struct str hex);
 /* Appends an RFC 3339 time in UTC with six digits of a second. */
 int envelope_time(struct buf *out, int64_t us);
 
-/* Appends l as a line with LF. cwd may be NULL. 0, or -1 if out failed. */
+/* What the writer adds to a letter. */
+struct envelope_facts {
+    struct hash128 id;
+    int64_t us;
+    uint64_t attempt;
+    const char *cwd;   /* NULL: not known */
+    struct str source; /* raw JSON object that stands for the letter's own
+                          source; empty: none */
+};
+
+/* Appends l as a line with LF. 0, or -1 if out failed. */
 int envelope_write(struct buf *out, const struct dlq_letter *l,
-                   struct hash128 id, int64_t us, const char *cwd,
-                   uint64_t attempt);
+                   const struct envelope_facts *f);
 
 /* Appends a mark likewise. */
 int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,

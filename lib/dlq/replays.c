@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LINE_MAX_BYTES 65536
+/* A source may name a long path, escaped. */
+#define LINE_MAX_BYTES ((size_t)1 << 20)
 
 int replays_write_target(struct buf *out, const char *uri)
 {
@@ -18,14 +19,18 @@ int replays_write_target(struct buf *out, const char *uri)
 }
 
 int replays_write(struct buf *out, struct hash128 id, uint64_t attempt,
-                  struct hash128 raw)
+                  struct hash128 raw, struct str source)
 {
     char id_hex[33], raw_hex[33];
     hash128_hex(id, id_hex);
     hash128_hex(raw, raw_hex);
-    return buf_addf(out,
-                    "{\"id\":\"%s\",\"attempt\":%" PRIu64 ",\"raw\":\"%s\"}\n",
-                    id_hex, attempt, raw_hex);
+    buf_addf(out, "{\"id\":\"%s\",\"attempt\":%" PRIu64 ",\"raw\":\"%s\"",
+             id_hex, attempt, raw_hex);
+    if (source.n) {
+        buf_addz(out, ",\"source\":");
+        buf_add_str(out, source);
+    }
+    return buf_addz(out, "}\n");
 }
 
 static int take_target(struct replays *r, struct val line)
@@ -59,6 +64,12 @@ static int take_letter(struct replays *r, struct val line)
         !number_to_i64(v.raw, &attempt) || attempt < 1)
         return -1;
     new.attempt = (uint64_t)attempt;
+    v = json_get(line, STR("source"));
+    if (v.type == JSON_OBJECT) {
+        new.source = arena_dup(&r->text, v.raw);
+        if (!new.source.p)
+            return -1;
+    }
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
         struct replay *p = realloc(r->v, cap * sizeof(*p));
@@ -140,6 +151,7 @@ void replays_free(struct replays *r)
 {
     free(r->target);
     free(r->v);
+    arena_free(&r->text);
     idmap_free(&r->by_raw);
     *r = (struct replays){ 0 };
 }

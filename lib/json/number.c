@@ -136,6 +136,21 @@ bool number_to_i64(struct str text, int64_t *v)
     return number_scaled_i64(text, 0, v);
 }
 
+/* "e" and a number of at most four digits; keys are made of many of them. */
+static int add_exponent(struct buf *out, int exponent)
+{
+    char text[8], *p = text + sizeof(text);
+    unsigned u = exponent < 0 ? -(unsigned)exponent : (unsigned)exponent;
+    do {
+        *--p = (char)('0' + u % 10);
+        u /= 10;
+    } while (u);
+    if (exponent < 0)
+        *--p = '-';
+    *--p = 'e';
+    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
+}
+
 int number_canon(struct buf *out, struct str text)
 {
     struct number n = number_parse(text);
@@ -148,5 +163,5 @@ int number_canon(struct buf *out, struct str text)
     size_t whole = n.digits < n.whole.n ? n.digits : n.whole.n;
     buf_add(out, n.whole.p, whole);
     buf_add(out, n.frac.p, n.digits - whole);
-    return buf_addf(out, "e%d", (int)n.adjusted);
+    return add_exponent(out, (int)n.adjusted);
 }

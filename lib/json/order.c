@@ -7,8 +7,23 @@
 
 static int cmp(struct val a, struct val b, int *order, unsigned depth);
 
+/* The common case without a copy: true where the strings differ before any
+ * escape. Both are whole, with their quotes. */
+static bool differ_early(struct str a, struct str b, int *order)
+{
+    size_t n = a.n < b.n ? a.n : b.n, i = 1;
+    while (i + 1 < n && a.p[i] == b.p[i] && a.p[i] != '\\')
+        i++;
+    if (i + 1 >= n || a.p[i] == '\\' || b.p[i] == '\\')
+        return false;
+    *order = (unsigned char)a.p[i] < (unsigned char)b.p[i] ? -1 : 1;
+    return true;
+}
+
 static int cmp_strings(struct val a, struct val b, int *order)
 {
+    if (differ_early(a.raw, b.raw, order))
+        return 0;
     struct buf x = { 0 }, y = { 0 };
     struct str s, t;
     int r = json_string(a, &x, &s) || json_string(b, &y, &t) ? -1 : 0;

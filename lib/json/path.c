@@ -153,6 +153,21 @@ int path_list_parse(struct path **list, size_t *n, struct str text,
     return 0;
 }
 
+enum path_relation path_relate(const struct path *a, const struct path *b)
+{
+    size_t n = a->n < b->n ? a->n : b->n;
+    bool same = a->n == b->n;
+    for (size_t i = 0; i < n; i++) {
+        struct path_step x = a->steps[i], y = b->steps[i];
+        bool key = x.key.p && y.key.p && str_eq(x.key, y.key);
+        bool index = x.index == y.index;
+        if (!key && (!index || x.index == PATH_NO_INDEX))
+            return PATH_APART;
+        same = same && index && (key || (!x.key.p && !y.key.p));
+    }
+    return same ? PATH_SAME : PATH_WITHIN;
+}
+
 void path_free(struct path *p)
 {
     free((void *)(uintptr_t)p->text.p);

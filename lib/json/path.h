@@ -35,6 +35,11 @@ int path_parse(struct path *p, struct str text, struct err *e);
 int path_list_parse(struct path **list, size_t *n, struct str text,
                     struct err *e);
 
+/* How the places that two paths lead to stand to each other: PATH_WITHIN where
+ * one may contain the other, or be it under another notation. */
+enum path_relation { PATH_APART, PATH_SAME, PATH_WITHIN };
+enum path_relation path_relate(const struct path *a, const struct path *b);
+
 void path_free(struct path *p);
 void path_list_free(struct path *list, size_t n);
 

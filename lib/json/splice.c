@@ -98,3 +98,44 @@ int json_put(struct buf *out, struct str record, const struct path *path,
         buf_addc(out, '}');
     return buf_add(out, end.p, (size_t)(record.p + record.n - end.p));
 }
+
+/* Appends object without the members named key: what stands between two that
+ * stay is what stood before the second one. */
+static int drop_members(struct buf *out, struct str object, struct str key)
+{
+    struct json_iter it = json_iter(object);
+    const char *end = it.p; /* of the last member so far */
+    bool first = true;
+    struct str k;
+    struct val m;
+    buf_add(out, object.p, (size_t)(end - object.p));
+    while (json_next(&it, &k, &m)) {
+        const char *start = k.p - 1;
+        if (!json_raw_equals(k, key)) {
+            const char *from = first ? start : end;
+            first = false;
+            buf_add(out, from, (size_t)(m.raw.p + m.raw.n - from));
+        }
+        end = m.raw.p + m.raw.n;
+    }
+    return buf_add(out, end, (size_t)(object.p + object.n - end));
+}
+
+int json_drop(struct buf *out, struct str record, const struct path *path)
+{
+    struct val v = json_val(record), parent = v;
+    for (size_t i = 0; i < path->n && v.type != JSON_MISSING; i++) {
+        parent = v;
+        v = step_into(v, path->steps[i]);
+    }
+    if (v.type == JSON_MISSING || path->n == 0)
+        return buf_add_str(out, record);
+    if (parent.type != JSON_OBJECT) {
+        struct splice null = { v.raw, STR("null") };
+        return json_splice(out, record, &null, 1);
+    }
+    buf_add(out, record.p, (size_t)(parent.raw.p - record.p));
+    drop_members(out, parent.raw, path->steps[path->n - 1].key);
+    const char *behind = parent.raw.p + parent.raw.n;
+    return buf_add(out, behind, (size_t)(record.p + record.n - behind));
+}

@@ -24,6 +24,12 @@ int json_splice(struct buf *out, struct str record, struct splice *s, size_t n);
 int json_put(struct buf *out, struct str record, const struct path *path,
              struct str value);
 
+/* Appends record without the member at path, all of them where the key is
+ * there more than once, and as it is where there is none; an array element
+ * becomes null, so that those behind it keep their places. Returns 0, or -1 if
+ * out failed. */
+int json_drop(struct buf *out, struct str record, const struct path *path);
+
 /* Appends what has to stand behind the last member of object (a whole object
  * text) to add the member key: value: "," where it has members, the quoted
  * key, ":", value. Insert it at json_object_end. */

@@ -4,10 +4,9 @@
 #include "json/order.h"
 #include "ops/cell.h"
 
-void acc_init(struct acc *acc, enum acc_kind kind, size_t arg,
-              struct budget *budget)
+void acc_init(struct acc *acc, enum acc_kind kind, struct budget *budget)
 {
-    *acc = (struct acc){ .kind = kind, .arg = arg };
+    *acc = (struct acc){ .kind = kind };
     keyset_init(&acc->seen, budget);
 }
 
@@ -15,6 +14,7 @@ void acc_free(struct acc *acc)
 {
     keyset_free(&acc->seen);
     buf_free(&acc->key);
+    buf_free(&acc->full);
 }
 
 size_t acc_size(enum acc_kind kind)
@@ -120,13 +120,10 @@ static int judge_sum(struct acc *acc, struct val v, const char *fn,
     return 0;
 }
 
-/* Makes the value's key; the group's number goes in front of it later. */
 static int judge_distinct(struct acc *acc, struct val v, const char **code,
                           struct buf *why, struct err *e)
 {
-    static const uint32_t later = 0;
     buf_reset(&acc->key);
-    buf_add(&acc->key, &later, sizeof(later));
     int r = key_add(&acc->key, v);
     return r ? refuse_value(r, code, why, e) : 1;
 }
@@ -143,6 +140,13 @@ int acc_judge(struct acc *acc, struct val v, const char *fn, const char **code,
                                      : 1;
     default: return 1;
     }
+}
+
+struct val acc_judged(const struct acc *acc, struct val v)
+{
+    if (acc->kind == ACC_DISTINCT)
+        v.raw = buf_str(&acc->key);
+    return v;
 }
 
 int acc_rehearse(const struct acc *acc, const char *row, struct val v,
@@ -185,11 +189,15 @@ static int take_extreme(struct cell *c, struct region *side, struct val v,
     return order * sign < 0 ? cell_set(c, side, v.raw, e) : 0;
 }
 
+/* All groups share one set: the group's number stands before the key. */
 static int take_distinct(struct acc *acc, uint64_t *count, uint32_t group,
-                         struct err *e)
+                         struct str value, struct err *e)
 {
-    memcpy(acc->key.p, &group, sizeof(group));
-    struct str key = buf_str(&acc->key);
+    buf_reset(&acc->full);
+    buf_add(&acc->full, &group, sizeof(group));
+    if (buf_add_str(&acc->full, value))
+        return err_nomem(e);
+    struct str key = buf_str(&acc->full);
     uint32_t number;
     int r = keyset_insert(&acc->seen, hash128(key), key, &number, e);
     *count += r == 1;
@@ -210,7 +218,8 @@ int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
             return 0;
         return cell_set(cell_in(row, acc), side, v.raw, e);
     case ACC_LAST: return cell_set(cell_in(row, acc), side, v.raw, e);
-    case ACC_DISTINCT: return take_distinct(acc, count_in(row, acc), group, e);
+    case ACC_DISTINCT:
+        return take_distinct(acc, count_in(row, acc), group, v.raw, e);
     }
     return 0;
 }

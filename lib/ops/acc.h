@@ -28,16 +28,14 @@ enum acc_kind {
 
 struct acc {
     enum acc_kind kind;
-    size_t arg; /* which argument: the owner's business */
-    size_t at;  /* byte of the row where the state is; aligned as acc_align */
-    bool far;   /* ACC_SUM: numbers came that may drive a sum out of range */
-    struct keyset seen; /* ACC_DISTINCT: group number and value */
-    struct buf key;     /* ACC_DISTINCT: of the value judged last */
+    size_t at; /* byte of the row where the state is; aligned as acc_align */
+    bool far;  /* ACC_SUM: numbers came that may drive a sum out of range */
+    struct keyset seen;   /* ACC_DISTINCT: group number and value */
+    struct buf key, full; /* ACC_DISTINCT: see acc_judged; with the group */
 };
 
 /* Prepares an accumulator; what it keeps beside rows is charged to budget. */
-void acc_init(struct acc *acc, enum acc_kind kind, size_t arg,
-              struct budget *budget);
+void acc_init(struct acc *acc, enum acc_kind kind, struct budget *budget);
 void acc_free(struct acc *acc);
 
 /* Size of the state in a row in bytes, and its alignment. */
@@ -55,8 +53,12 @@ int acc_judge(struct acc *acc, struct val v, const char *fn, const char **code,
 int acc_rehearse(const struct acc *acc, const char *row, struct val v,
                  const char **code, struct buf *why, struct err *e);
 
-/* Takes v, judged right before, into the row of group. side holds what
- * outgrows rows. 0 or -1 with e. */
+/* What acc_take wants instead of the value judged last: its key for
+ * ACC_DISTINCT, else v itself. Borrowed until the next acc_judge. */
+struct val acc_judged(const struct acc *acc, struct val v);
+
+/* Takes what acc_judged gave into the row of group. side holds what outgrows
+ * rows. 0 or -1 with e. */
 int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
              struct val v, struct err *e);
 

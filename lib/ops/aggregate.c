@@ -5,9 +5,13 @@
 #include "json/select.h"
 #include "ops/acc.h"
 #include "ops/aggspec.h"
+#include "ops/batch.h"
 #include "ops/group.h"
 
 #include <stdlib.h>
+
+/* Fewer groups than this stay in the caches, and waiting gains nothing. */
+#define BATCH_FROM 4096
 
 /* A field of the output: a key part, or an aggregate of accumulators. Several
  * aggregates may share one: an average is a sum over a count. */
@@ -18,6 +22,17 @@ struct column {
     size_t acc, count;
 };
 
+/* An accumulator and the values of a record that it works on. */
+struct feed {
+    struct acc acc;
+    const char *fn; /* the function that asked for it first, for messages */
+    size_t judged;  /* the argument */
+    size_t taken;   /* what acc_judged made of it */
+};
+
+/* The values of a record, in one array: the arguments as they were looked up
+ * (keys and what is aggregated), the group's key as bytes, and what distinct
+ * counts by. */
 struct aggregate {
     struct budget *budget;
     struct path *by; /* key fields */
@@ -28,13 +43,14 @@ struct aggregate {
     struct select *select;
     size_t n_args;
     const struct path **arg_path; /* borrowed from by and specs */
-    struct val *vals;             /* this record's arguments */
-    size_t *by_arg;               /* which of them are the key */
-    struct val *key_vals;         /* and they themselves */
+    size_t n_vals;
+    struct val *vals, *old_vals; /* of this record; of one that waited */
+    size_t *by_arg;              /* which arguments are the key */
+    struct val *key_vals;        /* and they themselves */
 
-    struct acc *accs;
-    const char **acc_fn; /* name of the function that asked for it first */
-    size_t n_accs;
+    struct feed *feeds;
+    size_t n_feeds;
+    struct batch batch;
     struct groups groups;
     struct region rows, side;
     size_t row_size;
@@ -99,15 +115,17 @@ static int add_arg(struct aggregate *a, const struct path *path, size_t *arg,
     return 0;
 }
 
-static size_t add_acc(struct aggregate *a, enum acc_kind kind, size_t arg,
-                      enum aggspec_fn fn)
+static size_t add_feed(struct aggregate *a, enum acc_kind kind, size_t arg,
+                       enum aggspec_fn fn)
 {
-    for (size_t i = 0; i < a->n_accs; i++)
-        if (a->accs[i].kind == kind && a->accs[i].arg == arg)
+    for (size_t i = 0; i < a->n_feeds; i++)
+        if (a->feeds[i].acc.kind == kind && a->feeds[i].judged == arg)
             return i;
-    acc_init(&a->accs[a->n_accs], kind, arg, a->budget);
-    a->acc_fn[a->n_accs] = aggspec_fn_name(fn);
-    return a->n_accs++;
+    struct feed *f = &a->feeds[a->n_feeds];
+    *f = (struct feed){ .fn = aggspec_fn_name(fn), .judged = arg };
+    f->taken = arg;
+    acc_init(&f->acc, kind, a->budget);
+    return a->n_feeds++;
 }
 
 static int add_spec(struct aggregate *a, const struct aggspec *s,
@@ -124,9 +142,9 @@ static int add_spec(struct aggregate *a, const struct aggspec *s,
     if (s->fn != AGGSPEC_ROWS && add_arg(a, &s->arg, &arg, e))
         return -1;
     c->fn = s->fn;
-    c->acc = add_acc(a, kinds[s->fn], arg, s->fn);
+    c->acc = add_feed(a, kinds[s->fn], arg, s->fn);
     if (s->fn == AGGSPEC_SUM || s->fn == AGGSPEC_AVG)
-        c->count = add_acc(a, ACC_COUNT, arg, s->fn);
+        c->count = add_feed(a, ACC_COUNT, arg, s->fn);
     return 0;
 }
 
@@ -151,8 +169,8 @@ static void lay_out_row(struct aggregate *a)
 {
     size_t at = 0, unit = acc_align(ACC_SUM);
     for (int wide = 1; wide >= 0; wide--) {
-        for (size_t i = 0; i < a->n_accs; i++) {
-            struct acc *acc = &a->accs[i];
+        for (size_t i = 0; i < a->n_feeds; i++) {
+            struct acc *acc = &a->feeds[i].acc;
             if ((acc_align(acc->kind) == unit) != wide)
                 continue;
             acc->at = at;
@@ -162,18 +180,29 @@ static void lay_out_row(struct aggregate *a)
     a->row_size = at ? (at + unit - 1) / unit * unit : unit;
 }
 
+/* Behind the arguments: the group's key, then the keys of distinct. */
+static int lay_out_vals(struct aggregate *a, struct err *e)
+{
+    a->n_vals = a->n_args + 1;
+    for (size_t i = 0; i < a->n_feeds; i++)
+        if (a->feeds[i].acc.kind == ACC_DISTINCT)
+            a->feeds[i].taken = a->n_vals++;
+    a->vals = calloc(a->n_vals, sizeof(*a->vals));
+    a->old_vals = calloc(a->n_vals, sizeof(*a->old_vals));
+    if (!a->vals || !a->old_vals)
+        return err_nomem(e);
+    return batch_init(&a->batch, a->n_vals, e);
+}
+
 static int allocate(struct aggregate *a, struct err *e)
 {
     size_t columns = a->n_by + a->specs.n;
     a->columns = calloc(columns, sizeof(*a->columns));
     a->arg_path = calloc(columns, sizeof(*a->arg_path));
-    a->vals = calloc(columns, sizeof(*a->vals));
     a->by_arg = calloc(columns, sizeof(*a->by_arg));
     a->key_vals = calloc(columns, sizeof(*a->key_vals));
-    a->accs = calloc(2 * columns, sizeof(*a->accs));
-    a->acc_fn = calloc(2 * columns, sizeof(*a->acc_fn));
-    if (!a->columns || !a->arg_path || !a->vals || !a->by_arg || !a->key_vals ||
-        !a->accs || !a->acc_fn)
+    a->feeds = calloc(2 * columns, sizeof(*a->feeds));
+    if (!a->columns || !a->arg_path || !a->by_arg || !a->key_vals || !a->feeds)
         return err_nomem(e);
     return 0;
 }
@@ -204,6 +233,8 @@ int aggregate_begin(struct aggregate *a, struct err *e)
             return -1;
     }
     lay_out_row(a);
+    if (lay_out_vals(a, e))
+        return -1;
     group_init(&a->groups, a->n_by, a->budget);
     return a->n_by ? 0 : add_row(a, e);
 }
@@ -240,33 +271,35 @@ static int make_key(struct aggregate *a, struct aggregate_fault *f,
 {
     buf_reset(&a->key);
     for (size_t i = 0; i < a->n_by; i++) {
-        a->key_vals[i] = a->vals[a->by_arg[i]];
-        int r = key_add(&a->key, a->key_vals[i]);
+        int r = key_add(&a->key, a->vals[a->by_arg[i]]);
         if (r)
             return key_fault(a, r, a->by_arg[i], f, e);
     }
+    a->vals[a->n_args].raw = buf_str(&a->key);
     return 1;
 }
 
-static bool wanted(const struct acc *acc, struct val v)
+static bool wanted(const struct feed *f, const struct val *vals)
 {
-    return v.type > JSON_NULL || acc->kind == ACC_ROWS;
+    return f->acc.kind == ACC_ROWS || vals[f->judged].type > JSON_NULL;
 }
 
 /* Looks at all values before any group is touched: 1 where every accumulator
  * can take its own, 0 with a fault, -1. */
-static int judge(struct aggregate *a, struct aggregate_fault *f, struct err *e)
+static int judge(struct aggregate *a, struct aggregate_fault *fault,
+                 struct err *e)
 {
     const char *code = NULL;
-    for (size_t i = 0; i < a->n_accs; i++) {
-        struct acc *acc = &a->accs[i];
-        struct val v = a->vals[acc->arg];
-        if (!wanted(acc, v))
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        struct feed *f = &a->feeds[i];
+        struct val v = a->vals[f->judged];
+        if (!wanted(f, a->vals))
             continue;
-        int r = acc_judge(acc, v, a->acc_fn[i], &code, &a->message, e);
-        a->far |= acc->far;
+        int r = acc_judge(&f->acc, v, f->fn, &code, &a->message, e);
+        a->far |= f->acc.far;
         if (r != 1)
-            return r ? r : fault_at(a, f, code, a->arg_path[acc->arg]);
+            return r ? r : fault_at(a, fault, code, a->arg_path[f->judged]);
+        a->vals[f->taken] = acc_judged(&f->acc, v);
     }
     return 1;
 }
@@ -279,77 +312,114 @@ static char *row_of(const struct aggregate *a, uint32_t group)
 /* Once numbers near the ends of the range have come, tries all sums of the
  * group aside before one is changed: 1, 0 with a fault, -1. */
 static int rehearse(struct aggregate *a, struct hash128 hash,
-                    struct aggregate_fault *f, struct err *e)
+                    struct aggregate_fault *fault, struct err *e)
 {
     const char *code = NULL;
     uint32_t group = 0;
     if (a->n_by &&
         !keyset_find(&a->groups.keys, hash, buf_str(&a->key), &group))
         return 1;
-    for (size_t i = 0; i < a->n_accs; i++) {
-        const struct acc *acc = &a->accs[i];
-        struct val v = a->vals[acc->arg];
-        if (!wanted(acc, v))
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        const struct feed *f = &a->feeds[i];
+        if (!wanted(f, a->vals))
             continue;
-        int r = acc_rehearse(acc, row_of(a, group), v, &code, &a->message, e);
+        int r = acc_rehearse(&f->acc, row_of(a, group), a->vals[f->judged],
+                             &code, &a->message, e);
         if (r != 1)
-            return r ? r : fault_at(a, f, code, a->arg_path[acc->arg]);
+            return r ? r : fault_at(a, fault, code, a->arg_path[f->judged]);
     }
     return 1;
 }
 
-static int find_group(struct aggregate *a, struct hash128 hash, uint32_t *group,
-                      struct err *e)
+static int find_group(struct aggregate *a, struct hash128 hash,
+                      const struct val *vals, uint32_t *group, struct err *e)
 {
     *group = 0;
     if (a->n_by == 0)
         return 0;
-    if (group_add(&a->groups, hash, buf_str(&a->key), a->key_vals, group, e))
+    for (size_t i = 0; i < a->n_by; i++)
+        a->key_vals[i] = vals[a->by_arg[i]];
+    if (group_add(&a->groups, hash, vals[a->n_args].raw, a->key_vals, group, e))
         return -1;
     return (size_t)*group * a->row_size < a->rows.n ? 0 : add_row(a, e);
 }
 
+static int feed_all(struct aggregate *a, uint32_t group, const struct val *vals,
+                    struct err *e)
+{
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        struct feed *f = &a->feeds[i];
+        if (wanted(f, vals) && acc_take(&f->acc, row_of(a, group), &a->side,
+                                        group, vals[f->taken], e))
+            return -1;
+    }
+    return 0;
+}
+
+/* Feeds the records that waited. Each pass starts the loads of the next. */
+static int feed_batch(struct aggregate *a, struct err *e)
+{
+    struct batch *b = &a->batch;
+    uint32_t group[BATCH_RECORDS];
+    for (size_t i = 0; i < b->n; i++)
+        keyset_prefetch_key(&a->groups.keys, b->hash[i]);
+    for (size_t i = 0; i < b->n; i++) {
+        batch_get(b, i, a->old_vals);
+        if (find_group(a, b->hash[i], a->old_vals, &group[i], e))
+            return -1;
+        for (size_t at = 0; at < a->row_size; at += 64)
+            __builtin_prefetch(row_of(a, group[i]) + at, 1);
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        batch_get(b, i, a->old_vals);
+        if (feed_all(a, group[i], a->old_vals, e))
+            return -1;
+    }
+    batch_reset(b);
+    return 0;
+}
+
+/* Feeds this record behind those that waited. */
+static int feed_now(struct aggregate *a, struct hash128 hash, struct err *e)
+{
+    uint32_t group;
+    if (feed_batch(a, e) || find_group(a, hash, a->vals, &group, e))
+        return -1;
+    return feed_all(a, group, a->vals, e);
+}
+
 int aggregate_take(struct aggregate *a, struct str record,
-                   struct aggregate_fault *f, struct err *e)
+                   const struct shaped *shaped, struct aggregate_fault *fault,
+                   struct err *e)
 {
     buf_reset(&a->message);
-    if (select_run(a->select, record, a->vals)) {
+    if (select_pick(a->select, record, shaped, a->vals)) {
         buf_addz(&a->message, "not JSON");
-        return fault_at(a, f, "not_json", NULL);
+        return fault_at(a, fault, "not_json", NULL);
     }
-    int r = make_key(a, f, e);
+    int r = make_key(a, fault, e);
     if (r != 1)
         return r;
     struct hash128 hash = hash128(buf_str(&a->key));
     keyset_prefetch(&a->groups.keys, hash);
-    r = judge(a, f, e);
+    r = judge(a, fault, e);
     if (r == 1 && a->far)
-        r = rehearse(a, hash, f, e);
+        r = feed_batch(a, e) ? -1 : rehearse(a, hash, fault, e);
     if (r != 1)
         return r;
-    uint32_t group;
-    if (find_group(a, hash, &group, e))
-        return -1;
-    for (size_t i = 0; i < a->n_accs; i++) {
-        struct acc *acc = &a->accs[i];
-        struct val v = a->vals[acc->arg];
-        if (wanted(acc, v) &&
-            acc_take(acc, row_of(a, group), &a->side, group, v, e))
-            return -1;
-    }
-    return 1;
+    if (a->groups.keys.n < BATCH_FROM || a->far ||
+        !batch_add(&a->batch, hash, a->vals))
+        return feed_now(a, hash, e) ? -1 : 1;
+    return a->batch.n == BATCH_RECORDS && feed_batch(a, e) ? -1 : 1;
 }
 
 /* ---- results ---- */
 
-size_t aggregate_groups(const struct aggregate *a)
-{
-    return a->n_by ? a->groups.keys.n : 1;
-}
-
 int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 {
     a->next = 0;
+    if (feed_batch(a, e))
+        return -1;
     if (sorted && a->n_by && !a->order)
         a->order = group_sort(&a->groups, e);
     return sorted && a->n_by && !a->order ? -1 : 0;
@@ -358,10 +428,10 @@ int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 static int add_result(const struct aggregate *a, struct buf *line,
                       const struct column *c, const char *row, struct err *e)
 {
-    const struct acc *acc = &a->accs[c->acc];
+    const struct acc *acc = &a->feeds[c->acc].acc;
     uint64_t count = 1;
     if (acc->kind == ACC_SUM)
-        count = acc_count(&a->accs[c->count], row);
+        count = acc_count(&a->feeds[c->count].acc, row);
     if (count == 0) {
         buf_addz(line, "null");
     } else if (c->fn != AGGSPEC_AVG) {
@@ -380,7 +450,7 @@ static int add_result(const struct aggregate *a, struct buf *line,
 
 int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
 {
-    if (a->next == aggregate_groups(a))
+    if (a->next == (a->n_by ? a->groups.keys.n : 1))
         return 0;
     uint32_t group = a->order ? a->order[a->next] : a->next;
     a->next++;
@@ -406,8 +476,8 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
 static void free_rows(struct aggregate *a)
 {
     for (size_t at = 0; at < a->rows.n; at += a->row_size)
-        for (size_t i = 0; i < a->n_accs; i++)
-            acc_free_state(&a->accs[i], a->rows.p + at);
+        for (size_t i = 0; i < a->n_feeds; i++)
+            acc_free_state(&a->feeds[i].acc, a->rows.p + at);
     region_free(&a->rows);
 }
 
@@ -416,8 +486,9 @@ void aggregate_free(struct aggregate *a)
     if (!a)
         return;
     free_rows(a);
-    for (size_t i = 0; i < a->n_accs; i++)
-        acc_free(&a->accs[i]);
+    for (size_t i = 0; i < a->n_feeds; i++)
+        acc_free(&a->feeds[i].acc);
+    batch_free(&a->batch);
     for (size_t i = 0; a->columns && i < a->n_by + a->specs.n; i++)
         buf_free(&a->columns[i].label);
     group_free(&a->groups);
@@ -428,10 +499,10 @@ void aggregate_free(struct aggregate *a)
     free(a->columns);
     free(a->arg_path);
     free(a->vals);
+    free(a->old_vals);
     free(a->by_arg);
     free(a->key_vals);
-    free(a->accs);
-    free(a->acc_fn);
+    free(a->feeds);
     free(a->order);
     buf_free(&a->key);
     buf_free(&a->pointer);

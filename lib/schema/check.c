@@ -8,8 +8,9 @@
 
 #define TEXTS_MAX ((size_t)16 << 20) /* bytes of messages of one record */
 
-const char *excerpt(struct excerpt *x, struct str raw)
+const char *excerpt(struct schema_run *r, struct str raw)
 {
+    char *text = r->excerpts[r->excerpt ^= 1];
     size_t n = raw.n;
     bool cut = n > EXCERPT_BYTES;
     if (cut) {
@@ -17,9 +18,9 @@ const char *excerpt(struct excerpt *x, struct str raw)
         while (n && ((unsigned char)raw.p[n] & 0xc0) == 0x80)
             n--;
     }
-    memcpy(x->text, raw.p, n);
-    memcpy(x->text + n, cut ? "..." : "", cut ? 4 : 1);
-    return x->text;
+    memcpy(text, raw.p, n);
+    memcpy(text + n, cut ? "..." : "", cut ? 4 : 1);
+    return text;
 }
 
 const char *types_text(char out[80], unsigned types)
@@ -47,8 +48,10 @@ const char *types_text(char out[80], unsigned types)
 
 /* ---- errors ---- */
 
-static bool error_add(struct schema_run *r, const struct where *at,
-                      const char *code, const char *fmt, va_list ap)
+/* False: no memory. */
+__attribute__((format(printf, 4, 0))) static bool
+error_add(struct schema_run *r, const struct where *at, const char *code,
+          const char *fmt, va_list ap)
 {
     if (r->n_errors == SCHEMA_MAX_ERRORS) {
         r->lost_errors++;

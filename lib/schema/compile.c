@@ -310,6 +310,7 @@ struct schema *schema_compile(struct str text, const char *source,
     pattern_run_free(c.pattern);
     free(c.memo);
     free(c.pending);
+    free(c.steps);
     if (r) {
         schema_free(s);
         return NULL;

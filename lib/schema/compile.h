@@ -17,6 +17,7 @@ struct resource {
 
 struct memo;
 struct pending;
+struct step;
 
 struct compiler {
     struct schema *s;
@@ -29,6 +30,8 @@ struct compiler {
     size_t n_memo, cap_memo;
     struct pending *pending; /* references that wait for their schema */
     size_t n_pending, cap_pending;
+    struct step *steps; /* members by container and key */
+    size_t n_steps, cap_steps;
 };
 
 /* Keywords in the order in which they are compiled. */

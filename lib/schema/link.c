@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#define IN_PLACE_MAX 400 /* schemas that lead to each other at one value */
+#define IN_PLACE_MAX 400 /* schemas in a row that lead to each other */
+#define PARTS_MAX 1000   /* schemas that apply to one value */
 
 struct linker {
     struct schema *s;
@@ -13,14 +14,6 @@ struct linker {
 };
 
 static int visit(struct linker *l, const struct node *n);
-
-static int visit_list(struct linker *l, const struct node_list *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (visit(l, list->v[i]))
-            return -1;
-    return 0;
-}
 
 /* Types that one of the list wants. */
 static unsigned wants_one(const struct node_list *list)
@@ -57,6 +50,10 @@ static int parts_add(struct linker *l, struct node_list *to, size_t *cap,
 {
     if (list_has(to, n))
         return 0;
+    if (to->n == PARTS_MAX)
+        return err_set(l->e, ERR_CONFIG,
+                       "schema %s: more than %d schemas apply to one value",
+                       l->source, PARTS_MAX);
     if (to->n == *cap) {
         size_t more = *cap ? *cap * 2 : 1;
         const struct node **v = arena_alloc(&l->s->arena, more * sizeof(*v));
@@ -83,6 +80,10 @@ static int parts_join(struct linker *l, struct node_list *to, size_t *cap,
 static int parts_set(struct linker *l, struct node *n)
 {
     size_t cap = 0;
+    if (n->alias && n->alias->parts.n) {
+        n->parts = n->alias->parts;
+        return 0;
+    }
     if (parts_add(l, &n->parts, &cap, n))
         return -1;
     if (!n->in_place)
@@ -95,17 +96,43 @@ static int parts_set(struct linker *l, struct node *n)
     return 0;
 }
 
-static int visit_in_place(struct linker *l, const struct in_place *p)
+/* The longest way from a node through schemas that consume nothing. */
+static void height_raise(struct node *n, const struct node *to)
 {
+    if (to->height >= n->height)
+        n->height = to->height + 1;
+}
+
+static int visit_from(struct linker *l, struct node *n, const struct node *to)
+{
+    if (!to)
+        return 0;
+    if (visit(l, to))
+        return -1;
+    height_raise(n, to);
+    return 0;
+}
+
+static int visit_list(struct linker *l, struct node *n,
+                      const struct node_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (visit_from(l, n, list->v[i]))
+            return -1;
+    return 0;
+}
+
+static int visit_in_place(struct linker *l, struct node *n)
+{
+    const struct in_place *p = n->in_place;
     const struct node *const single[] = { p->ref, p->not, p->cond, p->then,
                                           p->otherwise };
     for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
-        if (single[i] && visit(l, single[i]))
+        if (visit_from(l, n, single[i]))
             return -1;
-    return visit_list(l, &p->all) || visit_list(l, &p->any) ||
-                   visit_list(l, &p->one)
-               ? -1
-               : 0;
+    if (visit_list(l, n, &p->all) || visit_list(l, n, &p->any))
+        return -1;
+    return visit_list(l, n, &p->one);
 }
 
 /* A mere $ref stands for its target; a schema without rules for anything. */
@@ -119,17 +146,23 @@ static void simplify(struct node *n)
         n->kind = NODE_TRUE;
     else if (p->ref && !p->all.n && !p->any.n && !p->one.n &&
              !p->not &&!p->cond)
-        n->alias = p->ref;
+        n->alias = p->ref->alias ? p->ref->alias : p->ref;
 }
 
-static int visit_dependents(struct linker *l, const struct object_rules *u)
+static int visit_dependents(struct linker *l, struct node *n)
 {
+    const struct object_rules *u = n->object;
     for (uint32_t i = 0; u->linked && i < u->n; i++)
-        for (int slot = 0; slot < 2; slot++)
-            if (u->props[i].dependent[slot] &&
-                visit(l, u->props[i].dependent[slot]))
-                return -1;
+        if (visit_from(l, n, u->props[i].dependent[0]) ||
+            visit_from(l, n, u->props[i].dependent[1]))
+            return -1;
     return 0;
+}
+
+static int refuse(const struct linker *l, const struct node *n, const char *why)
+{
+    return err_set(l->e, ERR_CONFIG, "schema %s at %.*s: %s", l->source,
+                   STR_ARG(n->where.n ? n->where : STR("its root")), why);
 }
 
 /* Depth first over the edges that consume nothing: such a cycle would never
@@ -140,24 +173,22 @@ static int visit(struct linker *l, const struct node *c)
         return 0;
     struct node *n = (struct node *)(uintptr_t)c; /* ours until linked */
     if (n->mark == 1)
-        return err_set(l->e, ERR_CONFIG,
-                       "schema %s at %.*s: refers to itself without an end",
-                       l->source,
-                       STR_ARG(n->where.n ? n->where : STR("its root")));
-    if (l->depth == IN_PLACE_MAX)
-        return err_set(l->e, ERR_CONFIG,
-                       "schema %s at %.*s: more than %d schemas lead to each "
-                       "other",
-                       l->source, STR_ARG(n->where), IN_PLACE_MAX);
+        return refuse(l, n, "refers to itself without an end");
+    if (l->depth > IN_PLACE_MAX)
+        return refuse(l, n, "too many schemas in a row lead to each other");
     n->mark = 1;
     l->depth++;
-    if ((n->in_place && visit_in_place(l, n->in_place)) ||
-        (n->object && visit_dependents(l, n->object)))
+    if ((n->in_place && visit_in_place(l, n)) ||
+        (n->object && visit_dependents(l, n)))
         return -1;
     l->depth--;
     n->mark = 2;
     n->wants = wants_of(n);
     simplify(n);
+    if (n->alias)
+        n->height = n->alias->height;
+    if (n->height > IN_PLACE_MAX)
+        return refuse(l, n, "too many schemas in a row lead to each other");
     return parts_set(l, n);
 }
 

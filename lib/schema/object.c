@@ -292,7 +292,6 @@ static bool note_missing(struct schema_run *r, const struct prop *prop,
                          const struct prop *asker, const struct where *at)
 {
     struct where here = { .up = at, .kind = WHERE_KEY };
-    struct excerpt x;
     struct buf raw = { 0 };
     bool go = false;
     if (!r->collect)
@@ -302,7 +301,7 @@ static bool note_missing(struct schema_run *r, const struct prop *prop,
     } else {
         here.key = (struct str){ raw.p + 1, raw.n - 2 };
         go = asker ? fail(r, &here, "dependent_required",
-                          "is missing beside \"%s\"", excerpt(&x, asker->key))
+                          "is missing beside \"%s\"", excerpt(r, asker->key))
                    : fail(r, &here, "required", "is missing");
     }
     buf_free(&raw);

@@ -56,10 +56,10 @@ struct needs {
 
 /* A property that the schema names: in properties, required or dependent*. */
 struct prop {
-    struct str key;         /* characters */
-    struct str token;       /* `"key":` as it is usually written */
-    struct node_list nodes; /* what its value has to fit */
-    struct needs needs[2];  /* what it asks for where it is there */
+    struct str key;                  /* characters */
+    struct str token;                /* `"key":` as it is usually written */
+    struct node_list nodes;          /* what its value has to fit */
+    struct needs needs[2];           /* what it asks for where it is there */
     const struct node *dependent[2]; /* what the object has to fit then */
     const struct node *schema; /* of properties; NULL: only named elsewhere */
     bool required;
@@ -83,23 +83,23 @@ struct object_rules {
     const struct node *additional; /* NULL: anything */
     const struct node *names;      /* NULL: anything */
     uint64_t min, max;
-    uint64_t *required;            /* bits by property index */
-    size_t n_words;                /* of such a bitmap */
-    size_t guess;                  /* first slot in the runner's guesses */
-    bool linked;                   /* there are needs or dependents */
+    uint64_t *required; /* bits by property index */
+    size_t n_words;     /* of such a bitmap */
+    size_t guess;       /* first slot in the runner's guesses */
+    bool linked;        /* there are needs or dependents */
 };
 
 /* Schemas that apply to the same value. */
 struct in_place {
     const struct node *ref;
     struct node_list all, any, one;
-    const struct node *not, *cond, *then, *otherwise;
+    const struct node * not, *cond, *then, *otherwise;
 };
 
 enum node_kind { NODE_RULES, NODE_TRUE, NODE_FALSE };
 
 struct node {
-    struct node *next;          /* all nodes of the program */
+    struct node *next; /* all nodes of the program */
     enum node_kind kind;
     const struct node *alias;   /* says all where the schema is a mere $ref */
     unsigned types;             /* allowed, as bits */
@@ -115,6 +115,7 @@ struct node {
     struct node_list parts; /* itself and what it reaches by $ref and allOf */
     struct str where;       /* JSON Pointer in the schema */
     int mark;               /* linking: 0 new, 1 open, 2 done */
+    unsigned height;        /* linking: of what applies in place */
 };
 
 extern const struct node node_true, node_false, node_no_property, node_no_item;

@@ -1,7 +1,9 @@
 #include "schema/compile.h"
 
+#include "base/hash.h"
 #include "json/path.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A reference that waits until all else is compiled, so that chains of
@@ -66,24 +68,94 @@ static int step_decode(struct buf *out, struct str s)
     return out->failed ? -1 : 0;
 }
 
-static struct val step_into(struct val v, struct str key)
+/* ---- the members of containers that references pass through, by key, so
+ * that ten thousand references do not read the document as often ---- */
+
+struct step {
+    const char *container; /* first byte */
+    struct str key;        /* characters; .p NULL: it has been indexed */
+    struct val v;
+    const struct resource *res; /* of v; NULL until it is asked for */
+};
+
+static struct step *step_slot(const struct compiler *c, const char *container,
+                              struct str key)
 {
-    if (v.type != JSON_ARRAY)
-        return json_get(v, key);
-    struct val e, none = { JSON_MISSING, { v.raw.p, 0 } };
-    size_t want = 0, i = 0;
-    if (key.n == 0 || key.n > 9 || (key.n > 1 && key.p[0] == '0'))
-        return none;
-    for (; i < key.n; i++) {
-        if (key.p[i] < '0' || key.p[i] > '9')
-            return none;
-        want = want * 10 + (size_t)(key.p[i] - '0');
-    }
+    size_t mask = c->cap_steps - 1;
+    uint64_t h = (uint64_t)(uintptr_t)container * 0x9e3779b97f4a7c15u;
+    size_t i = (size_t)(h >> 20 ^ (key.p ? hash64(key) : 0)) & mask;
+    for (; c->steps[i].container; i = (i + 1) & mask)
+        if (c->steps[i].container == container &&
+            !c->steps[i].key.p == !key.p && str_eq(c->steps[i].key, key))
+            break;
+    return &c->steps[i];
+}
+
+static int steps_grow(struct compiler *c)
+{
+    size_t cap = c->cap_steps ? c->cap_steps * 2 : 64, old = c->cap_steps;
+    struct step *from = c->steps, *to = calloc(cap, sizeof(*to));
+    if (!to)
+        return compile_nomem(c);
+    c->steps = to;
+    c->cap_steps = cap;
+    for (size_t i = 0; i < old; i++)
+        if (from[i].container)
+            *step_slot(c, from[i].container, from[i].key) = from[i];
+    free(from);
+    return 0;
+}
+
+static int step_put(struct compiler *c, struct step s)
+{
+    if (c->n_steps * 2 >= c->cap_steps && steps_grow(c))
+        return -1;
+    struct step *to = step_slot(c, s.container, s.key);
+    c->n_steps += !to->container;
+    *to = s; /* of duplicate keys the last wins */
+    return 0;
+}
+
+static int container_index(struct compiler *c, struct val v)
+{
+    struct step mark = { v.raw.p, { NULL, 0 }, v, NULL };
     struct json_iter it = json_iter(v.raw);
-    for (i = 0; json_next(&it, NULL, &e); i++)
-        if (i == want)
-            return e;
-    return none;
+    struct str raw;
+    struct val m;
+    if (c->cap_steps && step_slot(c, v.raw.p, mark.key)->container)
+        return 0;
+    for (size_t i = 0; json_next(&it, &raw, &m); i++) {
+        struct step s = { v.raw.p, { NULL, 0 }, m, NULL };
+        char digits[24];
+        if (!it.object)
+            raw = (struct str){ digits, (size_t)snprintf(digits, sizeof(digits),
+                                                         "%zu", i) };
+        if (compile_text(c, raw, &s.key) || step_put(c, s))
+            return -1;
+    }
+    return step_put(c, mark);
+}
+
+/* Goes from *v to its member key. *v is MISSING where there is none. */
+static int step_into(struct compiler *c, struct val *v, struct str key,
+                     struct str where, const struct resource **res)
+{
+    if (v->type != JSON_OBJECT && v->type != JSON_ARRAY) {
+        v->type = JSON_MISSING;
+        return 0;
+    }
+    if (container_index(c, *v))
+        return -1;
+    struct step *s = step_slot(c, v->raw.p, key);
+    if (!s->container) {
+        v->type = JSON_MISSING;
+        return 0;
+    }
+    if (!s->res)
+        s->res = resource_of(c, s->v, where, *res);
+    *v = s->v;
+    *res = s->res;
+    return *res ? 0 : -1;
 }
 
 /* Follows the JSON Pointer in a fragment. *v is MISSING where it leads
@@ -103,11 +175,9 @@ static int fragment_follow(struct compiler *c, struct str f, struct val *v,
             v->type = JSON_MISSING;
             break;
         }
-        *v = step_into(*v, buf_str(&key));
         r = path_pointer(&where, buf_str(&key));
-        *res = resource_of(c, *v, buf_str(&where), *res);
-        if (!*res)
-            r = -1;
+        if (r == 0)
+            r = step_into(c, v, buf_str(&key), buf_str(&where), res);
         i = j;
     }
     buf_free(&key);

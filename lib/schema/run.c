@@ -5,18 +5,21 @@
 #include "schema/scan.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-static bool note_type(struct schema_run *r, const struct node *n, const char *p,
-                      const struct where *at)
+/* Out of line, with their arrays: the good path should not clear them. */
+#define COLD __attribute__((cold, noinline))
+
+static COLD bool note_type(struct schema_run *r, const struct node *n,
+                           const char *p, const struct where *at)
 {
     char types[80];
-    struct excerpt x;
     if (!r->collect)
         return false;
     const char *q = json_skip_value(p, r->end);
     struct str raw = { p, q ? (size_t)(q - p) : 0 };
-    return fail(r, at, "type", "is %s, wants %s", excerpt(&x, raw),
+    return fail(r, at, "type", "is %s, wants %s", excerpt(r, raw),
                 types_text(types, n->types));
 }
 
@@ -45,11 +48,28 @@ static bool unsure(struct schema_run *r, const struct where *at,
     return false;
 }
 
+/* Names the choices as far as there is room. */
+static COLD bool note_choices(struct schema_run *r, const struct values *s,
+                              struct val v, const struct where *at)
+{
+    char list[160];
+    size_t n = 0, i = 0;
+    if (!r->collect)
+        return false;
+    list[0] = '\0';
+    for (; i < s->n && n + s->v[i].raw.n + 8 < sizeof(list); i++)
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%.*s",
+                              i ? ", " : "", STR_ARG(s->v[i].raw));
+    if (i < s->n)
+        snprintf(list + n, sizeof(list) - n, "%s...", i ? ", " : "");
+    return fail(r, at, "enum", "is %s, wants one of: %s", excerpt(r, v.raw),
+                list);
+}
+
 /* enum and const. True to go on. */
 static bool values_ok(struct schema_run *r, const struct node *n, struct val v,
                       struct str text, const struct where *at)
 {
-    struct excerpt x, y;
     for (int i = 0; i < 2; i++) {
         const struct values *s = i == 0 ? n->choices : n->constant;
         int m = s ? values_match(s, v, text, &r->keys) : 1;
@@ -64,12 +84,10 @@ static bool values_ok(struct schema_run *r, const struct node *n, struct val v,
             go = unsure(r, at, "number_range",
                         "holds a number that is out of range");
         else if (i == 1)
-            go = fail(r, at, "const", "is %s, wants %s", excerpt(&x, v.raw),
-                      excerpt(&y, s->v[0].raw));
+            go = fail(r, at, "const", "is %s, wants %s", excerpt(r, v.raw),
+                      excerpt(r, s->v[0].raw));
         else
-            go = fail(r, at, "enum", "is %s, wants one of %zu values%s%s",
-                      excerpt(&x, v.raw), s->n, s->n ? " such as " : "",
-                      s->n ? excerpt(&y, s->v[0].raw) : "");
+            go = note_choices(r, s, v, at);
         if (!go)
             return false;
     }
@@ -81,11 +99,10 @@ static bool values_ok(struct schema_run *r, const struct node *n, struct val v,
 static bool number_ok(struct schema_run *r, const struct number_rules *u,
                       const struct numscan *s, const struct where *at)
 {
-    struct excerpt x, y;
-#define BOUND(rule, wrong, code, what)                                 \
-    if (u->rule.text.p && limit_cmp(s, &u->rule) wrong 0 &&            \
-        !fail(r, at, code, "is %s, " what " %s", excerpt(&x, s->text), \
-              excerpt(&y, u->rule.text)))                              \
+#define BOUND(rule, wrong, code, what)                                \
+    if (u->rule.text.p && limit_cmp(s, &u->rule) wrong 0 &&           \
+        !fail(r, at, code, "is %s, " what " %s", excerpt(r, s->text), \
+              excerpt(r, u->rule.text)))                              \
         return false;
     BOUND(min, <, "minimum", "minimum is")
     BOUND(max, >, "maximum", "maximum is")
@@ -94,7 +111,7 @@ static bool number_ok(struct schema_run *r, const struct number_rules *u,
 #undef BOUND
     return !u->multiple.text.p || multiple_divides(&u->multiple, s->text) ||
            fail(r, at, "multiple_of", "is %s, wants a multiple of %s",
-                excerpt(&x, s->text), excerpt(&y, u->multiple.text));
+                excerpt(r, s->text), excerpt(r, u->multiple.text));
 }
 
 static const char *run_number(struct schema_run *r, const struct node *n,
@@ -129,45 +146,40 @@ static uint64_t code_points(struct str s)
 static bool length_ok(struct schema_run *r, const struct string_rules *u,
                       struct str text, struct str raw, const struct where *at)
 {
-    struct excerpt x;
     /* A character has 1 to 4 bytes: most lengths need no count. */
     if (text.n >= 4 * u->min && text.n <= u->max)
         return true;
     uint64_t n = code_points(text);
-    if (n < u->min &&
-        !fail(r, at, "min_length",
-              "is %s, %" PRIu64 " characters, minimum is %" PRIu64,
-              excerpt(&x, raw), n, u->min))
+    if (n < u->min && !fail(r, at, "min_length",
+                            "is %s, length %" PRIu64 ", minimum is %" PRIu64,
+                            excerpt(r, raw), n, u->min))
         return false;
-    return n <= u->max ||
-           fail(r, at, "max_length",
-                "is %s, %" PRIu64 " characters, maximum is %" PRIu64,
-                excerpt(&x, raw), n, u->max);
+    return n <= u->max || fail(r, at, "max_length",
+                               "is %s, length %" PRIu64 ", maximum is %" PRIu64,
+                               excerpt(r, raw), n, u->max);
 }
 
 static bool pattern_ok(struct schema_run *r, const struct string_rules *u,
                        struct str text, struct str raw, const struct where *at)
 {
-    struct excerpt x, y;
     int m = pattern_match(u->pattern, r->pattern, text);
     if (m == 1)
         return true;
     if (m < 0)
         return unsure(r, at, "pattern_limit", "gave up matching a pattern");
-    return fail(r, at, "pattern", "is %s, wants to match %s", excerpt(&x, raw),
-                excerpt(&y, u->pattern_text));
+    return fail(r, at, "pattern", "is %s, wants to match %s", excerpt(r, raw),
+                excerpt(r, u->pattern_text));
 }
 
 static bool string_ok(struct schema_run *r, const struct string_rules *u,
                       struct str text, struct str raw, const struct where *at)
 {
-    struct excerpt x;
     if ((u->min || u->max != NO_LIMIT) && !length_ok(r, u, text, raw, at))
         return false;
     if (u->pattern && !pattern_ok(r, u, text, raw, at))
         return false;
     return u->format == FORMAT_NONE || format_ok(u->format, text) ||
-           fail(r, at, "format", "is %s, wants a %s", excerpt(&x, raw),
+           fail(r, at, "format", "is %s, wants format %s", excerpt(r, raw),
                 format_name(u->format));
 }
 

@@ -18,12 +18,14 @@
 #define RUN_MAX_STEPS 1000000
 #define RUN_STEPS_PER_BYTE 64
 
+#define EXCERPT_BYTES 60 /* of a value in a message */
+
 struct schema_run {
     const struct schema *schema;
-    const char *end;  /* of the record */
-    bool collect;     /* note errors and go on */
-    bool keep;        /* the walk collects, apart from what it judges aside */
-    bool stop;        /* the walk has no result: a limit, broken text */
+    const char *end; /* of the record */
+    bool collect;    /* note errors and go on */
+    bool keep;       /* the walk collects, apart from what it judges aside */
+    bool stop;       /* the walk has no result: a limit, broken text */
     bool nomem;
     unsigned precise; /* > 0: a shadowed duplicate must not count as wrong */
     unsigned depth;
@@ -37,6 +39,8 @@ struct schema_run {
     struct schema_error *errors;
     size_t n_errors, cap_errors, lost_errors;
     struct buf message;
+    char excerpts[2][EXCERPT_BYTES + 4];
+    int excerpt; /* the one written last */
     struct coerce *coerce;
 };
 
@@ -65,12 +69,9 @@ const char *stop(struct schema_run *r, const struct where *at, const char *code,
 /* No memory. Returns NULL. */
 const char *stop_nomem(struct schema_run *r);
 
-/* raw cut to a length that fits a message, at a character's edge. */
-#define EXCERPT_BYTES 60
-struct excerpt {
-    char text[EXCERPT_BYTES + 4];
-};
-const char *excerpt(struct excerpt *x, struct str raw);
+/* raw cut to a length that fits a message, at a character's edge; valid until
+ * the next call but one. */
+const char *excerpt(struct schema_run *r, struct str raw);
 
 /* The members of the object at p that a later one of the same key shadows:
  * their 0-based numbers in order, pushed on r->stack as a list of n from byte

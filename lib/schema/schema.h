@@ -41,9 +41,9 @@ struct schema_run;
 /* One reason why a record does not fit; borrowed from the runner until its
  * next record. */
 struct schema_error {
-    const char *code;    /* static: keyword in lower_case */
-    struct str path;     /* JSON Pointer of the value */
-    struct str rule;     /* the same with * for array indexes */
+    const char *code; /* static: keyword in lower_case */
+    struct str path;  /* JSON Pointer of the value */
+    struct str rule;  /* the same with * for array indexes */
     struct str message;
 };
 
@@ -57,8 +57,7 @@ struct schema *schema_compile(struct str text, const char *source,
 /* Reads a file and compiles it. Further errors: ERR_NOINPUT, ERR_NOPERM,
  * ERR_IO. */
 struct schema *schema_load(const char *path,
-                           const struct schema_options *options,
-                           struct err *e);
+                           const struct schema_options *options, struct err *e);
 
 void schema_free(struct schema *s);
 

@@ -57,18 +57,19 @@ static void begin_json(struct stage *st, struct buf *b, const char *level)
     }
 }
 
-static void add_escaped(struct buf *b, struct str s)
+/* lines: line feeds stand. */
+static void add_escaped(struct buf *b, struct str s, bool lines)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c < 0x20 || c == 0x7f)
+        if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
             buf_addf(b, "\\x%02x", c);
         else
             buf_addc(b, s.p[i]);
     }
 }
 
-static void say(struct stage *st, const char *level, struct str msg)
+static void say(struct stage *st, const char *level, struct str msg, bool lines)
 {
     struct buf b = { .max = 65536 };
     erase_progress(st, &b);
@@ -79,7 +80,7 @@ static void say(struct stage *st, const char *level, struct str msg)
         buf_addz(&b, "}\n");
     } else {
         buf_addf(&b, "%s: ", st->cmd->name);
-        add_escaped(&b, msg);
+        add_escaped(&b, msg, lines);
         buf_addc(&b, '\n');
     }
     put(&b);
@@ -95,15 +96,15 @@ void stage_note(struct stage *st, const char *fmt, ...)
     va_start(ap, fmt);
     buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    say(st, "info", buf_str(&b));
+    say(st, "info", buf_str(&b), false);
     buf_free(&b);
 }
 
 void report_error(struct stage *st)
 {
-    /* The caret of an expression error stands on a line of its own, which
-     * err_set has escaped like any other control. */
-    say(st, "error", str_of(st->err.msg));
+    /* err_set escapes what comes from data; a line feed in a message was put
+     * there on purpose: the caret of an expression's error stands below it. */
+    say(st, "error", str_of(st->err.msg), true);
 }
 
 void report_reject(struct stage *st, const struct record *rec,
@@ -127,7 +128,7 @@ void report_reject(struct stage *st, const struct record *rec,
         buf_add_str(&b, r[i].message);
         buf_addf(&b, " (%s)", r[i].code);
     }
-    say(st, "warn", buf_str(&b));
+    say(st, "warn", buf_str(&b), false);
     buf_free(&b);
 }
 
@@ -230,7 +231,7 @@ void report_counts(struct stage *st, int exit_code)
                      (unsigned long long)c->duplicates);
         if (c->rejected && st->priv->dlq && dlq_path(st->priv->dlq)) {
             buf_addz(&b, "; dead letters in ");
-            add_escaped(&b, str_of(dlq_path(st->priv->dlq)));
+            add_escaped(&b, str_of(dlq_path(st->priv->dlq)), false);
         }
         buf_addc(&b, '\n');
         put(&b);

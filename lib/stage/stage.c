@@ -149,10 +149,35 @@ static void build_tables(struct stage *st)
 
 /* ---- help ---- */
 
+/* Up to a space that is in no brackets. */
+static int usage_part(const char *s)
+{
+    int n = 0, open = 0;
+    for (; s[n] && (s[n] != ' ' || open > 0); n++)
+        open += (s[n] == '[') - (s[n] == ']');
+    return n;
+}
+
+/* The usage, broken between its parts where it is too long for a line. */
+static void print_usage(const struct command *c)
+{
+    int indent = printf("Usage: %s", c->name);
+    int column = indent;
+    for (const char *word = c->usage; *word;) {
+        int n = usage_part(word);
+        if (column > indent && column + 1 + n > 80)
+            column = printf("\n%*s", indent, "") - 1;
+        column += printf(" %.*s", n, word);
+        word += n + (word[n] == ' ');
+    }
+    putchar('\n');
+}
+
 static void print_help(struct stage *st)
 {
     const struct command *c = st->cmd;
-    printf("Usage: %s %s\n%c%s.\n", c->name, c->usage,
+    print_usage(c);
+    printf("%c%s.\n",
            c->summary[0] >= 'a' && c->summary[0] <= 'z' ? c->summary[0] - 32
                                                         : c->summary[0],
            c->summary + 1);
@@ -217,10 +242,24 @@ static void hold_standard_fds(void)
             (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+/* A replay runs the command line of the run that rejected its records: where
+ * that one wrote, how many rejects it allowed and who it was are not meant for
+ * this one. */
+static void forget_first_run(struct stage *st)
+{
+    const char *run_id = getenv("PIPE_RUN_ID");
+    st->opts.output = NULL;
+    st->opts.max_reject = "100%";
+    if (run_id && *run_id)
+        st->opts.run_id = run_id;
+}
+
 static int check_shared(struct stage *st)
 {
     int64_t day;
     st->opts = shared;
+    if (dlq_replaying())
+        forget_first_run(st);
     if (shared.date && !date_parse(str_of(shared.date), &day))
         return err_set(&st->err, ERR_USAGE,
                        "option --date: '%s' is not a date (YYYY-MM-DD)",

@@ -2,18 +2,21 @@
 
 #define SLOTS_FIRST 4096 /* 32 KiB */
 
+/* A key as it lies in the region. */
+struct entry {
+    uint32_t number, length;
+    char key[];
+};
+
 void keyset_init(struct keyset *k, struct budget *budget)
 {
-    *k = (struct keyset){ .slots.budget = budget,
-                          .ends.budget = budget,
-                          .bytes.budget = budget };
+    *k = (struct keyset){ .slots.budget = budget, .keys.budget = budget };
 }
 
 void keyset_free(struct keyset *k)
 {
     region_free(&k->slots);
-    region_free(&k->ends);
-    region_free(&k->bytes);
+    region_free(&k->keys);
     keyset_init(k, k->slots.budget);
 }
 
@@ -22,11 +25,14 @@ static struct keyset_slot *slots_of(const struct keyset *k)
     return (struct keyset_slot *)(void *)k->slots.p;
 }
 
-struct str keyset_key(const struct keyset *k, uint32_t number)
+static struct entry *entry_at(const struct keyset *k, uint32_t at)
 {
-    const uint64_t *ends = (const uint64_t *)(void *)k->ends.p;
-    uint64_t start = number ? ends[number - 1] : 0;
-    return (struct str){ k->bytes.p + start, (size_t)(ends[number] - start) };
+    return (struct entry *)(void *)(k->keys.p + (size_t)(at - 1) * KEYSET_UNIT);
+}
+
+static bool has_key(const struct entry *e, struct str key)
+{
+    return e->length == key.n && memcmp(e->key, key.p, key.n) == 0;
 }
 
 /* The slot of key, or the empty slot where it belongs. */
@@ -34,10 +40,9 @@ static struct keyset_slot *probe(const struct keyset *k, uint32_t tag,
                                  struct str key)
 {
     struct keyset_slot *slots = slots_of(k);
-    for (uint32_t at = tag >> k->shift;; at = (at + 1) & k->mask) {
-        struct keyset_slot *s = &slots[at];
-        if (!s->number ||
-            (s->tag == tag && str_eq(keyset_key(k, s->number - 1), key)))
+    for (uint32_t i = tag >> k->shift;; i = (i + 1) & k->mask) {
+        struct keyset_slot *s = &slots[i];
+        if (!s->at || (s->tag == tag && has_key(entry_at(k, s->at), key)))
             return s;
     }
 }
@@ -59,12 +64,12 @@ static int grow(struct keyset *k, struct err *e)
     grown.room = (uint32_t)(size / 4 * 3);
     struct keyset_slot *from = slots_of(k), *to = slots_of(&grown);
     for (uint64_t i = 0; i < old; i++) {
-        if (!from[i].number)
+        if (!from[i].at)
             continue;
-        uint32_t at = from[i].tag >> grown.shift;
-        while (to[at].number)
-            at = (at + 1) & grown.mask;
-        to[at] = from[i];
+        uint32_t j = from[i].tag >> grown.shift;
+        while (to[j].at)
+            j = (j + 1) & grown.mask;
+        to[j] = from[i];
     }
     region_free(&k->slots);
     *k = grown;
@@ -75,13 +80,18 @@ static int grow(struct keyset *k, struct err *e)
 static int append(struct keyset *k, struct keyset_slot *s, uint32_t tag,
                   struct str key, struct err *e)
 {
-    uint64_t end = k->bytes.n + key.n;
-    /* One byte more, so that bytes.p is there even if all keys are empty. */
-    if (region_reserve(&k->bytes, key.n + 1, e) ||
-        region_add(&k->ends, &end, sizeof(end), e) ||
-        region_add(&k->bytes, key.p, key.n, e))
+    size_t n = sizeof(struct entry) + key.n;
+    n = (n + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
+    size_t at = k->keys.n / KEYSET_UNIT + 1;
+    if (at > UINT32_MAX || key.n > UINT32_MAX)
+        return err_set(e, ERR_CONFIG, "more than 32 GiB of keys");
+    if (region_reserve(&k->keys, n, e))
         return -1;
-    *s = (struct keyset_slot){ tag, ++k->n };
+    *s = (struct keyset_slot){ tag, (uint32_t)at };
+    struct entry *entry = entry_at(k, s->at);
+    *entry = (struct entry){ k->n++, (uint32_t)key.n };
+    memcpy(entry->key, key.p, key.n);
+    k->keys.n += n;
     return 0;
 }
 
@@ -90,8 +100,8 @@ int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
 {
     uint32_t tag = keyset_tag(hash);
     struct keyset_slot *s = k->slots.p ? probe(k, tag, key) : NULL;
-    if (s && s->number) {
-        *number = s->number - 1;
+    if (s && s->at) {
+        *number = entry_at(k, s->at)->number;
         return 0;
     }
     if (k->n == k->room) {
@@ -111,8 +121,8 @@ bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
     if (!k->slots.p)
         return false;
     const struct keyset_slot *s = probe(k, keyset_tag(hash), key);
-    if (!s->number)
+    if (!s->at)
         return false;
-    *number = s->number - 1;
+    *number = entry_at(k, s->at)->number;
     return true;
 }

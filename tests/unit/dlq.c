@@ -167,7 +167,11 @@ TEST("a letter is one JSON line and gives back the exact bytes")
         l.length = raws[i].n;
         l.context = STR("{\"header\":[\"a\",\n \"b\"]}");
         struct hash128 id = envelope_id(&l, 1);
-        CHECK(envelope_write(&b, &l, id, 1767225600000001, "/home", 3) == 0);
+        CHECK(envelope_write(&b, &l,
+                             &(struct envelope_facts){ .id = id,
+                                                       .us = 1767225600000001,
+                                                       .cwd = "/home",
+                                                       .attempt = 3 }) == 0);
         CHECK(b.n && b.p[b.n - 1] == '\n' && !memchr(b.p, '\n', b.n - 1));
         CHECK(envelope_parse(&v, (struct str){ b.p, b.n - 1 }) == 0);
         CHECK(v.id.lo == id.lo && v.id.hi == id.hi && v.attempt == 3);
@@ -189,8 +193,11 @@ TEST("the envelope has its members in the documented order")
     l.length = 99;
     unsetenv("PIPE_TZ");
     setenv("PIPE_DATE", "2026-01-31", 1);
-    envelope_write(&b, &l, (struct hash128){ 1, 2 }, 1767225600000000, "/srv",
-                   1);
+    envelope_write(&b, &l,
+                   &(struct envelope_facts){ .id = { 1, 2 },
+                                             .us = 1767225600000000,
+                                             .cwd = "/srv",
+                                             .attempt = 1 });
     unsetenv("PIPE_DATE");
     CHECK_STR(
         buf_z(&b),
@@ -220,7 +227,10 @@ TEST("bytes that are not UTF-8 never spoil an envelope")
     l.errors = &error;
     l.uri = STR("\xfe.csv");
     l.length++;
-    CHECK(envelope_write(&b, &l, (struct hash128){ 1, 2 }, 0, "/\xff", 1) == 0);
+    CHECK(envelope_write(&b, &l,
+                         &(struct envelope_facts){ .id = { 1, 2 },
+                                                   .cwd = "/\xff",
+                                                   .attempt = 1 }) == 0);
     CHECK(utf8_valid(buf_str(&b)));
     CHECK(envelope_parse(&v, (struct str){ b.p, b.n - 1 }) == 0);
     CHECK(v.argv_b64.type == JSON_ARRAY && v.argv.type == JSON_MISSING);
@@ -322,7 +332,7 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     struct buf b = { 0 };
     snprintf(file, sizeof(file), "%s.replay", room(""));
     replays_write_target(&b, uri);
-    replays_write(&b, second, 4, hash128(STR("x")));
+    replays_write(&b, second, 4, hash128(STR("x")), STR("{\"line\":7777}"));
     int fd = open(file, O_WRONLY | O_CREAT, 0600);
     CHECK(write(fd, b.p, b.n) == (ssize_t)b.n);
     close(fd);
@@ -341,6 +351,9 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     CHECK(dlq_read_place(&r, 2)->attempt == 5);
     int64_t us[4];
     CHECK(dlq_read_open_lines(&r, 2, us, 4) == 2);
+    struct envelope v;
+    CHECK(dlq_read_get(&r, 2, &v, &e) == 0);
+    CHECK(str_eq(v.source.raw, STR("{\"line\":7777}")));
     dlq_read_close(&r);
     mark_all(uri, "replayed");
     CHECK(count(uri, DLQ_OPEN) == 0);

@@ -24,7 +24,6 @@ TEST("a key is new once and keeps its number")
     CHECK(insert(&k, "b", &n) == 1 && n == 1);
     CHECK(insert(&k, "a", &n) == 0 && n == 0);
     CHECK(keyset_find(&k, hash128(STR("b")), STR("b"), &n) && n == 1);
-    CHECK(str_eq(keyset_key(&k, 1), STR("b")));
     CHECK(k.n == 2);
     keyset_free(&k);
     CHECK(b.used == 0);
@@ -38,7 +37,7 @@ TEST("the empty key is a key")
     keyset_init(&k, &b);
     CHECK(insert(&k, "", &n) == 1 && n == 0);
     CHECK(insert(&k, "", &n) == 0 && n == 0);
-    CHECK(keyset_key(&k, 0).n == 0);
+    CHECK(insert(&k, "a", &n) == 1 && n == 1);
     keyset_free(&k);
 }
 
@@ -80,7 +79,6 @@ TEST("400,000 keys survive growth with their numbers and bytes")
         }
     }
     CHECK(k.n == N);
-    CHECK(str_eq(keyset_key(&k, 1), STR("key-.-1")));
     CHECK(b.used > 0 && b.used < (size_t)N * 64);
     keyset_free(&k);
     CHECK(b.used == 0);
@@ -135,7 +133,7 @@ static struct buf key_by(const char *list, const char *record,
     struct err e = { 0 };
     struct buf out = { 0 };
     CHECK(fieldkey_init(&k, &list, list ? 1 : 0, &e) == 0);
-    CHECK(fieldkey_make(&k, str_of(record), result, part, &e) == 0);
+    CHECK(fieldkey_make(&k, str_of(record), NULL, result, part, &e) == 0);
     buf_add_str(&out, buf_str(&k.key));
     fieldkey_free(&k);
     return out;

@@ -1,0 +1,75 @@
+/* dlq_cmd: what the subcommands of pipe-dlq share. */
+#ifndef DLQ_CMD_H
+#define DLQ_CMD_H
+
+#include "dlq/read.h"
+#include "stage/stage.h"
+
+/* The command line. */
+struct args {
+    const char *dlq;
+    struct opt_list ids, stages, codes, runs;
+    const char *since, *until, *state;
+    bool all;
+    const char *format;
+    uint64_t older_than_ms;
+    bool dry_run;
+    const char *through;
+    uint64_t max_attempts;
+};
+
+/* ---- pick.c: which queue, which letters */
+
+struct pick {
+    struct dlq_read read;
+    char *uri; /* owned */
+    size_t *v; /* owned: indexes of the entries chosen, by time */
+    size_t n;
+    bool open;
+};
+
+/* The queue that --dlq or --pipeline names, owned by the caller; NULL with
+ * st->err. */
+char *pick_uri(struct stage *st, const struct args *a);
+
+/* Reads the queue and chooses by the selection options; state is the default
+ * of --state. p needs no init; close it also on failure. */
+int pick_open(struct pick *p, struct stage *st, const struct args *a,
+              const char *state, bool repair);
+
+/* True if the command line chooses anything at all. */
+bool pick_is_given(const struct stage *st, const struct args *a);
+
+void pick_close(struct pick *p);
+
+/* ---- print.c: text for people and for programs */
+
+/* Appends the characters of a JSON string, or nothing where v is none. */
+int text_of(struct buf *out, struct val v);
+
+/* Appends s so that a terminal shows it and does nothing else: controls,
+ * invisible and direction-changing characters and what is not UTF-8 are
+ * escaped. */
+int print_escaped(struct buf *out, struct str s);
+
+/* Pads what was added to line since `from` to a column of `width` characters,
+ * by one space at least. */
+void print_pad(struct buf *line, size_t from, size_t width);
+
+/* A letter in a line of a table, or as a JSON line of the same facts. */
+int print_heading(struct stage *st);
+int print_row(struct stage *st, const struct envelope *v, enum dlq_state state);
+int print_json(struct stage *st, const struct envelope *v,
+               enum dlq_state state);
+
+/* True if output is to be NDJSON: --format, or stdout is no terminal. */
+bool wants_json(const struct args *a);
+
+/* ---- the subcommands: 0, or -1 with st->err */
+int dlq_list(struct stage *st, const struct args *a);
+int dlq_show(struct stage *st, const struct args *a);
+int dlq_stats(struct stage *st, const struct args *a);
+int dlq_purge_cmd(struct stage *st, const struct args *a);
+int dlq_replay(struct stage *st, const struct args *a);
+
+#endif

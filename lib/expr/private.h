@@ -1,0 +1,241 @@
+/* What the parts of expr share: operands, programs, the set.
+ *
+ *   lex -> parse (tree) -> compile (program, constants folded) -> eval
+ */
+#ifndef EXPR_PRIVATE_H
+#define EXPR_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/decimal.h"
+#include "expr/expr.h"
+#include "json/select.h"
+
+#include <locale.h>
+#include <stdint.h>
+
+#define EXPR_TEXT_MAX 65536             /* bytes of an expression */
+#define EXPR_DEPTH_MAX 500              /* levels of its tree */
+#define EXPR_MEMORY ((size_t)256 << 20) /* for one record's strings */
+
+/* A value on its way: from the record, constant or computed. Of raw, text and
+ * num at least the one is there that its type needs; the others are made on
+ * demand. */
+struct operand {
+    enum json_type type;
+    bool has_text, has_num;
+    bool owns_num;      /* num.big is this operand's to free */
+    int slot;           /* the field it is, or -1 */
+    struct str raw;     /* as JSON; .p NULL while not written */
+    struct str text;    /* characters of a string, if has_text */
+    struct decimal num; /* value of a number, if has_num */
+};
+
+enum op {
+    OP_CONST, /* push constant arg */
+    OP_SLOT,  /* push slot arg */
+    OP_PICK,  /* push a copy of the value arg below the top */
+    OP_NIP,   /* drop the value below the top */
+    OP_ADD,
+    OP_SUB,
+    OP_MUL,
+    OP_DIV,
+    OP_CONCAT,
+    OP_NEG,
+    OP_EQ,
+    OP_NE,
+    OP_LT,
+    OP_LE,
+    OP_GT,
+    OP_GE,
+    OP_AND_TEST, /* top FALSE: keep it and jump to arg */
+    OP_OR_TEST,  /* top TRUE: keep it and jump to arg */
+    OP_AND,
+    OP_OR,
+    OP_NOT,
+    OP_IS,         /* top is of class arg: enum is_what */
+    OP_IN,         /* x, v1 .. vn: is x among them? */
+    OP_IN_CONST,   /* x: is it among constants arg .. arg + n - 1? */
+    OP_LIKE,       /* text, pattern, with n = 3 escape */
+    OP_JUMP,       /* to arg */
+    OP_UNLESS,     /* pop; not TRUE: jump to arg */
+    OP_IF_PRESENT, /* top neither null nor missing: jump to arg; else pop */
+    OP_CALL,       /* function arg with n arguments */
+    OP_CAST        /* to enum cast_to arg */
+};
+
+enum is_what { IS_NULL, IS_MISSING, IS_TRUE, IS_FALSE };
+enum cast_to { CAST_NUMBER, CAST_STRING, CAST_BOOLEAN };
+
+struct insn {
+    uint8_t op;
+    uint32_t n;
+    int32_t arg;
+    uint32_t at; /* byte of the expression, for messages */
+};
+
+struct program {
+    struct insn *code; /* owned */
+    size_t n, cap;
+    size_t stack; /* values at most */
+    char *what;   /* owned */
+    int *slots;   /* owned: fields that it reads */
+    size_t n_slots;
+};
+
+/* A field that some expression names. */
+struct field {
+    struct path_step *steps; /* in the set's arena */
+    size_t n;
+    struct str pointer; /* the same as a JSON Pointer */
+};
+
+struct expr_set {
+    struct expr_env env;
+    struct select *select; /* owned */
+    struct field *fields;  /* owned: by slot */
+    struct val *vals;      /* owned: by slot, of the record loaded */
+    size_t n_fields;
+    struct operand *consts; /* owned; their memory is in `fixed` */
+    size_t n_consts, cap_consts;
+    struct program *progs; /* owned */
+    size_t n_progs;
+    struct operand *stack; /* owned */
+    size_t cap_stack;
+    struct arena fixed;   /* lives as long as the set */
+    struct arena scratch; /* lives as long as a record */
+    struct buf text;      /* for what is being written */
+    locale_t letters;     /* owned: made by the first lower or upper */
+    const struct program *running;
+    struct expr_fault *fault;
+};
+
+/* ---- functions (func.c) */
+
+struct func {
+    const char *name; /* lower case */
+    unsigned min, max;
+    bool sees_null; /* else null or missing arguments give NULL */
+    /* Sets *out from args[0 .. n); 0, -1 with the set's fault, -2. */
+    int (*call)(struct expr_set *x, uint32_t at, struct operand *args,
+                uint32_t n, struct operand *out);
+};
+
+/* The index of a function, or -1. */
+int func_find(struct str name);
+const struct func *func_get(int index);
+
+/* ---- operands (operand.c): all return 0, -1 with the set's fault, or -2 */
+
+#define OPERAND(t) ((struct operand){ .type = (t), .slot = -1 })
+
+static inline bool operand_absent(const struct operand *o)
+{
+    return o->type <= JSON_NULL;
+}
+
+static inline void operand_free(struct operand *o)
+{
+    if (o->owns_num)
+        decimal_free(&o->num);
+    o->owns_num = false;
+}
+
+struct operand operand_bool(bool b);
+struct operand operand_text_of(struct str text);
+
+/* Makes o->num and o->has_num; o is a number. */
+int operand_number(struct expr_set *x, uint32_t at, struct operand *o);
+
+/* Makes o->text and o->has_text; o is a string. */
+int operand_string(struct expr_set *x, struct operand *o);
+
+/* Makes o->raw. */
+int operand_write(struct expr_set *x, struct operand *o);
+
+/* Copies o into the set's own memory, complete in all its forms. */
+int operand_keep(struct expr_set *x, struct operand *o);
+
+/* <0, 0, >0 in *c; both are present. */
+int operand_compare(struct expr_set *x, uint32_t at, struct operand *a,
+                    struct operand *b, int *c);
+
+/* Faults with "... needs a number, not string \"x\"". */
+int operand_mistyped(struct expr_set *x, uint32_t at, const struct operand *o,
+                     const char *what);
+
+/* Sets the set's fault, naming expression and byte; o (may be NULL) is the
+ * value at fault. Returns -1. */
+int expr_faultf(struct expr_set *x, uint32_t at, const struct operand *o,
+                const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The fault for what a decimal function returned, or -2. */
+int expr_decimal_fault(struct expr_set *x, uint32_t at, int rc);
+
+/* "number 12", "string \"abc...\"": what messages call a value. */
+const char *operand_describe(const struct operand *o, char out[80]);
+
+/* SQL's LIKE; escape is a character of 1 to 4 bytes or empty. Cost: at worst
+ * the product of the lengths. */
+bool like_match(struct str text, struct str pattern, struct str escape);
+
+/* ---- expr.c */
+
+/* Makes room for n values. 0 or -1. */
+int expr_stack(struct expr_set *x, size_t n);
+
+/* ---- eval.c */
+
+/* Runs code[from .. to) of p; the result is in *out, to be freed. */
+int eval_run(struct expr_set *x, const struct program *p, size_t from,
+             size_t to, struct operand *out);
+
+/* ---- parse.c, compile.c */
+
+enum node_kind {
+    NODE_CONST,
+    NODE_PATH,
+    NODE_UNARY,  /* op: NEG, NOT */
+    NODE_BINARY, /* op: ADD .. CONCAT, EQ .. GE */
+    NODE_AND,    /* two or more */
+    NODE_OR,
+    NODE_IS,      /* op: enum is_what */
+    NODE_IN,      /* x, then the list */
+    NODE_BETWEEN, /* x, low, high */
+    NODE_LIKE,    /* x, pattern [, escape] */
+    NODE_CASE,    /* [x,] then pairs, then the else: see has_operand */
+    NODE_COALESCE,
+    NODE_CALL, /* op: function */
+    NODE_CAST  /* op: enum cast_to */
+};
+
+struct node {
+    enum node_kind kind;
+    int op;
+    bool negated;     /* IS NOT, NOT IN ... */
+    bool has_operand; /* CASE x WHEN ... */
+    bool constant;    /* no field below */
+    unsigned depth;
+    uint32_t at;
+    struct node *child, *last; /* arguments */
+    struct node *next;         /* the parent's next argument */
+    struct operand value;      /* CONST */
+    struct path_step *steps;   /* PATH */
+    size_t n;                  /* steps, or children */
+};
+
+/* Parses text into a tree in tree's memory. NULL with e. */
+struct node *parse_expr(struct arena *tree, const struct expr_env *env,
+                        const char *what, struct str text, struct err *e);
+
+/* ERR_USAGE with the text and a caret under byte at (0-based), of long texts
+ * the part around it. Returns -1. */
+int caret_error(struct err *e, const char *what, struct str text, size_t at,
+                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* Compiles the tree into p. -1 with e. */
+int compile_expr(struct expr_set *x, struct program *p, const struct node *n,
+                 struct err *e);
+
+#endif

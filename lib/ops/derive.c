@@ -1,0 +1,255 @@
+#include "ops/derive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void derive_init(struct derive *d, struct expr_set *exprs)
+{
+    *d = (struct derive){ .exprs = exprs };
+}
+
+void derive_free(struct derive *d)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        path_free(&d->v[i].path);
+        buf_free(&d->v[i].key);
+    }
+    free(d->v);
+    free(d->splices);
+    buf_free(&d->tail);
+    for (size_t i = 0; i < 3; i++)
+        buf_free(&d->rec[i]);
+}
+
+/* ---- assignments */
+
+static struct str trim(struct str s)
+{
+    while (s.n && s.p[0] == ' ')
+        s.p++, s.n--;
+    while (s.n && s.p[s.n - 1] == ' ')
+        s.n--;
+    return s;
+}
+
+/* Values bound to slots are seen under the very path that was set. Where one
+ * path contains another, the record has to be made first: a round ends. */
+static bool needs_round(const struct derive *d, const struct assignment *a)
+{
+    for (size_t i = d->n; i-- > 0;) {
+        const struct path *before = &d->v[i].path;
+        if (path_relate(before, &a->path) == PATH_WITHIN ||
+            expr_overlaps(d->exprs, a->expr, before))
+            return true;
+        if (d->v[i].opens)
+            return false;
+    }
+    return false;
+}
+
+/* What stands before a value in a record that gets this member. */
+static int make_key(struct assignment *a)
+{
+    if (a->path.n != 1 || !a->path.steps[0].key.p)
+        return 0;
+    json_quote(&a->key, a->path.steps[0].key);
+    return buf_addc(&a->key, ':');
+}
+
+static int grow(struct derive *d)
+{
+    struct assignment *v = realloc(d->v, (d->n + 1) * sizeof(*v));
+    if (v)
+        d->v = v;
+    struct splice *s = realloc(d->splices, (d->n + 2) * sizeof(*s));
+    if (s)
+        d->splices = s;
+    return v && s ? 0 : -1;
+}
+
+static int fill(struct derive *d, struct assignment *a, struct str field,
+                struct str text, struct err *e)
+{
+    char what[80];
+    if (field.n && field.p[0] == '"')
+        return err_set(e, ERR_USAGE,
+                       "--set '%.*s': a field is written without quotes",
+                       STR_ARG(field));
+    if (path_parse(&a->path, field, e))
+        return -1;
+    if (a->path.n == 0)
+        return err_set(e, ERR_USAGE, "--set '%.*s': no field before the '='",
+                       STR_ARG(text));
+    snprintf(what, sizeof(what), "--set %.*s",
+             (int)(field.n < 60 ? field.n : 60), field.p);
+    a->expr = expr_add(d->exprs, what, text, e);
+    if (a->expr < 0)
+        return -1;
+    a->slot = expr_field(d->exprs, &a->path);
+    return a->slot < 0 || make_key(a) ? err_nomem(e) : 0;
+}
+
+int derive_add(struct derive *d, struct str text, struct err *e)
+{
+    const char *equals = memchr(text.p, '=', text.n);
+    if (!equals)
+        return err_set(e, ERR_USAGE, "--set '%.*s': no '=' behind the field",
+                       STR_ARG(text));
+    struct str field = trim((struct str){ text.p, (size_t)(equals - text.p) });
+    struct str expr = { equals + 1, text.n - (size_t)(equals + 1 - text.p) };
+    struct assignment a = { .first = true };
+    if (grow(d))
+        return err_nomem(e);
+    if (fill(d, &a, field, expr, e)) {
+        path_free(&a.path);
+        buf_free(&a.key);
+        return -1;
+    }
+    a.opens = d->n == 0 || needs_round(d, &a);
+    for (size_t i = d->n; !a.opens && i-- > 0;) {
+        if (d->v[i].slot == a.slot)
+            a.first = false;
+        if (d->v[i].opens)
+            break;
+    }
+    d->v[d->n++] = a;
+    return 0;
+}
+
+/* ---- records */
+
+/* A buffer that holds neither of two texts. */
+static struct buf *spare(struct derive *d, struct str a, struct str b)
+{
+    struct buf *r = d->rec;
+    while (r->p && (r->p == a.p || r->p == b.p))
+        r++;
+    buf_reset(r);
+    return r;
+}
+
+static int cannot_set(const struct assignment *a, struct expr_fault *f)
+{
+    f->code = "expr_path";
+    f->path = STR("");
+    snprintf(f->msg, sizeof(f->msg),
+             "cannot set %.100s: a parent is no object, or an array is too "
+             "short",
+             a->path.text.p);
+    return -1;
+}
+
+/* What an assignment comes to once all of its round are computed. */
+enum change { CHANGE_NONE, CHANGE_REPLACE, CHANGE_NEW, CHANGE_DROP };
+
+static enum change change_of(const struct derive *d, const struct assignment *a)
+{
+    bool is = expr_slot(d->exprs, a->slot).type != JSON_MISSING;
+    bool was = a->was.type != JSON_MISSING;
+    if (!a->first || (!is && !was))
+        return CHANGE_NONE;
+    return is && was ? CHANGE_REPLACE : is ? CHANGE_NEW : CHANGE_DROP;
+}
+
+/* Is there something that one splice cannot do: a nested field that is new, or
+ * a field that goes? */
+static bool needs_steps(const struct derive *d, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        enum change c = change_of(d, &d->v[i]);
+        if (c == CHANGE_DROP || (c == CHANGE_NEW && !d->v[i].key.n))
+            return true;
+    }
+    return false;
+}
+
+/* New fields and dropped ones, one by one. base is what values borrow from. */
+static int step_round(struct derive *d, size_t from, size_t to, struct str base,
+                      struct str *record, struct expr_fault *f)
+{
+    for (size_t i = from; i < to; i++) {
+        const struct assignment *a = &d->v[i];
+        enum change c = change_of(d, a);
+        if (c != CHANGE_NEW && c != CHANGE_DROP)
+            continue;
+        struct buf *out = spare(d, base, *record);
+        int rc = c == CHANGE_DROP ? json_drop(out, *record, &a->path)
+                                  : json_put(out, *record, &a->path,
+                                             expr_slot(d->exprs, a->slot).raw);
+        if (rc == -2)
+            return cannot_set(a, f);
+        if (rc)
+            return -2;
+        *record = buf_str(out);
+    }
+    return 0;
+}
+
+/* Replaces what is there and, with_new, adds new members, in one pass. */
+static int splice_round(struct derive *d, size_t from, size_t to, bool with_new,
+                        struct str *record)
+{
+    struct str end = json_object_end(*record);
+    bool empty = end.p == record->p || end.p[-1] == '{';
+    size_t n = 0;
+    buf_reset(&d->tail);
+    for (size_t i = from; i < to; i++) {
+        const struct assignment *a = &d->v[i];
+        enum change c = change_of(d, a);
+        struct str value = expr_slot(d->exprs, a->slot).raw;
+        if (c == CHANGE_REPLACE) {
+            d->splices[n++] = (struct splice){ a->was.raw, value };
+        } else if (c == CHANGE_NEW && with_new) {
+            if (!empty || d->tail.n)
+                buf_addc(&d->tail, ',');
+            buf_add_str(&d->tail, buf_str(&a->key));
+            buf_add_str(&d->tail, value);
+        }
+    }
+    if (d->tail.failed)
+        return -2;
+    if (d->tail.n)
+        d->splices[n++] = (struct splice){ end, buf_str(&d->tail) };
+    if (n == 0)
+        return 0;
+    struct buf *out = spare(d, *record, *record);
+    if (json_splice(out, *record, d->splices, n))
+        return -2;
+    *record = buf_str(out);
+    return 0;
+}
+
+/* Assignments from .. to, which see one record and each other's values. */
+static int run_round(struct derive *d, size_t from, size_t to,
+                     struct str *record, struct expr_fault *f)
+{
+    struct str base = *record;
+    for (size_t i = from; i < to; i++)
+        d->v[i].was = expr_slot(d->exprs, d->v[i].slot);
+    for (size_t i = from; i < to; i++) {
+        struct val v;
+        int rc = expr_eval(d->exprs, d->v[i].expr, &v, f);
+        if (rc)
+            return rc;
+        expr_bind(d->exprs, d->v[i].slot, v);
+    }
+    bool steps = needs_steps(d, from, to);
+    int rc = splice_round(d, from, to, !steps, record);
+    return rc || !steps ? rc : step_round(d, from, to, base, record, f);
+}
+
+int derive_run(struct derive *d, struct str record, struct str *out,
+               struct expr_fault *f)
+{
+    for (size_t from = 0, to; from < d->n; from = to) {
+        for (to = from + 1; to < d->n && !d->v[to].opens; to++)
+            ;
+        if (from > 0 && expr_load(d->exprs, record, NULL))
+            return -2;
+        int rc = run_round(d, from, to, &record, f);
+        if (rc)
+            return rc;
+    }
+    *out = record;
+    return 0;
+}
