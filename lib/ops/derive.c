@@ -244,7 +244,7 @@ int derive_run(struct derive *d, struct str record, struct str *out,
     for (size_t from = 0, to; from < d->n; from = to) {
         for (to = from + 1; to < d->n && !d->v[to].opens; to++)
             ;
-        if (from > 0 && expr_load(d->exprs, record))
+        if (from > 0 && expr_load(d->exprs, record, NULL))
             return -2;
         int rc = run_round(d, from, to, &record, f);
         if (rc)
