@@ -34,8 +34,9 @@ static void set_number(struct operand *out, const struct decimal *d)
 
 static int set_text(struct expr_set *x, struct operand *out)
 {
-    struct str s = x->text.failed ? (struct str){ 0 }
-                                  : arena_dup(&x->scratch, buf_str(&x->text));
+    struct str s = { NULL, 0 };
+    if (!x->text.failed)
+        s = arena_dup(&x->scratch, buf_str(&x->text));
     if (!s.p)
         return -2;
     *out = operand_text_of(s);
