@@ -591,5 +591,7 @@ struct node *parse_expr(struct arena *tree, const struct expr_env *env,
     struct node *n = parse_or(&p);
     if (n && p.tok.kind != TOK_END)
         return unexpected(&p, "an operator or the end");
+    /* Nodes are the tree's and hold nothing of the parser. */
+    /* cppcheck-suppress returnDanglingLifetime */
     return n;
 }
