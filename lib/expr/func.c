@@ -35,15 +35,9 @@ static void set_number(struct operand *out, const struct decimal *d)
 
 static int set_text(struct expr_set *x, struct operand *out)
 {
-<<<<<<< HEAD
     if (x->text.failed)
         return -2;
     struct str s = arena_dup(&x->scratch, buf_str(&x->text));
-=======
-    struct str s = { NULL, 0 };
-    if (!x->text.failed)
-        s = arena_dup(&x->scratch, buf_str(&x->text));
->>>>>>> refs/heads/tests
     if (!s.p)
         return -2;
     *out = operand_text_of(s);
