@@ -48,7 +48,7 @@ struct dedup {
     struct fieldkey key;
     struct budget budget;
     struct keyset seen;
-    struct region last;   /* --keep last: uint64_t a key, place in the spool */
+    struct region last; /* --keep last: uint64_t a key, place in the spool */
     struct spool spool;
     struct output dropped; /* --duplicates */
     struct buf pointer;
@@ -82,8 +82,10 @@ static int reject(struct stage *st, struct dedup *d, const struct record *rec,
                   enum fieldkey_result why, size_t part)
 {
     static const char *const codes[] = {
-        [FIELDKEY_NULL] = "null_key",     [FIELDKEY_RANGE] = "number_range",
-        [FIELDKEY_DEEP] = "too_deep",     [FIELDKEY_NO_JSON] = "not_json",
+        [FIELDKEY_NULL] = "null_key",
+        [FIELDKEY_RANGE] = "number_range",
+        [FIELDKEY_DEEP] = "too_deep",
+        [FIELDKEY_NO_JSON] = "not_json",
     };
     static const char *const messages[] = {
         [FIELDKEY_RANGE] = "number outside the range in which keys compare",
@@ -110,15 +112,15 @@ static int number_record(struct stage *st, struct dedup *d,
 {
     enum fieldkey_result result;
     size_t part;
-    if (fieldkey_make(&d->key, rec->text, &result, &part, &st->err))
+    if (fieldkey_make(&d->key, rec->text, rec->shaped, &result, &part,
+                      &st->err))
         return -1;
     if (result == FIELDKEY_NULL && *null_key == 'p') {
         *number = UNJUDGED;
         *is_new = true;
         return 1;
     }
-    if (result > FIELDKEY_NULL ||
-        (result == FIELDKEY_NULL && *null_key == 'r'))
+    if (result > FIELDKEY_NULL || (result == FIELDKEY_NULL && *null_key == 'r'))
         return reject(st, d, rec, result, part);
     struct str key = buf_str(&d->key.key);
     int r = keyset_insert(&d->seen, hash128(key), key, number, &st->err);
@@ -163,8 +165,7 @@ static int emit_last(struct stage *st, struct dedup *d)
     const uint64_t *last = (const uint64_t *)(void *)d->last.p;
     while ((r = spool_next(&d->spool, &number, &text, &at, &st->err)) == 1) {
         bool kept = number == UNJUDGED || last[number] == at;
-        if (stage_tick(st) ||
-            (kept ? stage_emit(st, text) : drop(st, d, text)))
+        if (stage_tick(st) || (kept ? stage_emit(st, text) : drop(st, d, text)))
             return -1;
     }
     return r;

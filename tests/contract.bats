@@ -17,7 +17,7 @@ pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
-pipe-dlq        other   list letters.ndjson
+pipe-dlq        other   list --dlq letters.ndjson
 END
 }
 
@@ -677,20 +677,21 @@ check_upstream() {
 
 check_killed() {
     mkfifo in
-    # A writer of ours that is killed while it waits for more.
-    pipe-transform --where true <in 2>/dev/null | {
+    rm -f t.db
+    {
+        echo "$BASHPID" >upstream
+        exec pipe-transform --where true <in 2>/dev/null
+    } | {
         code=0
         "$tool" "${args[@]}" >out 2>err || code=$?
         echo $code >code
     } &
-    local pid=$!
     exec 7>in
     cat two.ndjson >&7
     sleep 0.3
-    pkill -KILL -P $pid pipe-transform || wrong "no upstream to kill"
+    kill -KILL "$(cat upstream)"
     exec 7>&-
     within 5 test -s code || wrong "does not end behind a killed upstream"
-    wait $pid || true
     code=$(cat code)
     want_code 75 "upstream killed"
     want_err 'upstream died' "upstream killed"

@@ -133,6 +133,9 @@ static int check_usage(struct stage *st, const char *name)
                                                        : NULL;
     if (stray)
         return err_set(&st->err, ERR_USAGE, "%s is not for '%s'", stray, name);
+    if (replay && !st->rest && st->cmd == &looks)
+        return err_set(&st->err, ERR_USAGE,
+                       "the rest of the pipeline is wanted behind --");
     return 0;
 }
 

@@ -465,9 +465,6 @@ static int replay_letters(struct job *j)
 static int prepare(struct job *j)
 {
     struct stage *st = j->st;
-    if (st->rest && !st->rest[0])
-        return err_set(&st->err, ERR_USAGE,
-                       "the rest of the pipeline is wanted behind --");
     if (lock_folder(j) || pick_open(&j->pick, st, j->a, "open", true))
         return -1;
     if (j->pick.n == 0) {

@@ -303,7 +303,7 @@ static struct node *parse_cast(struct parser *p)
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         if (!take_word(p, types[i].name))
             continue;
-        n->op = types[i].to;
+        n->op = (int)types[i].to;
         return need_sign(p, ")") ? n : NULL;
     }
     return unexpected(p, "NUMBER, STRING or BOOLEAN");
@@ -492,7 +492,7 @@ static int comparison(const struct parser *p)
                   { ">", OP_GT },  { ">=", OP_GE } };
     for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
         if (at_sign(p, signs[i].sign))
-            return signs[i].op;
+            return (int)signs[i].op;
     return -1;
 }
 

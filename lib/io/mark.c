@@ -107,10 +107,15 @@ static int begin(struct mark *m, int fd, bool look_at_parent)
     if (fcntl(fd, F_SETLK, &lock) != 0) {
         if (errno == EAGAIN || errno == EACCES) {
             mark_fail(m, 64);
+            /* Again, should the other have been about to set its first. */
+            nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
+            (void)fchmod(fd, BITS_FAIL);
             return -1;
         }
         m->group = true; /* no lock, no proof of being alone */
     }
+    if (fstat(fd, &st) != 0)
+        return 0;
     switch (st.st_mode & 0777) {
     case BITS_RUN:
     case BITS_RUN_GROUP:
@@ -151,8 +156,13 @@ int mark_begin_own(struct mark *m, int fd)
 
 void mark_ok(struct mark *m, enum mark_end how, uint64_t bytes)
 {
-    if (m->fd < 0 || m->failed)
+    struct stat st;
+    if (m->fd < 0 || m->failed || fstat(m->fd, &st) != 0)
         return;
+    if ((st.st_mode & 0777) == BITS_FAIL) {
+        m->failed = true; /* a second writer was here: sticky */
+        return;
+    }
     stamp(m->fd, bytes, total_check(bytes));
     (void)fchmod(m->fd, m->group                 ? BITS_GROUP
                         : how == MARK_UNVERIFIED ? BITS_UNVERIFIED

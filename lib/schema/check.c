@@ -48,8 +48,10 @@ const char *types_text(char out[80], unsigned types)
 
 /* ---- errors ---- */
 
-static bool error_add(struct schema_run *r, const struct where *at,
-                      const char *code, const char *fmt, va_list ap)
+/* False: no memory. */
+__attribute__((format(printf, 4, 0))) static bool
+error_add(struct schema_run *r, const struct where *at, const char *code,
+          const char *fmt, va_list ap)
 {
     if (r->n_errors == SCHEMA_MAX_ERRORS) {
         r->lost_errors++;

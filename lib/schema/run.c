@@ -150,15 +150,13 @@ static bool length_ok(struct schema_run *r, const struct string_rules *u,
     if (text.n >= 4 * u->min && text.n <= u->max)
         return true;
     uint64_t n = code_points(text);
-    if (n < u->min &&
-        !fail(r, at, "min_length",
-              "is %s, %" PRIu64 " characters, minimum is %" PRIu64,
-              excerpt(r, raw), n, u->min))
+    if (n < u->min && !fail(r, at, "min_length",
+                            "is %s, length %" PRIu64 ", minimum is %" PRIu64,
+                            excerpt(r, raw), n, u->min))
         return false;
-    return n <= u->max ||
-           fail(r, at, "max_length",
-                "is %s, %" PRIu64 " characters, maximum is %" PRIu64,
-                excerpt(r, raw), n, u->max);
+    return n <= u->max || fail(r, at, "max_length",
+                               "is %s, length %" PRIu64 ", maximum is %" PRIu64,
+                               excerpt(r, raw), n, u->max);
 }
 
 static bool pattern_ok(struct schema_run *r, const struct string_rules *u,
@@ -181,7 +179,7 @@ static bool string_ok(struct schema_run *r, const struct string_rules *u,
     if (u->pattern && !pattern_ok(r, u, text, raw, at))
         return false;
     return u->format == FORMAT_NONE || format_ok(u->format, text) ||
-           fail(r, at, "format", "is %s, wants a %s", excerpt(r, raw),
+           fail(r, at, "format", "is %s, wants format %s", excerpt(r, raw),
                 format_name(u->format));
 }
 

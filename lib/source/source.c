@@ -92,6 +92,17 @@ static int peek_line(struct input *in, unsigned max_depth, struct str *line,
     }
 }
 
+/* Does a second object follow the first on the line? */
+static bool holds_two(struct str line)
+{
+    const char *end = line.p + line.n;
+    const char *p =
+        line.n && *line.p == '{' ? json_skip_value(line.p, end) : NULL;
+
+    p = p ? json_skip_space(p, end) : end;
+    return p < end && *p == '{';
+}
+
 /* JSON text: one object a line, or a document? The next line tells where the
  * first one is no object: one that starts with a brace at its left edge starts
  * a record, for documents are indented. */
@@ -100,7 +111,7 @@ static const char *json_format(struct str line, char behind,
 {
     struct json_fault f;
 
-    if (line.n && *line.p == '[')
+    if ((line.n && *line.p == '[') || holds_two(line))
         return "json";
     if (behind == '{' || json_check_object(line, opts->max_depth, &f) == 0 ||
         line.n > INPUT_PEEK_MAX / 2)

@@ -10,6 +10,7 @@
 struct parse {
     const struct opt *const *tables;
     const struct opt *rows[ROWS_MAX];
+    size_t table[ROWS_MAX]; /* which table the row is of */
     bool seen[ROWS_MAX];
     size_t n;
     struct err *e;
@@ -20,7 +21,7 @@ static void collect(struct parse *p)
     for (size_t t = 0; p->tables[t]; t++)
         for (const struct opt *o = p->tables[t]; o->kind != OPT_END; o++)
             if (o->kind != OPT_GROUP && p->n < ROWS_MAX)
-                p->rows[p->n++] = o;
+                p->table[p->n] = t, p->rows[p->n++] = o;
 }
 
 static int scaled(const char *text, const char *const *units,
@@ -135,7 +136,7 @@ static int take(struct parse *p, size_t i, const char *value)
         return err_set(p->e, ERR_USAGE, "option --%s is given twice", o->name);
     for (size_t j = 0; j < p->n; j++)
         if (j != i && p->seen[j] && o->exclusive &&
-            p->rows[j]->exclusive == o->exclusive)
+            p->table[j] == p->table[i] && p->rows[j]->exclusive == o->exclusive)
             return err_set(p->e, ERR_USAGE,
                            "options --%s and --%s exclude each other",
                            p->rows[j]->name, o->name);

@@ -43,8 +43,8 @@ struct opt {
     const char *help;           /* a sentence, lower case, no full stop */
     const char *const *choices; /* NULL-terminated; for OPT_CHOICE */
     uint64_t min, max;          /* for numbers; max 0 means no maximum */
-    int exclusive;              /* rows of one nonzero number exclude each
-                                   other */
+    int exclusive;              /* rows of one table and one nonzero
+                                   number exclude each other */
     enum opt_complete complete;
     const char *env; /* variable that stands in; NULL for none */
 };

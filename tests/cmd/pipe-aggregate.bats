@@ -8,7 +8,7 @@ lines() {
 }
 
 @test "ten times 0.1 is exactly 1.0" {
-    for i in 1 2 3 4 5 6 7 8 9 10; do echo '{"x":0.1}'; done >in
+    printf '{"x":0.%d}\n' 1 1 1 1 1 1 1 1 1 1 >in
     assert_exit 0 pipe-aggregate -a 'sum(x)' <in
     assert_file out '{"sum_x":1.0}'
 }
@@ -73,6 +73,29 @@ lines() {
 {"k":"b"}
 {"k":[1]}
 {"k":{}}'
+}
+
+@test "--sort and min and max agree with jq on random values" {
+    need_command jq
+    awk 'function value(depth,    r) {
+            r = int(rand() * (depth > 2 ? 6 : 8))
+            if (r == 0) return "null"
+            if (r == 1) return rand() < 0.5 ? "true" : "false"
+            if (r < 4) return int(rand() * 20) - 10
+            if (r < 6) return "\"" word[1 + int(rand() * n)] "\""
+            if (r == 6) return "[" value(depth + 1) "," value(depth + 1) "]"
+            return "{\"" (rand() < 0.5 ? "p" : "q") "\":" value(depth + 1) "}"
+        }
+        BEGIN { srand(13)
+            n = split("a b ab B aa \\u00e9 e z~ \\u0061c \\\" \\n", word, " ")
+            for (i = 0; i < 3000; i++) print "{\"k\":" value(0) "}"
+        }' >in
+    jq -e . in >/dev/null
+    assert_exit 0 pipe-aggregate -g k --sort <in
+    diff <(jq -c . out) <(jq -c -s 'unique | .[]' in)
+    assert_exit 0 pipe-aggregate -a 'lo=min(k),hi=max(k)' <in
+    diff <(jq -c . out) <(jq -c -s \
+        'map(.k | select(. != null)) | {lo: min, hi: max}' in)
 }
 
 @test "without -g there is one row, also over no records; with it none" {

@@ -118,10 +118,12 @@ lines() {
 }
 
 @test "counts reconcile and duplicates are counted" {
-    make_orders 50 >in
-    make_orders 30 >>in
-    echo 'not json' >>in
-    echo '{"id":null}' >>in
+    {
+        make_orders 50
+        make_orders 30
+        echo 'not json'
+        echo '{"id":null}'
+    } >in
     for keep in first last; do
         assert_exit 0 pipe-dedup -k id --keep $keep --max-reject 5 -v <in
         grep -q 'read 82 = 50 out + 2 rejected + 30 duplicates' err
@@ -230,9 +232,8 @@ lines() {
                 int(rand() * 3), i
     }' >in
     assert_exit 0 pipe-dedup -k k,n --duplicates dropped <in
-    key() { awk -F'[:,]' "$1" in; }
-    diff out <(key '!seen[$2 "," $4]++')
-    diff dropped <(key 'seen[$2 "," $4]++')
+    diff out <(awk -F'[:,]' '!seen[$2 "," $4]++' in)
+    diff dropped <(awk -F'[:,]' 'seen[$2 "," $4]++' in)
     assert_exit 0 pipe-dedup -k k,n --keep last --duplicates dropped <in
     diff out <(tac in | awk -F'[:,]' '!seen[$2 "," $4]++' | tac)
     diff dropped <(tac in | awk -F'[:,]' 'seen[$2 "," $4]++' | tac)

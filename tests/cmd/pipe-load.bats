@@ -277,7 +277,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
 @test "rejects go to the DLQ with their exact bytes and reason" {
     printf '{"id":1}\n{"id":"x",  "z":1.0}\n' >in
     pipe-load sqlite:t.db -t t --mode append --create --dlq dl/ --max-reject 50% --min-sample 1 <in
-    run -0 pipe-dlq list --dlq dl/ --format json
+    run -0 pipe-dlq show --dlq dl/ --format json
     [ "$(jq -r '.raw' <<<"$output")" = '{"id":"x",  "z":1.0}' ]
     [ "$(jq -r '.errors[0].code' <<<"$output")" = type_mismatch ]
 }
@@ -333,7 +333,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
 
 @test "two writers on one pipe: both sides fail" {
     echo '{"a":1}' >in
-    run bash -c '{ (sleep 1; cat in) | pipe-transform --where true & pipe-transform --where true <in; wait; } 2>/dev/null | pipe-load sqlite:t.db -t t --mode append --create --on-unknown accept'
+    run bash -c '{ (sleep 2; cat in) | pipe-transform --where true & sleep 0.5; pipe-transform --where true <in; wait; } 2>/dev/null | pipe-load sqlite:t.db -t t --mode append --create --on-unknown accept'
     [ "$status" -ne 0 ]
     [ -z "$(sql .tables 2>/dev/null)" ]
 }
