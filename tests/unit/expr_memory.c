@@ -47,7 +47,7 @@ static bool whole_job(void)
         ok = derive_add(&d, str_of(sets[i]), &e) == 0;
     if (ok) {
         expr_begin(x);
-        ok = expr_load(x, str_of(record)) == 0 &&
+        ok = expr_load(x, str_of(record), NULL) == 0 &&
              derive_run(&d, str_of(record), &out, &f) == 0;
     }
     if (ok && !str_eq(out, str_of(wanted))) {
