@@ -56,7 +56,7 @@ static int take_all(struct stage *st, struct aggregate *a)
     struct aggregate_fault fault;
     int r;
     while ((r = stage_next(st, &rec)) == 1) {
-        r = aggregate_take(a, rec.text, &fault, &st->err);
+        r = aggregate_take(a, rec.text, rec.shaped, &fault, &st->err);
         if (r < 0)
             return -1;
         if (r == 1) {

@@ -112,7 +112,8 @@ static int number_record(struct stage *st, struct dedup *d,
 {
     enum fieldkey_result result;
     size_t part;
-    if (fieldkey_make(&d->key, rec->text, &result, &part, &st->err))
+    if (fieldkey_make(&d->key, rec->text, rec->shaped, &result, &part,
+                      &st->err))
         return -1;
     if (result == FIELDKEY_NULL && *null_key == 'p') {
         *number = UNJUDGED;

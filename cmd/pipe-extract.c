@@ -221,7 +221,7 @@ static int take(struct stage *st, const struct source *s, const char *uri,
                 const struct source_item *item)
 {
     struct record rec = { item->raw, uri, item->line, item->offset,
-                          item->length };
+                          item->length, NULL };
 
     if (item->kind == SOURCE_RECORD) {
         st->counts.in++;

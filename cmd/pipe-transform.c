@@ -93,7 +93,7 @@ static int transform(struct stage *st, struct transform *t)
     int r;
     while ((r = stage_next(st, &rec)) == 1) {
         expr_begin(t->exprs);
-        if (expr_load(t->exprs, rec.text)) {
+        if (expr_load(t->exprs, rec.text, rec.shaped)) {
             if (stage_rejectf(st, &rec, "not_json", "", "not JSON"))
                 return -1;
             continue;

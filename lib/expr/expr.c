@@ -170,9 +170,10 @@ void expr_begin(struct expr_set *x)
     arena_reset(&x->scratch);
 }
 
-int expr_load(struct expr_set *x, struct str record)
+int expr_load(struct expr_set *x, struct str record,
+              const struct shaped *shaped)
 {
-    return select_run(x->select, record, x->vals);
+    return select_pick(x->select, record, shaped, x->vals);
 }
 
 struct val expr_slot(const struct expr_set *x, int slot)

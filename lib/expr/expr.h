@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "json/path.h"
+#include "json/select.h"
 #include "json/value.h"
 
 struct expr_set;
@@ -30,7 +31,7 @@ struct expr_env {
 /* Why an expression has no value for a record, which is then rejected. */
 struct expr_fault {
     const char *code; /* static: expr_type, expr_date, expr_cast, expr_size,
-                         division_by_zero, number_range */
+                         expr_locale, division_by_zero, number_range */
     struct str path;  /* JSON Pointer of the field at fault, or "" where it is
                          no field by itself; borrowed from the set */
     char msg[320];
@@ -55,9 +56,10 @@ int expr_field(struct expr_set *x, const struct path *p);
  * it, but is not the very same. */
 bool expr_overlaps(const struct expr_set *x, int i, const struct path *p);
 
-/* Makes record the one that expressions see. Returns 0; -1 where it is not
- * JSON (possible only if it was not checked). */
-int expr_load(struct expr_set *x, struct str record);
+/* Makes record, of this shape (or NULL), the one that expressions see. Returns
+ * 0; -1 where it is not JSON (possible only if it was not checked). */
+int expr_load(struct expr_set *x, struct str record,
+              const struct shaped *shaped);
 
 /* Drops the memory of earlier records: call it before the first expr_load of
  * a record; another expr_load (of the same record, changed) keeps it. */

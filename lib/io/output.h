@@ -19,7 +19,7 @@ struct output {
                            up. NULL: never */
 };
 
-/* Writes to fd, which stays open. */
+/* Writes to fd and takes it: output_close closes it unless it is 0, 1 or 2. */
 int output_fd(struct output *o, int fd, struct err *e);
 
 /* Writes to path by way of a temporary file in the same folder. */

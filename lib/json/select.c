@@ -13,9 +13,27 @@ struct node {
                    the same key */
 };
 
+/* Where the wanted values stand in lines of one shape whose keys are these. */
+struct plan {
+    uint64_t serial; /* of the shape; 0: no plan */
+    unsigned misses; /* lines of the shape with other keys, of late */
+    struct plan_key {
+        uint32_t token, n; /* bytes behind the quote, with the closing one */
+        size_t at;         /* in bytes */
+    } * keys;              /* owned: every key on the way must be the same */
+    size_t n_keys, cap_keys;
+    struct buf bytes; /* the keys' bytes */
+    uint32_t *tokens; /* owned, one a slot; NO_TOKEN: missing */
+};
+
+#define PLANS 64
+#define MISSES_MAX 16
+#define NO_TOKEN UINT32_MAX
+
 struct select {
     struct node root;
     size_t slots;
+    struct plan *plans; /* owned, PLANS of them, by serial; NULL: none yet */
 };
 
 struct select *select_new(void)
@@ -36,10 +54,22 @@ static void node_clear(struct node *n)
     free(n->child);
 }
 
+static void plans_free(struct select *s)
+{
+    for (size_t i = 0; s->plans && i < PLANS; i++) {
+        free(s->plans[i].keys);
+        free(s->plans[i].tokens);
+        buf_free(&s->plans[i].bytes);
+    }
+    free(s->plans);
+    s->plans = NULL;
+}
+
 void select_free(struct select *s)
 {
     if (!s)
         return;
+    plans_free(s);
     node_clear(&s->root);
     free(s);
 }
@@ -85,8 +115,10 @@ int select_add(struct select *s, const struct path *p)
         if (!n)
             return -1;
     }
-    if (n->slot < 0)
+    if (n->slot < 0) {
         n->slot = (int)s->slots++;
+        plans_free(s); /* made for fewer slots */
+    }
     return n->slot;
 }
 
@@ -172,4 +204,143 @@ int select_run(const struct select *s, struct str record, struct val *vals)
     if (s->root.slot >= 0)
         vals[s->root.slot] = v;
     return s->root.children ? walk(&s->root, v, vals) : 0;
+}
+
+/* ---- by shape ---- */
+
+/* Making a plan: the same walk as above, over tokens. */
+struct planner {
+    struct plan *plan;
+    const struct shaped *r;
+};
+
+static void plan_walk(struct planner *w, const struct node *n, uint32_t token);
+
+static void plan_clear(struct plan *p, const struct node *n)
+{
+    if (n->slot >= 0)
+        p->tokens[n->slot] = NO_TOKEN;
+    for (size_t i = 0; i < n->children; i++)
+        plan_clear(p, n->child[i]);
+}
+
+static void plan_take(struct planner *w, const struct node *c, uint32_t token)
+{
+    plan_clear(w->plan, c);
+    if (c->slot >= 0)
+        w->plan->tokens[c->slot] = token;
+    plan_walk(w, c, token);
+}
+
+/* Notes that the key at this token has to stay what it is; returns its text. */
+static struct str plan_key(struct planner *w, uint32_t token)
+{
+    struct plan *p = w->plan;
+    const uint32_t *pos = w->r->line->pos;
+    if (p->n_keys == p->cap_keys) {
+        size_t cap = p->cap_keys ? p->cap_keys * 2 : 16;
+        struct plan_key *grown = realloc(p->keys, cap * sizeof(*grown));
+        if (!grown) {
+            p->bytes.failed = true;
+            return STR("");
+        }
+        p->keys = grown;
+        p->cap_keys = cap;
+    }
+    uint32_t n = pos[token + 1] - pos[token] - 1;
+    p->keys[p->n_keys++] = (struct plan_key){ token, n, p->bytes.n };
+    buf_add(&p->bytes, w->r->block + pos[token] + 1, n);
+    struct str raw = shape_text(w->r->shape, w->r->block, w->r->line, token);
+    return (struct str){ raw.p + 1, raw.n - 2 };
+}
+
+static uint32_t behind_value(const struct shape *s, uint32_t token)
+{
+    uint8_t t = s->tok[token];
+    return (t == '{' || t == '[' ? s->close[token] : token) + 1;
+}
+
+static void plan_walk(struct planner *w, const struct node *n, uint32_t token)
+{
+    const struct shape *s = w->r->shape;
+    bool object = s->tok[token] == '{';
+    if (n->children == 0 || (!object && s->tok[token] != '['))
+        return;
+    uint32_t i = token + 1;
+    for (size_t at = 0; i < s->close[token]; at++) {
+        struct str key = { NULL, 0 };
+        if (object) {
+            key = plan_key(w, i);
+            i += 2; /* the key and its colon */
+        }
+        for (size_t k = 0; k < n->children; k++) {
+            const struct path_step *step = &n->child[k]->step;
+            if (object ? step->key.p && json_raw_equals(key, step->key)
+                       : step->index == at)
+                plan_take(w, n->child[k], i);
+        }
+        i = behind_value(s, i);
+        if (s->tok[i] == ',')
+            i++;
+    }
+}
+
+static int plan_make(struct select *s, struct plan *p, const struct shaped *r)
+{
+    p->serial = 0;
+    p->misses = 0;
+    p->n_keys = 0;
+    buf_reset(&p->bytes);
+    if (!p->tokens)
+        p->tokens = malloc((s->slots + 1) * sizeof(*p->tokens));
+    if (!p->tokens)
+        return -1;
+    struct planner w = { p, r };
+    plan_clear(p, &s->root);
+    if (s->root.slot >= 0)
+        p->tokens[s->root.slot] = 0;
+    plan_walk(&w, &s->root, 0);
+    if (p->bytes.failed)
+        return -1;
+    p->serial = r->shape->serial;
+    return 0;
+}
+
+static bool plan_fits(const struct plan *p, const struct shaped *r)
+{
+    const uint32_t *pos = r->line->pos;
+    for (size_t k = 0; k < p->n_keys; k++) {
+        const struct plan_key *key = &p->keys[k];
+        uint32_t from = pos[key->token] + 1;
+        if (pos[key->token + 1] - from != key->n ||
+            memcmp(r->block + from, p->bytes.p + key->at, key->n) != 0)
+            return false;
+    }
+    return true;
+}
+
+int select_pick(struct select *s, struct str text, const struct shaped *r,
+                struct val *vals)
+{
+    if (r && !s->plans)
+        s->plans = calloc(PLANS, sizeof(*s->plans));
+    if (!r || !s->plans)
+        return select_run(s, text, vals);
+    struct plan *p = &s->plans[r->shape->serial % PLANS];
+    bool known = p->serial == r->shape->serial;
+    if (!known || !plan_fits(p, r)) {
+        /* Other keys under the same shape: planned anew now and then. */
+        if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
+            return select_run(s, text, vals);
+    }
+    for (size_t i = 0; i < s->slots; i++) {
+        uint32_t t = p->tokens[i];
+        if (t == NO_TOKEN) {
+            vals[i] = (struct val){ JSON_MISSING, { "", 0 } };
+        } else {
+            struct str raw = shape_text(r->shape, r->block, r->line, t);
+            vals[i] = (struct val){ json_type_of(raw.p[0]), raw };
+        }
+    }
+    return 0;
 }

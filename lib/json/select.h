@@ -1,12 +1,12 @@
 /* select: a set of field paths, looked up together in one walk of a record.
  *
  * Build once, run per record. Of duplicate keys the last wins; escaped keys
- * are compared by the characters they stand for. A selector is read-only while
- * it runs and may then be shared by threads. */
+ * are compared by the characters they stand for. */
 #ifndef JSON_SELECT_H
 #define JSON_SELECT_H
 
 #include "json/path.h"
+#include "json/shape.h"
 #include "json/value.h"
 
 struct select;
@@ -26,5 +26,18 @@ size_t select_size(const struct select *s);
  * has nothing; slices borrow from record. Returns 0, or -1 where record is not
  * JSON (possible only if it was not checked). Cost: one pass. */
 int select_run(const struct select *s, struct str record, struct val *vals);
+
+/* A record whose line was scanned and is of a known shape. */
+struct shaped {
+    const struct shape *shape;
+    const struct scan_line *line;
+    const char *block;
+};
+
+/* As select_run, by way of the shape (NULL: not known): where the keys of this
+ * record are those of the last one of its shape, the values' places are known.
+ * record is the text that shaped is of. Changes s, so one selector a thread. */
+int select_pick(struct select *s, struct str record,
+                const struct shaped *shaped, struct val *vals);
 
 #endif

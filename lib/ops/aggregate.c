@@ -389,10 +389,11 @@ static int feed_now(struct aggregate *a, struct hash128 hash, struct err *e)
 }
 
 int aggregate_take(struct aggregate *a, struct str record,
-                   struct aggregate_fault *fault, struct err *e)
+                   const struct shaped *shaped, struct aggregate_fault *fault,
+                   struct err *e)
 {
     buf_reset(&a->message);
-    if (select_run(a->select, record, a->vals)) {
+    if (select_pick(a->select, record, shaped, a->vals)) {
         buf_addz(&a->message, "not JSON");
         return fault_at(a, fault, "not_json", NULL);
     }

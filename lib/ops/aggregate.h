@@ -3,7 +3,7 @@
  *     a = aggregate_new(&budget);
  *     aggregate_group_by(a, "country,day"); aggregate_compute(a, "n=count()");
  *     aggregate_begin(a);
- *     for each record: aggregate_take(a, record, &fault, e);
+ *     for each record: aggregate_take(a, record, shaped, &fault, e);
  *     aggregate_end(a, sorted, e);
  *     while (aggregate_next(a, &line, e) == 1) ...
  *
@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "json/select.h"
 #include "base/str.h"
 #include "table/region.h"
 
@@ -51,7 +52,8 @@ int aggregate_begin(struct aggregate *a, struct err *e);
 /* Takes one record (a checked JSON object) into its group. Returns 1; 0 with
  * fault, the record having left no trace at all; -1 with e. */
 int aggregate_take(struct aggregate *a, struct str record,
-                   struct aggregate_fault *fault, struct err *e);
+                   const struct shaped *shaped, struct aggregate_fault *fault,
+                   struct err *e);
 
 /* Ends the input: results come in order of the groups' first appearance, or
  * by key (json/order.h, key after key) where sorted. 0 or -1. */

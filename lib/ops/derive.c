@@ -97,7 +97,7 @@ int derive_add(struct derive *d, struct str text, struct err *e)
                        STR_ARG(text));
     struct str field = trim((struct str){ text.p, (size_t)(equals - text.p) });
     struct str expr = { equals + 1, text.n - (size_t)(equals + 1 - text.p) };
-    struct assignment a = { .last = true };
+    struct assignment a = { .first = true };
     if (grow(d))
         return err_nomem(e);
     if (fill(d, &a, field, expr, e)) {
@@ -108,7 +108,7 @@ int derive_add(struct derive *d, struct str text, struct err *e)
     a.opens = d->n == 0 || needs_round(d, &a);
     for (size_t i = d->n; !a.opens && i-- > 0;) {
         if (d->v[i].slot == a.slot)
-            d->v[i].last = false;
+            a.first = false;
         if (d->v[i].opens)
             break;
     }
@@ -139,24 +139,43 @@ static int cannot_set(const struct assignment *a, struct expr_fault *f)
     return -1;
 }
 
-/* Assignments that no splice can make: nested fields that are not there yet,
- * and fields that go. base is what values borrow from. */
-static int put_rest(struct derive *d, size_t from, size_t to, struct str base,
-                    struct str *record, struct expr_fault *f)
+/* What an assignment comes to once all of its round are computed. */
+enum change { CHANGE_NONE, CHANGE_REPLACE, CHANGE_NEW, CHANGE_DROP };
+
+static enum change change_of(const struct derive *d, const struct assignment *a)
+{
+    bool is = expr_slot(d->exprs, a->slot).type != JSON_MISSING;
+    bool was = a->was.type != JSON_MISSING;
+    if (!a->first || (!is && !was))
+        return CHANGE_NONE;
+    return is && was ? CHANGE_REPLACE : is ? CHANGE_NEW : CHANGE_DROP;
+}
+
+/* Is there something that one splice cannot do: a nested field that is new, or
+ * a field that goes? */
+static bool needs_steps(const struct derive *d, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        enum change c = change_of(d, &d->v[i]);
+        if (c == CHANGE_DROP || (c == CHANGE_NEW && !d->v[i].key.n))
+            return true;
+    }
+    return false;
+}
+
+/* New fields and dropped ones, one by one. base is what values borrow from. */
+static int step_round(struct derive *d, size_t from, size_t to, struct str base,
+                      struct str *record, struct expr_fault *f)
 {
     for (size_t i = from; i < to; i++) {
         const struct assignment *a = &d->v[i];
-        if (!a->last)
-            continue;
-        struct val v = expr_slot(d->exprs, a->slot);
-        bool goes = v.type == JSON_MISSING && a->was.type != JSON_MISSING;
-        bool comes =
-            v.type != JSON_MISSING && a->was.type == JSON_MISSING && !a->key.n;
-        if (!goes && !comes)
+        enum change c = change_of(d, a);
+        if (c != CHANGE_NEW && c != CHANGE_DROP)
             continue;
         struct buf *out = spare(d, base, *record);
-        int rc = goes ? json_drop(out, *record, &a->path)
-                      : json_put(out, *record, &a->path, v.raw);
+        int rc = c == CHANGE_DROP ? json_drop(out, *record, &a->path)
+                                  : json_put(out, *record, &a->path,
+                                             expr_slot(d->exprs, a->slot).raw);
         if (rc == -2)
             return cannot_set(a, f);
         if (rc)
@@ -166,31 +185,25 @@ static int put_rest(struct derive *d, size_t from, size_t to, struct str base,
     return 0;
 }
 
-/* Replaces what is there and adds new members, in one pass. */
-static int splice_round(struct derive *d, size_t from, size_t to,
-                        struct str *record, bool *rest)
+/* Replaces what is there and, with_new, adds new members, in one pass. */
+static int splice_round(struct derive *d, size_t from, size_t to, bool with_new,
+                        struct str *record)
 {
     struct str end = json_object_end(*record);
     bool empty = end.p == record->p || end.p[-1] == '{';
     size_t n = 0;
     buf_reset(&d->tail);
-    *rest = false;
     for (size_t i = from; i < to; i++) {
-        struct assignment *a = &d->v[i];
-        struct val v = expr_slot(d->exprs, a->slot);
-        if (!a->last)
-            continue;
-        if (v.type == JSON_MISSING) {
-            *rest = *rest || a->was.type != JSON_MISSING;
-        } else if (a->was.type != JSON_MISSING) {
-            d->splices[n++] = (struct splice){ a->was.raw, v.raw };
-        } else if (a->key.n) {
+        const struct assignment *a = &d->v[i];
+        enum change c = change_of(d, a);
+        struct str value = expr_slot(d->exprs, a->slot).raw;
+        if (c == CHANGE_REPLACE) {
+            d->splices[n++] = (struct splice){ a->was.raw, value };
+        } else if (c == CHANGE_NEW && with_new) {
             if (!empty || d->tail.n)
                 buf_addc(&d->tail, ',');
             buf_add_str(&d->tail, buf_str(&a->key));
-            buf_add_str(&d->tail, v.raw);
-        } else {
-            *rest = true;
+            buf_add_str(&d->tail, value);
         }
     }
     if (d->tail.failed)
@@ -211,7 +224,6 @@ static int run_round(struct derive *d, size_t from, size_t to,
                      struct str *record, struct expr_fault *f)
 {
     struct str base = *record;
-    bool rest;
     for (size_t i = from; i < to; i++)
         d->v[i].was = expr_slot(d->exprs, d->v[i].slot);
     for (size_t i = from; i < to; i++) {
@@ -221,8 +233,9 @@ static int run_round(struct derive *d, size_t from, size_t to,
             return rc;
         expr_bind(d->exprs, d->v[i].slot, v);
     }
-    int rc = splice_round(d, from, to, record, &rest);
-    return rc || !rest ? rc : put_rest(d, from, to, base, record, f);
+    bool steps = needs_steps(d, from, to);
+    int rc = splice_round(d, from, to, !steps, record);
+    return rc || !steps ? rc : step_round(d, from, to, base, record, f);
 }
 
 int derive_run(struct derive *d, struct str record, struct str *out,
@@ -231,7 +244,7 @@ int derive_run(struct derive *d, struct str record, struct str *out,
     for (size_t from = 0, to; from < d->n; from = to) {
         for (to = from + 1; to < d->n && !d->v[to].opens; to++)
             ;
-        if (from > 0 && expr_load(d->exprs, record))
+        if (from > 0 && expr_load(d->exprs, record, NULL))
             return -2;
         int rc = run_round(d, from, to, &record, f);
         if (rc)

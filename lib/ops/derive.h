@@ -16,7 +16,7 @@ struct assignment {
     struct buf key;   /* owned: for a field of the record itself, "name": */
     int expr, slot;
     struct val was; /* what the record has there */
-    bool last;      /* no later one of its round sets the same field */
+    bool first;     /* no earlier one of its round sets the same field */
     bool opens;     /* begins a round: what is set so far becomes the record
                        that it sees */
 };

@@ -48,8 +48,10 @@ const char *types_text(char out[80], unsigned types)
 
 /* ---- errors ---- */
 
-static bool error_add(struct schema_run *r, const struct where *at,
-                      const char *code, const char *fmt, va_list ap)
+/* False: no memory. */
+__attribute__((format(printf, 4, 0))) static bool
+error_add(struct schema_run *r, const struct where *at, const char *code,
+          const char *fmt, va_list ap)
 {
     if (r->n_errors == SCHEMA_MAX_ERRORS) {
         r->lost_errors++;
@@ -163,7 +165,7 @@ static bool walk(struct schema_run *r, struct str text)
     struct val v = json_val(text);
     r->end = v.raw.p + v.raw.n;
     r->stop = r->nomem = false;
-    r->depth = 0;
+    r->depth = r->gave_up = 0;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;
     buf_reset(&r->stack);

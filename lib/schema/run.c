@@ -150,15 +150,13 @@ static bool length_ok(struct schema_run *r, const struct string_rules *u,
     if (text.n >= 4 * u->min && text.n <= u->max)
         return true;
     uint64_t n = code_points(text);
-    if (n < u->min &&
-        !fail(r, at, "min_length",
-              "is %s, %" PRIu64 " characters, minimum is %" PRIu64,
-              excerpt(r, raw), n, u->min))
+    if (n < u->min && !fail(r, at, "min_length",
+                            "is %s, length %" PRIu64 ", minimum is %" PRIu64,
+                            excerpt(r, raw), n, u->min))
         return false;
-    return n <= u->max ||
-           fail(r, at, "max_length",
-                "is %s, %" PRIu64 " characters, maximum is %" PRIu64,
-                excerpt(r, raw), n, u->max);
+    return n <= u->max || fail(r, at, "max_length",
+                               "is %s, length %" PRIu64 ", maximum is %" PRIu64,
+                               excerpt(r, raw), n, u->max);
 }
 
 static bool pattern_ok(struct schema_run *r, const struct string_rules *u,
@@ -167,6 +165,10 @@ static bool pattern_ok(struct schema_run *r, const struct string_rules *u,
     int m = pattern_match(u->pattern, r->pattern, text);
     if (m == 1)
         return true;
+    if (m < 0 && ++r->gave_up > RUN_MAX_GIVE_UPS) {
+        stop(r, at, "pattern_limit", "gave up matching too often");
+        return false;
+    }
     if (m < 0)
         return unsure(r, at, "pattern_limit", "gave up matching a pattern");
     return fail(r, at, "pattern", "is %s, wants to match %s", excerpt(r, raw),
@@ -181,7 +183,7 @@ static bool string_ok(struct schema_run *r, const struct string_rules *u,
     if (u->pattern && !pattern_ok(r, u, text, raw, at))
         return false;
     return u->format == FORMAT_NONE || format_ok(u->format, text) ||
-           fail(r, at, "format", "is %s, wants a %s", excerpt(r, raw),
+           fail(r, at, "format", "is %s, wants format %s", excerpt(r, raw),
                 format_name(u->format));
 }
 
@@ -404,9 +406,9 @@ static bool one_ok(struct schema_run *r, const struct node_list *l,
 static bool conditions_ok(struct schema_run *r, const struct in_place *in,
                           const char *p, const struct where *at)
 {
-    if (in->not ) {
+    if (in->negated) {
         r->precise++;
-        bool fit = fits(r, in->not, p, at);
+        bool fit = fits(r, in->negated, p, at);
         r->precise--;
         if (r->stop ||
             (fit && !fail(r, at, "not", "fits the schema of \"not\"")))

@@ -84,12 +84,26 @@ static int peek_line(struct input *in, unsigned max_depth, struct str *line,
             head.n--;
         }
         const char *lf = head.n ? memchr(head.p, '\n', head.n) : NULL;
-        bool next = lf && lf + 1 < head.p + head.n;
         *line = (struct str){ head.p, lf ? (size_t)(lf - head.p) : head.n };
-        *behind = next ? lf[1] : '\0';
-        if (all || next || (lf && json_check_object(*line, max_depth, &f) == 0))
+        *behind = '\0';
+        if (lf && lf + 1 < head.p + head.n) {
+            *behind = lf[1];
+            return 0;
+        }
+        if (all || (lf && json_check_object(*line, max_depth, &f) == 0))
             return 0;
     }
+}
+
+/* Does a second object follow the first on the line? */
+static bool holds_two(struct str line)
+{
+    const char *end = line.p + line.n;
+    const char *p =
+        line.n && *line.p == '{' ? json_skip_value(line.p, end) : NULL;
+
+    p = p ? json_skip_space(p, end) : end;
+    return p < end && *p == '{';
 }
 
 /* JSON text: one object a line, or a document? The next line tells where the
@@ -100,7 +114,7 @@ static const char *json_format(struct str line, char behind,
 {
     struct json_fault f;
 
-    if (line.n && *line.p == '[')
+    if ((line.n && *line.p == '[') || holds_two(line))
         return "json";
     if (behind == '{' || json_check_object(line, opts->max_depth, &f) == 0 ||
         line.n > INPUT_PEEK_MAX / 2)

@@ -2,6 +2,7 @@
 #ifndef STAGE_PRIVATE_H
 #define STAGE_PRIVATE_H
 
+#include "record/reader.h"
 #include "stage/stage.h"
 
 #include <signal.h>
@@ -9,7 +10,7 @@
 struct stage_private {
     struct mark mark;
     struct input in; /* stdin as the stream */
-    struct lines lines;
+    struct reader reader;
     bool in_open, stream_done, settled;
     bool check; /* every byte is to be checked: nobody did before */
     struct dlq *dlq;

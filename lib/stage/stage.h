@@ -25,7 +25,7 @@
 #include "io/lines.h"
 #include "io/mark.h"
 #include "io/output.h"
-#include "json/value.h"
+#include "json/select.h"
 #include "stage/opt.h"
 
 #include <time.h>
@@ -57,6 +57,7 @@ struct record {
     uint64_t line;   /* 1-based; 0: unknown */
     uint64_t offset; /* 0-based byte in the (decompressed) source */
     uint64_t length; /* of the whole input where text is cut; else 0 */
+    const struct shaped *shaped; /* its shape, or NULL where not known */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader

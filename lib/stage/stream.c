@@ -92,7 +92,8 @@ static int open_stream(struct stage *st)
     input_fd(&p->in, STDIN_FILENO, "-");
     p->in.raw = true; /* the stream is NDJSON; pipe-extract decompresses */
     stage_watch(st, &p->in);
-    if (lines_init(&p->lines, &p->in, st->opts.max_record, &st->err))
+    if (reader_init(&p->reader, &p->in, st->opts.max_record,
+                    (unsigned)st->opts.max_depth, &st->err))
         return -1;
     p->in_open = true;
     p->check = true;
@@ -102,17 +103,9 @@ static int open_stream(struct stage *st)
 void stream_close(struct stage *st)
 {
     if (st->priv->in_open)
-        lines_free(&st->priv->lines);
+        reader_free(&st->priv->reader);
     st->priv->in_open = false;
     st->priv->current = NULL;
-}
-
-static bool is_blank(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r')
-            return false;
-    return true;
 }
 
 static int reject_malformed(struct stage *st, const struct record *rec,
@@ -134,19 +127,30 @@ static int truncated(struct stage *st, const struct line *line)
                    (unsigned long long)line->line);
 }
 
+/* Is the line handed out last a record, to the last byte? */
+static bool is_record(struct stage *st, const struct reader_line *l)
+{
+    return l->shaped && (!st->priv->check || reader_check(&st->priv->reader));
+}
+
 /* 1: a record; 0: rejected or blank; -1. */
-static int take_line(struct stage *st, const struct line *line,
+static int take_line(struct stage *st, const struct reader_line *l,
                      struct record *rec)
 {
-    struct stage_private *p = st->priv;
+    const struct line *line = &l->line;
     struct json_fault f;
-    if (is_blank(line->text) && !line->too_long)
+    if (l->blank)
         return 0;
-    *rec = (struct record){ line->text, "-", line->line, line->offset,
-                            line->too_long ? line->length : 0 };
-    if (line->unterminated &&
-        (line->too_long ||
-         json_check_object(line->text, (unsigned)st->opts.max_depth, &f)))
+    *rec = (struct record){ line->text,
+                            "-",
+                            line->line,
+                            line->offset,
+                            line->too_long ? line->length : 0,
+                            l->shaped };
+    if (line->unterminated)
+        st->priv->check = true; /* whole, or cut? Nobody vouches for that */
+    bool good = !line->too_long && is_record(st, l);
+    if (!good && line->unterminated)
         return truncated(st, line);
     st->counts.in++;
     if (line->too_long)
@@ -154,8 +158,10 @@ static int take_line(struct stage *st, const struct line *line,
                              "record of %llu bytes, limit is %llu",
                              (unsigned long long)line->length,
                              (unsigned long long)st->opts.max_record);
-    if (p->check &&
-        json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
+    if (good)
+        return 1;
+    rec->shaped = NULL;
+    if (json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
         return reject_malformed(st, rec, &f);
     return 1;
 }
@@ -166,17 +172,17 @@ int stage_next(struct stage *st, struct record *rec)
     if (!p->in_open && open_stream(st))
         return -1;
     while (!p->stream_done) {
-        struct line line;
+        struct reader_line line;
         if (stage_stopping())
             return interrupted(st);
-        int r = lines_next(&p->lines, &line, &st->err);
+        int r = reader_next(&p->reader, &line, &st->err);
         if (r < 0)
             return -1;
         if (r == 0) {
             p->stream_done = true;
             return stage_judge(st, &p->in);
         }
-        if (line.line == 1)
+        if (line.line.line == 1)
             p->check = !mark_trusted(STDIN_FILENO);
         r = take_line(st, &line, rec);
         if (r)
@@ -261,23 +267,50 @@ static int over_limit(struct stage *st)
     return 0;
 }
 
+/* Options that name a file of this very run: a replay's records go to stdout,
+ * and nothing that stands is written over. */
+static bool is_of_this_run(const char *arg, bool *value_follows)
+{
+    static const char *const names[] = { "--output", "--duplicates" };
+    *value_follows = strcmp(arg, "-o") == 0;
+    if (strncmp(arg, "-o", 2) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        size_t n = strlen(names[i]);
+        if (strncmp(arg, names[i], n) == 0 && (!arg[n] || arg[n] == '=')) {
+            *value_follows = !arg[n];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The argv that runs this stage again: given by the command, or as called. */
 static const char *const *replay_argv(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    if (st->replay_args.n == 0)
-        return (const char *const *)p->full_argv;
-    /* Made anew each time: a command may describe each of its inputs. */
-    free(p->replay);
-    size_t n = 0;
+    if (p->replay && !st->replay_args.n)
+        return p->replay;
+    free(p->replay); /* the command's may differ from input to input */
+    size_t n = 0, args = 0;
     for (size_t i = 0; i < st->replay_args.n; i++)
         n += st->replay_args.p[i] == '\0';
-    p->replay = calloc(n + 1, sizeof(*p->replay));
+    while (!n && p->full_argv[args])
+        args++;
+    p->replay = calloc(n + args + 1, sizeof(*p->replay));
     if (!p->replay)
         return NULL;
     const char *arg = st->replay_args.p;
     for (size_t i = 0; i < n; i++, arg += strlen(arg) + 1)
         p->replay[i] = arg;
+    bool options = true, skip = false, value;
+    for (size_t i = 0; i < args; i++) {
+        options &= strcmp(p->full_argv[i], "--") != 0;
+        if (!skip && !(options && is_of_this_run(p->full_argv[i], &value)))
+            p->replay[n++] = p->full_argv[i];
+        else
+            skip = !skip && value;
+    }
     return p->replay;
 }
 

@@ -58,7 +58,8 @@ static enum fieldkey_result result_of(int r)
 }
 
 int fieldkey_make(struct fieldkey *k, struct str record,
-                  enum fieldkey_result *result, size_t *part, struct err *e)
+                  const struct shaped *shaped, enum fieldkey_result *result,
+                  size_t *part, struct err *e)
 {
     *result = FIELDKEY_OK;
     *part = 0;
@@ -68,7 +69,7 @@ int fieldkey_make(struct fieldkey *k, struct str record,
         *result = result_of(r);
         return r == -1 ? err_nomem(e) : 0;
     }
-    if (select_run(k->select, record, k->vals)) {
+    if (select_pick(k->select, record, shaped, k->vals)) {
         *result = FIELDKEY_NO_JSON;
         return 0;
     }

@@ -32,11 +32,12 @@ enum fieldkey_result {
 int fieldkey_init(struct fieldkey *k, const char *const *lists, size_t n,
                   struct err *e);
 
-/* Sets k->key to the key of record. *result says what came of it and *part
- * which field it lies with (its number in k->paths; 0 for the whole record).
- * 0, or -1 without memory. */
+/* Sets k->key to the key of record; shaped is its shape, or NULL. *result says
+ * what came of it and *part which field it lies with (its number in k->paths; 0
+ * for the whole record). 0, or -1 without memory. */
 int fieldkey_make(struct fieldkey *k, struct str record,
-                  enum fieldkey_result *result, size_t *part, struct err *e);
+                  const struct shaped *shaped, enum fieldkey_result *result,
+                  size_t *part, struct err *e);
 
 /* Type of the last record's value in field part. */
 enum json_type fieldkey_type(const struct fieldkey *k, size_t part);

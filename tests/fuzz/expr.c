@@ -12,7 +12,7 @@ static void evaluate(struct expr_set *x, int i, struct str record)
     struct val v;
     expr_begin(x);
     bool whole = json_check_object(record, 64, &bad) == 0;
-    if (expr_load(x, record)) {
+    if (expr_load(x, record, NULL)) {
         MUST(!whole);
         return;
     }

@@ -22,7 +22,7 @@ static int feed(struct aggregate *a, const char *const *records)
 {
     for (; *records; records++) {
         struct aggregate_fault f;
-        int r = aggregate_take(a, str_of(*records), &f, &err);
+        int r = aggregate_take(a, str_of(*records), NULL, &f, &err);
         if (r < 0)
             return -1;
         if (r == 0) {
@@ -367,7 +367,7 @@ TEST("past the budget the aggregate fails with a clear error")
         char record[40];
         struct aggregate_fault f;
         snprintf(record, sizeof(record), "{\"k\":%u}", i);
-        r = aggregate_take(a, str_of(record), &f, &err);
+        r = aggregate_take(a, str_of(record), NULL, &f, &err);
     }
     CHECK(r == -1 && err.code == ERR_CONFIG);
     CHECK(strstr(err.msg, "--memory") && b.used <= b.max);

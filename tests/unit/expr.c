@@ -22,7 +22,7 @@ static const char *value_in(const struct expr_env *env, const char *record,
         CHECK(e.code == ERR_USAGE);
     } else {
         expr_begin(x);
-        CHECK(expr_load(x, str_of(record)) == 0);
+        CHECK(expr_load(x, str_of(record), NULL) == 0);
         int rc = expr_eval(x, i, &v, &f);
         CHECK(rc == 0 || rc == -1);
         if (rc)
@@ -59,7 +59,7 @@ static const char *fault(const char *record, const char *text, const char *path)
     memset(&f, 0, sizeof(f));
     if (i == 0) {
         expr_begin(x);
-        CHECK(expr_load(x, str_of(record)) == 0);
+        CHECK(expr_load(x, str_of(record), NULL) == 0);
         CHECK(expr_eval(x, i, &v, &f) == -1);
         CHECK(str_eq(f.path, str_of(path)));
     }
@@ -512,7 +512,7 @@ TEST("a condition is TRUE or not; what is no boolean is a fault")
                   { "{\"a\":1}", -1 },   { "{\"a\":\"true\"}", -1 } };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         expr_begin(x);
-        expr_load(x, str_of(cases[i].record));
+        expr_load(x, str_of(cases[i].record), NULL);
         CHECK(expr_test(x, 0, &f) == cases[i].want);
     }
     CHECK_STR(f.code, "expr_type");
@@ -531,7 +531,7 @@ TEST("one set serves many expressions, and a bound field changes them")
     CHECK(path_parse(&b, STR("b"), &e) == 0);
     int slot = expr_field(x, &b);
     expr_begin(x);
-    CHECK(expr_load(x, STR("{\"a\":1,\"b\":2}")) == 0);
+    CHECK(expr_load(x, STR("{\"a\":1,\"b\":2}"), NULL) == 0);
     CHECK(expr_eval(x, 0, &v, &f) == 0 && str_eq(v.raw, STR("3")));
     CHECK(str_eq(expr_slot(x, slot).raw, STR("2")));
     expr_bind(x, slot, v);

@@ -355,7 +355,7 @@ static int compare_row(struct expr_set *x, int n, sqlite3_stmt *st)
     struct expr_fault f;
     struct val v;
     expr_begin(x);
-    CHECK(expr_load(x, str_of(rows[n])) == 0);
+    CHECK(expr_load(x, str_of(rows[n]), NULL) == 0);
     if (expr_eval(x, 0, &v, &f)) {
         printf("# fault: %s\n# %s\n", f.msg, text);
         return -1;

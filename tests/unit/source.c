@@ -200,6 +200,7 @@ TEST("without a name the first line tells the format")
               "ndjson");
     CHECK_STR(format_of("-", "{\"a\":\n  1}\n"), "json");
     CHECK_STR(format_of("-", "{\"a\":1}{\"a\":2}"), "json");
+    CHECK_STR(format_of("-", "{\"a\":1} {\"a\":2}\n{\"a\":3}\n"), "json");
     CHECK_STR(format_of("-", "{\"a\":\n{\"a\":1}\n"), "ndjson");
     CHECK_STR(format_of("-", "broken\n{\"a\":1}\n"), "ndjson");
     CHECK_STR(format_of("-", "[1,2"), "json");

@@ -1,0 +1,103 @@
+/* scan: one pass over a block of lines that leaves its tokens.
+ *
+ * A token is a byte of class and a position: the structural characters
+ * { } [ ] : , as themselves, the opening quote of a string as '"', the first
+ * byte of a number as '0', of any other bare word as itself, and the line feed
+ * that ends a line. Of white space and of what is inside strings there is no
+ * token. So lines of the same shape leave the same token bytes, whatever their
+ * keys and values, and a shape that was proven once need not be proven again.
+ *
+ * The way of finding quotes, escapes and strings by bit masks is that of
+ * Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), section
+ * 3.1; the shapes are in the spirit of Li et al., "Mison" (2017).
+ *
+ * What the pass sees but does not judge it flags per line: escapes to check,
+ * bytes that are not ASCII, and faults (a control character in a string, a
+ * string that does not end on its line). Thread-safe apart from the choice of
+ * the kernel, which the first call makes. */
+#ifndef JSON_SCAN_H
+#define JSON_SCAN_H
+
+#include "base/str.h"
+
+#include <stdint.h>
+
+/* Flags of a line. */
+enum {
+    SCAN_ESCAPES = 1,   /* has a backslash: its escapes are not checked */
+    SCAN_NON_ASCII = 2, /* has bytes above 0x7f: not checked as UTF-8 */
+    SCAN_FAULT = 4      /* is not JSON: a control character in a string, or a
+                           string without end */
+};
+
+/* One line's tokens: tok[0 .. n), and where each stands in the block. */
+struct scan_line {
+    const uint8_t *tok;
+    const uint32_t *pos;
+    uint32_t n;     /* without the line feed's own token */
+    uint32_t start; /* first byte of the line in the block */
+    uint32_t end;   /* its line feed, or the end of the block */
+    unsigned flags;
+};
+
+/* Tokens of the lines scanned ahead. */
+struct scan {
+    uint8_t *tok; /* owned, both of one capacity */
+    uint32_t *pos;
+    size_t cap;     /* tokens that fit */
+    size_t n, used; /* tokens there; of those handed out */
+    uint32_t at;    /* next byte of the block to scan */
+    uint32_t line;  /* first byte of the next line to hand out */
+    /* What a 64-byte step hands to the next one. */
+    uint64_t in_string, escaped, bare;
+    unsigned flags; /* of the line that is open at `at` */
+    /* Lines with flags, in order: the position of the line's end and them. */
+    struct scan_flag {
+        uint32_t end;
+        unsigned flags;
+    } * marked; /* owned */
+    size_t n_marked, used_marked, cap_marked;
+};
+
+/* Frees what s owns; a zeroed struct scan is ready for use. */
+void scan_free(struct scan *s);
+
+/* Forgets all tokens: the block has moved or ended. The next line handed out
+ * starts at byte `from` of the new block. */
+void scan_restart(struct scan *s, uint32_t from);
+
+/* Hands out the next line of block that is ended by a line feed, or, if last,
+ * also the one that the end of the block ends. block.p must be readable for
+ * SCAN_PADDING bytes behind block.n. Returns 1 with line filled; 0 if there is
+ * no further whole line; -1: no memory. Slices stay valid until the next
+ * call. */
+int scan_next(struct scan *s, struct str block, bool last,
+              struct scan_line *line);
+
+#define SCAN_PADDING 64
+
+/* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".
+ * $PIPE_SIMD names one to use, if this machine has it. */
+const char *scan_kernel(void);
+
+/* Uses the kernel of this name from now on. False if this build or machine has
+ * none. */
+bool scan_use(const char *name);
+
+/* ---- for the kernels and their tests ---- */
+
+/* Masks of 64 bytes: bit i is byte i. */
+struct scan_masks {
+    uint64_t quote, backslash, control, structural, space, newline, high,
+        number;
+};
+
+/* Fills m from the 64 bytes at p. */
+typedef void scan_classify(const uint8_t *p, struct scan_masks *m);
+
+/* Scans from s->at until at least one line has ended beyond `goal` bytes or
+ * the block is used up. */
+typedef int scan_run(struct scan *s, const uint8_t *block, uint32_t n,
+                     uint32_t goal);
+
+#endif

@@ -1,0 +1,273 @@
+#include "json/shape.h"
+
+#include "base/hash.h"
+#include "json/check.h"
+
+#include <stdlib.h>
+
+#define SHAPES 256 /* power of two; sets of WAYS */
+#define WAYS 4
+#define TOKENS_MAX 65536 /* longer sequences are proven anew every time */
+
+struct shape_cache {
+    struct shape shapes[SHAPES];
+    struct shape once; /* for what is too long to keep */
+    uint32_t *stack;   /* owned: open containers */
+    size_t cap_stack;
+    unsigned turn;
+    const struct shape *last;
+};
+
+static uint64_t next_serial = 1;
+
+struct shape_cache *shape_cache_new(void)
+{
+    return calloc(1, sizeof(struct shape_cache));
+}
+
+static void shape_clear(struct shape *s)
+{
+    free(s->tok);
+    free(s->bare);
+    free(s->close);
+    *s = (struct shape){ 0 };
+}
+
+void shape_cache_free(struct shape_cache *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < SHAPES; i++)
+        shape_clear(&c->shapes[i]);
+    shape_clear(&c->once);
+    free(c->stack);
+    free(c);
+}
+
+/* ---- the grammar over tokens ---- */
+
+enum expect { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, NEXT, DONE };
+
+static bool push(struct shape_cache *c, uint32_t depth, uint32_t token)
+{
+    if (depth == c->cap_stack) {
+        size_t cap = c->cap_stack ? c->cap_stack * 2 : 64;
+        uint32_t *grown = realloc(c->stack, cap * sizeof(*grown));
+        if (!grown)
+            return false;
+        c->stack = grown;
+        c->cap_stack = cap;
+    }
+    c->stack[depth] = token;
+    return true;
+}
+
+static bool is_bare(uint8_t t)
+{
+    return t == '0' || t == 't' || t == 'f' || t == 'n';
+}
+
+/* Walks the tokens of s once (RFC 8259, section 2 on), filling bare, close and
+ * depth. */
+static bool prove(struct shape_cache *c, struct shape *s, unsigned max_depth)
+{
+    enum expect expect = VALUE;
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint8_t t = s->tok[i];
+        bool end = t == '}' || t == ']';
+        if (expect == COLON) {
+            if (t != ':')
+                return false;
+            expect = VALUE;
+        } else if (expect == KEY || (expect == KEY_OR_END && !end)) {
+            if (t != '"')
+                return false;
+            expect = COLON;
+        } else if (expect == NEXT && t == ',') {
+            expect = s->tok[c->stack[depth - 1]] == '{' ? KEY : VALUE;
+        } else if (end && (expect == NEXT || expect == KEY_OR_END ||
+                           expect == VALUE_OR_END)) {
+            uint32_t open = c->stack[--depth];
+            if ((s->tok[open] == '{') != (t == '}'))
+                return false;
+            s->close[open] = i;
+            expect = depth ? NEXT : DONE;
+        } else if (expect == VALUE || expect == VALUE_OR_END) {
+            if (t == '{' || t == '[') {
+                if (depth == max_depth || (depth == 0 && t == '[') ||
+                    !push(c, depth, i))
+                    return false;
+                if (++depth > s->depth)
+                    s->depth = depth;
+                expect = t == '{' ? KEY_OR_END : VALUE_OR_END;
+                continue;
+            }
+            if (depth == 0 || (t != '"' && !is_bare(t)))
+                return false;
+            if (t != '"')
+                s->bare[s->n_bare++] = i;
+            expect = NEXT;
+        } else {
+            return false;
+        }
+    }
+    return expect == DONE;
+}
+
+/* Makes *s the proven shape of these tokens; false leaves it empty. */
+static bool learn(struct shape_cache *c, struct shape *s,
+                  const struct scan_line *line, uint64_t hash,
+                  unsigned max_depth)
+{
+    shape_clear(s);
+    s->tok = malloc(line->n + 64);
+    s->bare = malloc((line->n + 1) * sizeof(*s->bare));
+    s->close = malloc((line->n + 1) * sizeof(*s->close));
+    s->n = line->n;
+    if (!s->tok || !s->bare || !s->close) {
+        shape_clear(s);
+        return false;
+    }
+    memcpy(s->tok, line->tok, line->n);
+    if (!prove(c, s, max_depth)) {
+        shape_clear(s);
+        return false;
+    }
+    s->hash = hash;
+    s->serial = next_serial++;
+    return true;
+}
+
+static bool same(const struct shape *s, const struct scan_line *line)
+{
+    return s->n == line->n && s->serial &&
+           memcmp(s->tok, line->tok, line->n) == 0;
+}
+
+const struct shape *shape_of(struct shape_cache *c,
+                             const struct scan_line *line, unsigned max_depth)
+{
+    if (c->last && same(c->last, line))
+        return c->last;
+    c->last = NULL;
+    if (line->n > TOKENS_MAX)
+        return learn(c, &c->once, line, 0, max_depth) ? &c->once : NULL;
+    uint64_t hash = hash64((struct str){ (const char *)line->tok, line->n });
+    struct shape *set = &c->shapes[(hash & (SHAPES / WAYS - 1)) * WAYS];
+    for (size_t i = 0; i < WAYS; i++)
+        if (set[i].hash == hash && same(&set[i], line))
+            return c->last = &set[i];
+    /* Proven aside first, so that what is no JSON pushes nothing out. */
+    if (!learn(c, &c->once, line, hash, max_depth))
+        return NULL;
+    struct shape *s = &set[c->turn++ % WAYS], old = *s;
+    *s = c->once;
+    c->once = old;
+    return c->last = s;
+}
+
+/* ---- what the shape does not prove ---- */
+
+static inline bool is_space(char ch)
+{
+    return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\n';
+}
+
+/* One past the last byte of a string or bare word that begins at token i. */
+static inline const char *text_end(const char *block,
+                                   const struct scan_line *line, uint32_t i)
+{
+    const char *end = block + (i + 1 < line->n ? line->pos[i + 1] : line->end);
+    while (is_space(end[-1]))
+        end--;
+    return end;
+}
+
+struct str shape_text(const struct shape *s, const char *block,
+                      const struct scan_line *line, uint32_t i)
+{
+    const char *p = block + line->pos[i];
+    uint8_t t = s->tok[i];
+    if (t == '{' || t == '[')
+        return (struct str){ p, line->pos[s->close[i]] + 1 - line->pos[i] };
+    return (struct str){ p, (size_t)(text_end(block, line, i) - p) };
+}
+
+/* The plain numbers of real data: digits, maybe with a point among them. All
+ * others go through the grammar. */
+static inline bool number_ok(const char *p, size_t n)
+{
+    const char *d = p + (*p == '-');
+    size_t left = n - (size_t)(d - p), i = 0;
+    while (i < left && (unsigned char)(d[i] - '0') < 10)
+        i++;
+    if (i == left)
+        return i && (d[0] != '0' || i == 1);
+    if (d[i] != '.' || i == 0 || (d[0] == '0' && i != 1))
+        return json_number_valid((struct str){ p, n });
+    size_t from = ++i;
+    while (i < left && (unsigned char)(d[i] - '0') < 10)
+        i++;
+    if (i == left)
+        return i > from;
+    return json_number_valid((struct str){ p, n });
+}
+
+static bool bare_ok(uint8_t t, const char *p, size_t n)
+{
+    switch (t) {
+    case '0': return number_ok(p, n);
+    case 't': return n == 4 && memcmp(p, "true", 4) == 0;
+    case 'f': return n == 5 && memcmp(p, "false", 5) == 0;
+    default: return n == 4 && memcmp(p, "null", 4) == 0;
+    }
+}
+
+static inline bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+           (c >= 'A' && c <= 'F');
+}
+
+/* All backslashes of a line of proven shape are inside strings. */
+static bool escapes_ok(const char *p, const char *end)
+{
+    while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+        if (end - p < 2)
+            return false;
+        if (p[1] == 'u') {
+            if (end - p < 6 || !is_hex(p[2]) || !is_hex(p[3]) ||
+                !is_hex(p[4]) || !is_hex(p[5]))
+                return false;
+            p += 6;
+        } else {
+            if (!strchr("\"\\/bfnrt", p[1]) || p[1] == '\0')
+                return false;
+            p += 2;
+        }
+    }
+    return true;
+}
+
+bool shape_check(const struct shape *s, const char *block,
+                 const struct scan_line *line)
+{
+    if (line->flags) {
+        const char *p = block + line->start, *end = block + line->end;
+        if (line->flags & SCAN_FAULT)
+            return false;
+        if (line->flags & SCAN_ESCAPES && !escapes_ok(p, end))
+            return false;
+        if (line->flags & SCAN_NON_ASCII &&
+            !utf8_valid((struct str){ p, (size_t)(end - p) }))
+            return false;
+    }
+    for (uint32_t k = 0; k < s->n_bare; k++) {
+        uint32_t i = s->bare[k];
+        const char *p = block + line->pos[i];
+        if (!bare_ok(s->tok[i], p, (size_t)(text_end(block, line, i) - p)))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,50 @@
+/* shape: the grammar of a line, proven once for all lines of the same tokens.
+ *
+ * Whether a line is a JSON object follows from its tokens alone (scan.h), but
+ * for what the tokens do not show: the spelling of numbers and of true, false
+ * and null, escapes, and UTF-8. So the grammar of each new sequence of tokens
+ * is walked once and kept, and of every line of a known shape only the rest is
+ * checked. Real data has few shapes; where it has many, a line costs the walk
+ * and no more. Not thread-safe: one cache a thread. */
+#ifndef JSON_SHAPE_H
+#define JSON_SHAPE_H
+
+#include "base/err.h"
+#include "json/scan.h"
+
+/* One proven sequence of tokens. Lives as long as its cache keeps it: until
+ * another shape takes its place, which changes `serial`. */
+struct shape {
+    uint8_t *tok; /* owned */
+    uint32_t n;
+    uint32_t *bare; /* owned: indexes of numbers and literals */
+    uint32_t n_bare;
+    uint32_t *close; /* owned: for each { or [ its closing token's index */
+    unsigned depth;  /* containers within each other; 1: flat */
+    uint64_t hash;
+    uint64_t serial; /* unique over all shapes of the process; 0: empty */
+};
+
+struct shape_cache;
+
+/* NULL without memory. */
+struct shape_cache *shape_cache_new(void);
+void shape_cache_free(struct shape_cache *c);
+
+/* The shape of line, proven to be that of one JSON object nested at most
+ * max_depth deep; NULL where it is none (or there is no memory): json_check
+ * then says what is wrong. Borrowed until the next call. */
+const struct shape *shape_of(struct shape_cache *c,
+                             const struct scan_line *line, unsigned max_depth);
+
+/* Checks of a line of this shape all that the shape does not prove. True if
+ * the line is JSON and UTF-8. block is where line's positions point into. */
+bool shape_check(const struct shape *s, const char *block,
+                 const struct scan_line *line);
+
+/* The bytes of the value or key that begins at token i, without spaces behind
+ * it; for { and [ up to the closing token. */
+struct str shape_text(const struct shape *s, const char *block,
+                      const struct scan_line *line, uint32_t i);
+
+#endif

@@ -1,0 +1,159 @@
+#include "record/reader.h"
+
+#include <stdlib.h>
+
+#define BLOCK ((size_t)256 << 10)
+
+int reader_init(struct reader *r, struct input *in, size_t max,
+                unsigned max_depth, struct err *e)
+{
+    *r = (struct reader){
+        .in = in, .cap = BLOCK, .max = max, .max_depth = max_depth
+    };
+    r->buf = malloc(r->cap + SCAN_PADDING);
+    r->shapes = shape_cache_new();
+    if (r->buf && r->shapes)
+        return 0;
+    reader_free(r);
+    return err_nomem(e);
+}
+
+void reader_free(struct reader *r)
+{
+    free(r->buf);
+    scan_free(&r->scan);
+    shape_cache_free(r->shapes);
+    *r = (struct reader){ 0 };
+}
+
+/* The open line moves to the front; all before it was handed out. */
+static void move_down(struct reader *r)
+{
+    size_t from = r->scan.line;
+    if (from == 0)
+        return;
+    memmove(r->buf, r->buf + from, r->n - from);
+    r->n -= from;
+    r->base += from;
+    scan_restart(&r->scan, 0);
+}
+
+/* Reads one more block behind what is there. */
+static int refill(struct reader *r, struct err *e)
+{
+    size_t open = r->n - r->scan.line;
+    if (open == 0 || r->cap - r->n < BLOCK / 4)
+        move_down(r);
+    if (r->cap - r->n < BLOCK / 4) {
+        char *grown = realloc(r->buf, r->cap * 2 + SCAN_PADDING);
+        if (!grown)
+            return err_nomem(e);
+        r->buf = grown;
+        r->cap *= 2;
+    }
+    ssize_t got = input_read(r->in, r->buf + r->n, r->cap - r->n, e);
+    if (got < 0)
+        return -1;
+    r->n += (size_t)got;
+    r->eof = got == 0;
+    return 0;
+}
+
+/* The byte order mark is no part of the first line. */
+static int start(struct reader *r, struct err *e)
+{
+    while (r->n < 3 && !r->eof)
+        if (refill(r, e))
+            return -1;
+    bool mark = r->n >= 3 && memcmp(r->buf, "\xef\xbb\xbf", 3) == 0;
+    scan_restart(&r->scan, mark ? 3 : 0);
+    r->started = true;
+    return 0;
+}
+
+static int hand_out(struct reader *r, struct reader_line *out)
+{
+    struct scan_line *t = &r->tokens;
+    size_t n = t->end - t->start;
+    bool feed = t->end < r->n; /* else the end of the input ends it */
+    const char *text = r->buf + t->start;
+    bool cr = feed && n && text[n - 1] == '\r';
+    *out = (struct reader_line){
+        .line = { .text = { text, n - cr },
+                  .line = ++r->line,
+                  .offset = r->base + t->start,
+                  .length = n - cr,
+                  .unterminated = !feed },
+        .blank = t->n == 0 && !(t->flags & SCAN_FAULT),
+        .flags = t->flags,
+    };
+    if (n - cr > r->max) {
+        out->line.too_long = true;
+        out->blank = false;
+        out->line.text.n = r->max < LINES_KEEP ? r->max : LINES_KEEP;
+        return 1;
+    }
+    r->shaped =
+        (struct shaped){ shape_of(r->shapes, t, r->max_depth), t, r->buf };
+    if (r->shaped.shape && !(t->flags & SCAN_FAULT))
+        out->shaped = &r->shaped;
+    return 1;
+}
+
+/* The open line is beyond the limit: keeps its first bytes, reads over the
+ * rest. */
+static int skip_long(struct reader *r, struct reader_line *out, struct err *e)
+{
+    size_t keep = r->max < LINES_KEEP ? r->max : LINES_KEEP;
+    move_down(r);
+    uint64_t length = r->n;
+    char *nl = NULL;
+    r->n = keep;
+    while (!nl && !r->eof) {
+        ssize_t got = input_read(r->in, r->buf + keep, r->cap - keep, e);
+        if (got < 0)
+            return -1;
+        r->eof = got == 0;
+        nl = got ? memchr(r->buf + keep, '\n', (size_t)got) : NULL;
+        length += nl ? (uint64_t)(nl - r->buf) - keep : (uint64_t)got;
+        if (nl)
+            r->n = keep + (size_t)got;
+    }
+    *out = (struct reader_line){
+        .line = { .text = { r->buf, keep },
+                  .line = ++r->line,
+                  .offset = r->base,
+                  .length = length,
+                  .too_long = true,
+                  .unterminated = !nl },
+    };
+    uint32_t from = (uint32_t)(nl ? (size_t)(nl - r->buf) + 1 : r->n);
+    r->base += length + (nl ? 1 : 0) - from;
+    scan_restart(&r->scan, from);
+    return 1;
+}
+
+int reader_next(struct reader *r, struct reader_line *out, struct err *e)
+{
+    if (!r->started && start(r, e))
+        return -1;
+    for (;;) {
+        int got = scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof,
+                            &r->tokens);
+        if (got < 0)
+            return err_nomem(e);
+        if (got > 0)
+            return hand_out(r, out);
+        if (r->eof)
+            return 0;
+        if (r->n - r->scan.line > r->max + 1)
+            return skip_long(r, out, e);
+        if (refill(r, e))
+            return -1;
+    }
+}
+
+bool reader_check(const struct reader *r)
+{
+    return shape_check(r->shaped.shape, r->buf, &r->tokens);
+}

@@ -1,0 +1,50 @@
+/* reader: an input cut into lines and scanned, in one pass over each block.
+ *
+ * LF ends a line, CRLF too; a byte order mark at the start is dropped. A line
+ * longer than the limit is skipped to its end in bounded memory and handed out
+ * with its first bytes. Not thread-safe. */
+#ifndef RECORD_READER_H
+#define RECORD_READER_H
+
+#include "io/input.h"
+#include "io/lines.h"
+#include "json/select.h"
+
+struct reader {
+    struct input *in; /* borrowed */
+    char *buf;        /* owned: the block; READER_PADDING bytes behind cap */
+    size_t cap, n;    /* bytes that fit, bytes there */
+    struct scan scan;
+    struct shape_cache *shapes; /* owned */
+    unsigned max_depth;
+    size_t max;    /* bytes of a line at most */
+    uint64_t line; /* lines handed out */
+    uint64_t base; /* offset of buf[0] in the decompressed input */
+    bool started, eof;
+    struct scan_line tokens; /* of the line handed out last */
+    struct shaped shaped;
+};
+
+struct reader_line {
+    struct line line;            /* as io/lines hands it out */
+    bool blank;                  /* nothing but spaces */
+    unsigned flags;              /* SCAN_ */
+    const struct shaped *shaped; /* NULL where the line is no JSON object of
+                                    the depth allowed, or is too long; borrowed
+                                    until the next call */
+};
+
+/* in is borrowed. Returns 0 or -1 (memory). */
+int reader_init(struct reader *r, struct input *in, size_t max,
+                unsigned max_depth, struct err *e);
+
+/* 1 with line filled, 0 at the end, -1 with e. */
+int reader_next(struct reader *r, struct reader_line *line, struct err *e);
+
+/* True if the line handed out last is JSON and UTF-8 to the last byte, which
+ * its shape does not say of numbers, words, escapes and characters. */
+bool reader_check(const struct reader *r);
+
+void reader_free(struct reader *r);
+
+#endif
