@@ -213,9 +213,8 @@ static int manifest_kept(FILE *f, const struct shop *shop, bool last)
     free(seen);
     fprintf(f,
             ",\"keep_%s\":{\"cancelled\":%" PRIu64 ",\"orders\":%" PRIu64
-            ",\"customers\":%" PRIu64 ",\"revenue\":%" PRIu64 ".%02" PRIu64 "}",
-            last ? "last" : "first", cancelled, loaded, customers, cents / 100,
-            cents % 100);
+            ",\"customers\":%" PRIu64 ",\"revenue_cents\":%" PRIu64 "}",
+            last ? "last" : "first", cancelled, loaded, customers, cents);
     return 0;
 }
 
