@@ -4,10 +4,10 @@
 #include "stage/stage.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define SUMMARY_ROWS 10
+#define SUMMARY_BYTES 1000 /* of a pointer: keys may be of any length */
 
 static const char *schema_file;
 static bool coerce, no_format_assertion;
@@ -109,10 +109,13 @@ static void summarise(struct stage *st, struct tally *t)
     if (!t->n || !(st->opts.verbose || isatty(STDERR_FILENO)))
         return;
     tally_sort(t);
-    for (size_t i = 0; i < t->n && i < SUMMARY_ROWS; i++)
+    for (size_t i = 0; i < t->n && i < SUMMARY_ROWS; i++) {
+        struct str rule = t->rows[i].rule;
+        if (rule.n > SUMMARY_BYTES)
+            rule.n = SUMMARY_BYTES;
         stage_note(st, "%" PRIu64 " rejected by %s%s%.*s", t->rows[i].records,
-                   t->rows[i].code, t->rows[i].rule.n ? " at " : "",
-                   STR_ARG(t->rows[i].rule));
+                   t->rows[i].code, rule.n ? " at " : "", STR_ARG(rule));
+    }
     if (t->n > SUMMARY_ROWS || t->others)
         stage_note(st, "and by %zu%s other rules", t->n - SUMMARY_ROWS,
                    t->others ? " or more" : "");

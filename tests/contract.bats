@@ -38,11 +38,13 @@ setup() {
 each() {
     local kinds=" $1 " check=$2 name row n=0
     while read -r name kind row; do
-        [ -x "$BIN_DIR/$name" ] && [[ $kinds == *" $kind "* ]] || continue
+        if [ ! -x "$BIN_DIR/$name" ] || [[ $kinds != *" $kind "* ]]; then
+            continue
+        fi
         tool=$name
         read -ra args <<<"$row"
         mkdir "$BATS_TEST_TMPDIR/$name"
-        cd "$BATS_TEST_TMPDIR/$name"
+        cd "$BATS_TEST_TMPDIR/$name" || return 1
         prepare
         "$check"
         n=$((n + 1))
@@ -268,9 +270,9 @@ check_spellings() {
 check_cut() {
     local whole='{"id":2,"a":"xyz"}' n
     for ((n = 1; n < ${#whole}; n++)); do
-        printf '{"id":1}\n%s' "${whole:0:n}" >cut
+        printf '{"id":1}\n%s' "${whole:0:n}" >cut.ndjson
         rm -rf t.db letters
-        call --dlq letters/ --max-reject 100% <cut
+        call --dlq letters/ --max-reject 100% <cut.ndjson
         want_code 65 "last line cut to ${whole:0:n}"
         want_err 'truncated' "last line cut to ${whole:0:n}"
         [ ! -e letters ] || [ -z "$(ls -A letters)" ] ||
@@ -455,7 +457,7 @@ check_read_only_state() {
     as_user=()
     if [ "$(id -u)" = 0 ]; then
         # Root without the right to override permissions.
-        as_user=(setpriv --bounding-set=-dac_override,-dac_read_search)
+        as_user=(setpriv "--bounding-set=-dac_override,-dac_read_search")
         "${as_user[@]}" true || skip "root may write to read-only folders here"
     fi
     each 'stream total sink' check_read_only_state
@@ -560,12 +562,12 @@ check_output_file() {
 
 check_output_failed() {
     echo old >file
-    printf '{"id":1}\n{"id":' >cut
-    call -o file <cut
+    printf '{"id":1}\n{"id":' >cut.ndjson
+    call -o file <cut.ndjson
     want_code 65 "cut input"
     [ "$(cat file)" = old ] || wrong "-o touched the file in a failed run"
     [ -z "$(find . -name '.file.*')" ] || wrong "-o left a temporary file"
-    call -o new <cut
+    call -o new <cut.ndjson
     [ ! -e new ] || wrong "-o made a file in a failed run"
 }
 @test "-o leaves an old file alone when the run fails" {
@@ -660,8 +662,8 @@ check_ignored() {
 # ---- upstream
 
 check_upstream() {
-    printf '{"id":1}\n{"id":' >cut
-    pipe-transform --where true <cut 2>/dev/null | {
+    printf '{"id":1}\n{"id":' >cut.ndjson
+    pipe-transform --where true <cut.ndjson 2>/dev/null | {
         code=0
         "$tool" "${args[@]}" >out 2>err || code=$?
         echo $code >code

@@ -21,7 +21,7 @@ char *pick_uri(struct stage *st, const struct args *a)
 {
     struct buf b = { .max = 65536 };
     int r;
-    if (a->dlq) {
+    if (a->dlq && strcmp(a->dlq, "none") != 0) {
         r = stage_expand(st, &b, a->dlq);
     } else if (!st->opts.pipeline) {
         r = err_set(&st->err, ERR_USAGE,

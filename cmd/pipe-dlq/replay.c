@@ -71,28 +71,41 @@ static int name_target(struct job *j)
 
 /* ---- the stage */
 
-/* Variables for a process of the replay: which run, which queue, and which
- * letters it is fed. fd holds the replay file. */
-static int make_env(char **env, struct job *j, const char *replays, int fd,
-                    const char *run_id, const char *pipeline)
+#define ENV_MAX 8
+
+/* Adds NAME=VALUE, or NAME to be unset. */
+static int add_env(char **env, const char *name, const char *value)
 {
-    const char *other =
-        strcmp(replays, REPLAYS_ENV) == 0 ? REPLAYS_ENV_BEHIND : REPLAYS_ENV;
-    int r = asprintf(&env[0], "%s=/dev/fd/%d", replays, fd);
-    r = r < 0 ? r : asprintf(&env[1], "%s", other);
-    r = r < 0 ? r : asprintf(&env[2], "PIPE_RUN_ID=%s", run_id);
-    r = r < 0 ? r : asprintf(&env[3], "PIPE_DLQ=%s", j->target);
-    if (r >= 0 && pipeline)
-        r = asprintf(&env[4], "PIPE_PIPELINE=%s", pipeline);
-    else if (r >= 0 && strcmp(replays, REPLAYS_ENV) == 0)
-        r = asprintf(&env[4], "PIPE_PIPELINE");
-    return r < 0 ? err_nomem(&j->st->err) : 0;
+    size_t n = 0;
+    while (env[n])
+        n++;
+    if (n + 1 >= ENV_MAX || asprintf(&env[n], "%s%s%s", name, value ? "=" : "",
+                                     value ? value : "") < 0) {
+        env[n] = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+/* Variables for a process of the replay: which letters it is fed (fd holds the
+ * replay file), which run it is, which queue is the letters'. */
+static int make_env(char **env, struct job *j, bool stage, int fd,
+                    const char *run_id)
+{
+    char file[32];
+    snprintf(file, sizeof(file), "/dev/fd/%d", fd);
+    return add_env(env, REPLAYS_ENV, stage ? file : NULL) ||
+                   add_env(env, REPLAYS_ENV_BEHIND, stage ? NULL : file) ||
+                   add_env(env, "PIPE_RUN_ID", run_id) ||
+                   add_env(env, "PIPE_DLQ", j->target)
+               ? err_nomem(&j->st->err)
+               : 0;
 }
 
 static void free_env(char **env)
 {
-    for (size_t i = 0; i < 5; i++)
-        free(env[i]);
+    for (; *env; env++)
+        free(*env);
 }
 
 /* Appends what the stage writes to the spool, and judges its end. */
@@ -150,12 +163,13 @@ static int run_stage(struct job *j, const struct group *g, int records,
 {
     struct stage *st = j->st;
     int fds[2];
-    char *env[6] = { NULL };
+    char *env[ENV_MAX] = { NULL };
     bool whole = false;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return err_sys(&st->err, ERR_TEMPFAIL, errno, "cannot make a pipe");
     pid_t pid = -1;
-    if (make_env(env, j, REPLAYS_ENV, replays, run_id, g->pipeline) == 0) {
+    if (make_env(env, j, true, replays, run_id) == 0 &&
+        add_env(env, "PIPE_PIPELINE", g->pipeline) == 0) {
         struct process_spec spec = { .path = g->path,
                                      .argv = g->argv,
                                      .cwd = g->cwd,
@@ -289,6 +303,22 @@ static const char *common_pipeline(const struct feed *f)
     return name;
 }
 
+/* What the rest would get as options of its own, had it been the pipeline's. */
+static int add_rest_env(char **env, struct job *j)
+{
+    const struct {
+        const char *name, *value;
+    } given[] = {
+        { "PIPE_PIPELINE", common_pipeline(&j->feed) },
+        { "PIPE_DATE", j->st->opts.date },
+        { "PIPE_TZ", j->st->opts.tz },
+    };
+    for (size_t i = 0; i < 3; i++)
+        if (given[i].value && add_env(env, given[i].name, given[i].value))
+            return err_nomem(&j->st->err);
+    return 0;
+}
+
 /* Starts the rest, one word by bash, several as they are; *in is its stdin. */
 static pid_t start_rest(struct job *j, int replays, int *in)
 {
@@ -296,14 +326,14 @@ static pid_t start_rest(struct job *j, int replays, int *in)
     char bash[] = "bash", eo[] = "-eo", pipefail[] = "pipefail", c[] = "-c";
     char *shell[] = { bash, eo, pipefail, c, st->rest[0], NULL };
     char *const *argv = st->rest[1] ? st->rest : shell;
-    char *env[6] = { NULL }, run_id[40];
+    char *env[ENV_MAX] = { NULL }, run_id[40];
     int fds[2];
     feed_run_id(&j->feed, ALL, run_id);
     if (pipe2(fds, O_CLOEXEC) != 0)
         return err_sys(&st->err, ERR_TEMPFAIL, errno, "cannot make a pipe");
     pid_t pid = -1;
-    if (make_env(env, j, REPLAYS_ENV_BEHIND, replays, run_id,
-                 common_pipeline(&j->feed)) == 0) {
+    if (make_env(env, j, false, replays, run_id) == 0 &&
+        add_rest_env(env, j) == 0) {
         struct process_spec spec = { .path = argv[0],
                                      .argv = argv,
                                      .env = { env, NULL },

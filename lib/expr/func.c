@@ -4,6 +4,7 @@
 #include "expr/private.h"
 #include "json/check.h"
 
+#include <errno.h>
 #include <wctype.h>
 
 /* ---- arguments */
@@ -34,8 +35,9 @@ static void set_number(struct operand *out, const struct decimal *d)
 
 static int set_text(struct expr_set *x, struct operand *out)
 {
-    struct str s = x->text.failed ? (struct str){ 0 }
-                                  : arena_dup(&x->scratch, buf_str(&x->text));
+    if (x->text.failed)
+        return -2;
+    struct str s = arena_dup(&x->scratch, buf_str(&x->text));
     if (!s.p)
         return -2;
     *out = operand_text_of(s);
@@ -210,32 +212,39 @@ static void encode(struct buf *out, wint_t c)
     }
 }
 
+/* One character beyond ASCII. Letters are the same in every environment. */
+static int other_letter(struct expr_set *x, uint32_t at, wint_t c, bool upper)
+{
+    if (!x->letters)
+        x->letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+    if (!x->letters && errno == ENOMEM)
+        return -2;
+    if (!x->letters)
+        return expr_faultf(x, at, NULL, "expr_locale",
+                           "the system has no locale C.UTF-8");
+    encode(&x->text,
+           upper ? towupper_l(c, x->letters) : towlower_l(c, x->letters));
+    return 0;
+}
+
 static int change_case(struct expr_set *x, uint32_t at, struct str s,
                        bool upper, struct operand *out)
 {
     const char *p = s.p, *end = s.p + s.n;
-    /* Letters are the same in every environment. */
-    if (!x->letters)
-        x->letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
-    if (!x->letters)
-        return expr_faultf(x, at, NULL, "expr_locale",
-                           "the system has no locale C.UTF-8");
+    char first = upper ? 'a' : 'A';
     buf_reset(&x->text);
     if (buf_reserve(&x->text, s.n))
         return -2;
     while (p < end) {
         size_t n = utf8_char(p, end);
-        if (n == 1) {
-            char from = upper ? 'a' : 'A';
-            bool letter = *p >= from && *p <= from + 25;
+        if (n > 1) {
+            int rc = other_letter(x, at, decode(p, n), upper);
+            if (rc)
+                return rc;
+        } else { /* or a byte of a lone surrogate */
+            bool letter = *p >= first && *p <= first + 25;
             buf_addc(&x->text, letter ? (char)(*p ^ 0x20) : *p);
-        } else if (n == 0) { /* a lone surrogate's byte */
-            buf_addc(&x->text, *p);
             n = 1;
-        } else {
-            wint_t c = decode(p, n);
-            encode(&x->text, upper ? towupper_l(c, x->letters)
-                                   : towlower_l(c, x->letters));
         }
         p += n;
     }

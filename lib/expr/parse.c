@@ -547,30 +547,33 @@ static struct node *parse_not(struct parser *p)
     return n;
 }
 
+static struct node *parse_and(struct parser *p);
+
 /* Chains of AND and OR are one node: they may be long. */
-static struct node *chain(struct parser *p, enum node_kind kind,
-                          const char *word,
-                          struct node *(*part)(struct parser *))
+static struct node *chain(struct parser *p, enum node_kind kind)
 {
-    struct node *first = part(p);
-    if (!first || !at_word(p, word))
-        return first;
-    struct node *n = hang(p, make(p, kind, 0, p->tok.text.p), first);
-    while (n && take_word(p, word))
-        n = hang(p, n, part(p));
+    const char *word = kind == NODE_AND ? "and" : "or";
+    struct node *part = kind == NODE_AND ? parse_not(p) : parse_and(p);
+    if (!part || !at_word(p, word))
+        return part;
+    struct node *n = hang(p, make(p, kind, 0, p->tok.text.p), part);
+    while (n && take_word(p, word)) {
+        part = kind == NODE_AND ? parse_not(p) : parse_and(p);
+        n = hang(p, n, part);
+    }
     return n;
 }
 
 static struct node *parse_and(struct parser *p)
 {
-    return chain(p, NODE_AND, "and", parse_not);
+    return chain(p, NODE_AND);
 }
 
 static struct node *parse_or(struct parser *p)
 {
     struct node *n = NULL;
     if (descend(p))
-        n = chain(p, NODE_OR, "or", parse_and);
+        n = chain(p, NODE_OR);
     p->depth--;
     return n;
 }
@@ -588,5 +591,7 @@ struct node *parse_expr(struct arena *tree, const struct expr_env *env,
     struct node *n = parse_or(&p);
     if (n && p.tok.kind != TOK_END)
         return unexpected(&p, "an operator or the end");
+    /* Nodes are the tree's and hold nothing of the parser. */
+    /* cppcheck-suppress returnDanglingLifetime */
     return n;
 }

@@ -1,4 +1,4 @@
-/* What the parts of expr share: operands, programs, the set.
+/* private: what the parts of expr share: operands, programs, the set.
  *
  *   lex -> parse (tree) -> compile (program, constants folded) -> eval
  */

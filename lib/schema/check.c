@@ -165,7 +165,7 @@ static bool walk(struct schema_run *r, struct str text)
     struct val v = json_val(text);
     r->end = v.raw.p + v.raw.n;
     r->stop = r->nomem = false;
-    r->depth = 0;
+    r->depth = r->gave_up = 0;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;
     buf_reset(&r->stack);

@@ -491,7 +491,7 @@ static const struct row {
     [KW_ALL_OF] = { "allOf", ALL, IN_PLACE(all, list_in) },
     [KW_ANY_OF] = { "anyOf", ALL, IN_PLACE(any, list_in) },
     [KW_ONE_OF] = { "oneOf", ALL, IN_PLACE(one, list_in) },
-    [KW_NOT] = { "not", ALL, IN_PLACE(not, schema_in) },
+    [KW_NOT] = { "not", ALL, IN_PLACE(negated, schema_in) },
     [KW_IF] = { "if", ALL, IN_PLACE(cond, schema_in) },
     [KW_THEN] = { "then", ALL, IN_PLACE(then, schema_in) },
     [KW_ELSE] = { "else", ALL, IN_PLACE(otherwise, schema_in) },

@@ -125,7 +125,7 @@ static int visit_list(struct linker *l, struct node *n,
 static int visit_in_place(struct linker *l, struct node *n)
 {
     const struct in_place *p = n->in_place;
-    const struct node *const single[] = { p->ref, p->not, p->cond, p->then,
+    const struct node *const single[] = { p->ref, p->negated, p->cond, p->then,
                                           p->otherwise };
     for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
         if (visit_from(l, n, single[i]))
@@ -144,8 +144,8 @@ static void simplify(struct node *n)
         return;
     if (!p)
         n->kind = NODE_TRUE;
-    else if (p->ref && !p->all.n && !p->any.n && !p->one.n &&
-             !p->not &&!p->cond)
+    else if (p->ref && !p->all.n && !p->any.n && !p->one.n && !p->negated &&
+             !p->cond)
         n->alias = p->ref->alias ? p->ref->alias : p->ref;
 }
 

@@ -93,7 +93,7 @@ struct object_rules {
 struct in_place {
     const struct node *ref;
     struct node_list all, any, one;
-    const struct node * not, *cond, *then, *otherwise;
+    const struct node *negated, *cond, *then, *otherwise;
 };
 
 enum node_kind { NODE_RULES, NODE_TRUE, NODE_FALSE };

@@ -173,6 +173,7 @@ static int fragment_follow(struct compiler *c, struct str f, struct val *v,
         buf_reset(&key);
         if (step_decode(&key, (struct str){ f.p + i, j - i })) {
             v->type = JSON_MISSING;
+            r = key.failed ? -1 : 0;
             break;
         }
         r = path_pointer(&where, buf_str(&key));

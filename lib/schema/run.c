@@ -165,6 +165,10 @@ static bool pattern_ok(struct schema_run *r, const struct string_rules *u,
     int m = pattern_match(u->pattern, r->pattern, text);
     if (m == 1)
         return true;
+    if (m < 0 && ++r->gave_up > RUN_MAX_GIVE_UPS) {
+        stop(r, at, "pattern_limit", "gave up matching too often");
+        return false;
+    }
     if (m < 0)
         return unsure(r, at, "pattern_limit", "gave up matching a pattern");
     return fail(r, at, "pattern", "is %s, wants to match %s", excerpt(r, raw),
@@ -402,9 +406,9 @@ static bool one_ok(struct schema_run *r, const struct node_list *l,
 static bool conditions_ok(struct schema_run *r, const struct in_place *in,
                           const char *p, const struct where *at)
 {
-    if (in->not ) {
+    if (in->negated) {
         r->precise++;
-        bool fit = fits(r, in->not, p, at);
+        bool fit = fits(r, in->negated, p, at);
         r->precise--;
         if (r->stop ||
             (fit && !fail(r, at, "not", "fits the schema of \"not\"")))

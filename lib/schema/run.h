@@ -18,6 +18,10 @@
 #define RUN_MAX_STEPS 1000000
 #define RUN_STEPS_PER_BYTE 64
 
+/* Matches given up in one record before the walk is: each is a noticeable part
+ * of a second at worst. */
+#define RUN_MAX_GIVE_UPS 10
+
 #define EXCERPT_BYTES 60 /* of a value in a message */
 
 struct schema_run {
@@ -29,6 +33,7 @@ struct schema_run {
     bool nomem;
     unsigned precise; /* > 0: a shadowed duplicate must not count as wrong */
     unsigned depth;
+    unsigned gave_up; /* matches */
     uint64_t steps, max_steps;
     uint32_t *guesses; /* per named property: which one came next last time */
     struct buf text;   /* characters of the string at hand */

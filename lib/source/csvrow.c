@@ -50,19 +50,20 @@ enum found { FOUND_END = 0, FOUND_LINE, FOUND_LONG };
 static int find_line(struct csvrow_reader *r, size_t from, size_t *n,
                      struct err *e)
 {
-    size_t at = from;
+    /* Two more may be the CRLF of a row that just fits. What is too long must
+     * not depend on how much of it has arrived. */
+    size_t at = from, most = r->max + 2;
 
     for (;;) {
         const char *end = r->w.n > at ? line_end(r, &at) : NULL;
         if (!end && r->w.eof)
             end = r->w.p + r->w.n;
+        if (r->w.n > most && (!end || (size_t)(end - r->w.p) > most))
+            return FOUND_LONG;
         if (end) {
             *n = (size_t)(end - r->w.p) - from;
             return *n ? FOUND_LINE : FOUND_END;
         }
-        /* Two more may be the CRLF of a row that just fits. */
-        if (r->w.n > r->max + 2)
-            return FOUND_LONG;
         if (window_more(&r->w, e) < 0)
             return -1;
     }
@@ -89,8 +90,7 @@ static int truncated(const struct csvrow_reader *r, const struct csvrow *row,
                      struct err *e)
 {
     err_set(e, ERR_DATA,
-            "'%s' is truncated: a quote opened in the row at line %llu is "
-            "never closed",
+            "'%s' is truncated: quote of line %llu is never closed",
             input_name(r->w.in), (unsigned long long)row->line);
     e->line = row->line;
     return -1;
@@ -145,6 +145,7 @@ static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
     if (keep_head(r, row, e) != 0 || csvtok_reset(r->tok, e) != 0)
         return -1;
     r->lines = row->line - 1;
+    r->taken = 0;
     while (!(end = skip_row(r, &state))) {
         window_drop(&r->w, r->w.n);
         int more = window_more(&r->w, e);

@@ -138,6 +138,13 @@ static int bad(struct csvtok *t, enum csvtok_state *state, const char *code,
     return csvtok_reset(t, e);
 }
 
+static int bad_line_end(struct csvtok *t, enum csvtok_state *state,
+                        struct err *e)
+{
+    return bad(t, state, "line_end",
+               "a carriage return or line feed stands outside quotes", e);
+}
+
 /* Points the cells into the text, now that it stays where it is. */
 static void place_cells(struct csvtok *t)
 {
@@ -190,6 +197,10 @@ int csvtok_feed(struct csvtok *t, struct str line, bool last,
     if (t->dialect.no_quote && memchr(line.p, 0, line.n))
         return bad(t, state, "nul_byte", "a cell holds a NUL byte", e);
 
+    /* libcsv passes over line ends before a row; blank lines are not fed. */
+    if (line.n && (*line.p == '\r' || *line.p == '\n') &&
+        t->parser.pstate == ROW_NOT_BEGUN)
+        return bad_line_end(t, state, e);
     bool parsed;
     if (parse(t, line, &parsed) != 0 || t->nomem)
         return err_nomem(e);
@@ -205,8 +216,7 @@ int csvtok_feed(struct csvtok *t, struct str line, bool last,
     /* Behind a row's end inside the line stands another row, reported (in
      * behind_end) or only begun (libcsv's state). */
     if (t->behind_end || (t->ended && t->parser.pstate != ROW_NOT_BEGUN))
-        return bad(t, state, "line_end",
-                   "a carriage return or line feed stands outside quotes", e);
+        return bad_line_end(t, state, e);
     *state = t->ended ? CSVTOK_ROW : CSVTOK_MORE;
     if (t->ended)
         place_cells(t);

@@ -26,6 +26,7 @@ struct json {
     struct window w;
     enum place place;
     uint64_t line;     /* of the window's first byte */
+    uint64_t start;    /* offset of the element or byte looked at */
     size_t taken;      /* bytes of the window that the last item used */
     uint64_t newlines; /* in them */
     struct buf text;   /* a record whose line breaks became spaces, or the
@@ -59,7 +60,7 @@ static int broken(const struct json *j, const char *what, struct err *e)
 {
     err_set(e, ERR_DATA, "'%s' is not JSON at line %llu, byte %llu: %s",
             j->base.uri, (unsigned long long)j->line,
-            (unsigned long long)j->w.offset, what);
+            (unsigned long long)j->start, what);
     e->line = j->line;
     return -1;
 }
@@ -102,6 +103,7 @@ static int find_element(struct json *j, struct err *e)
             return j->place == AT_TOP ? 0 : truncated(j, e);
 
         char c = *j->w.p;
+        j->start = j->w.offset;
         if (j->place == BEHIND && c != ',' && c != ']')
             return broken(j, "expected ',' or ']' behind an element", e);
         if (c == ',' && j->place == BEHIND)

@@ -84,10 +84,13 @@ static int peek_line(struct input *in, unsigned max_depth, struct str *line,
             head.n--;
         }
         const char *lf = head.n ? memchr(head.p, '\n', head.n) : NULL;
-        bool next = lf && lf + 1 < head.p + head.n;
         *line = (struct str){ head.p, lf ? (size_t)(lf - head.p) : head.n };
-        *behind = next ? lf[1] : '\0';
-        if (all || next || (lf && json_check_object(*line, max_depth, &f) == 0))
+        *behind = '\0';
+        if (lf && lf + 1 < head.p + head.n) {
+            *behind = lf[1];
+            return 0;
+        }
+        if (all || (lf && json_check_object(*line, max_depth, &f) == 0))
             return 0;
     }
 }

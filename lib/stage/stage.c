@@ -391,6 +391,12 @@ int stage_finish(struct stage *st)
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
                (st->out.buf && output_commit(&st->out, &st->err)));
+    /* What was good so far is shown also by a stage that fails: its mark says
+     * that it is not the whole. */
+    struct err lost;
+    if (st->err.code != ERR_NONE && st->out.buf && !st->out.tmp &&
+        !st->out.reader_gone && !stage_signal)
+        (void)output_flush(&st->out, &lost);
     int sig = st->err.code == ERR_NONE ? 0
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;

@@ -221,7 +221,7 @@ interrupt() {
     [ "$status" = 143 ]
     [ "$(outcomes)" = "2024-01-01 stopped
 2024-01-02 not-run" ]
-    run ! kill -0 "$(awk '{ print $2 }' dates)" 2>/dev/null
+    run ! kill -0 "$(awk '{ print $2 }' dates)"
     touch go
     assert_exit 0 pipe-backfill --from 2024-01-01 --to 2024-01-02 \
         -- 'echo "$PIPE_DATE $$" >>dates; [ -e go ] || sleep 60'
@@ -284,8 +284,8 @@ interrupt() {
     assert_exit 65 pipe-backfill --state "$PWD/s" --pipeline p \
         --from 2024-01-01 --to 2024-01-01 -- \
         'echo one; printf "\033[31mtwo\n" >&2; exit 1'
-    assert_file s/backfill/p-*/log/2024-01-01 $'one\n\e[31mtwo'
-    run ! grep -q $'\e' err
+    assert_file s/backfill/p-*/log/2024-01-01 $'one\n\033[31mtwo'
+    run ! grep -q "$(printf '\033')" err
     grep -qxF '    [31mtwo' err
 }
 

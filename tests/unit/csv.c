@@ -145,6 +145,7 @@ TEST("a carriage return outside quotes rejects its row in a file of LF")
     CHECK_STR(read_text("a,b\n1,2\r3,4\n5,6\n7\r\"8,9\n0,1\n"),
               "!2@4 line_end [1,2\r3,4]\n{\"a\":\"5\",\"b\":\"6\"}\n"
               "!4@16 line_end [7\r\"8,9]\n{\"a\":\"0\",\"b\":\"1\"}\n");
+    CHECK_STR(read_text("a\n\r2\n"), "!2@2 line_end [\r2]\n");
     CHECK_STR(read_text("a\n1\r2"), "!2@2 line_end [1\r2]\n");
 }
 

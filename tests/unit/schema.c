@@ -221,6 +221,21 @@ TEST("a catastrophic pattern is an error of the record, also under not")
         "max_length ; pattern_limit ");
 }
 
+TEST("a record of many catastrophic values is given up as a whole")
+{
+    struct buf v = { 0 };
+    buf_addc(&v, '[');
+    for (int i = 0; i < 1000; i++)
+        buf_addf(&v, "%s\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\"",
+                 i ? "," : "");
+    buf_addc(&v, ']');
+    const char *have =
+        errors("{\"items\":{\"pattern\":\"^(a+)+$\"}}", buf_z(&v));
+    CHECK(strncmp(have, "pattern_limit /0; pattern_limit /1; ", 36) == 0);
+    CHECK(strstr(have, "pattern_limit /10") && !strstr(have, "/11"));
+    buf_free(&v);
+}
+
 TEST("formats are asserted, unknown ones noted")
 {
     GOOD("{\"format\":\"date\"}", "\"2024-02-29\"");

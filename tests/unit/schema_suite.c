@@ -153,7 +153,7 @@ static bool run_suite(const struct suite *s, const char *data, int number)
     DIR *dir = opendir(path);
     if (!dir) {
         printf(
-            "ok %d - %s # SKIP no json-schema-test-suite in PIPE_TEST_DATA\n",
+            "ok %d - %s # skip no json-schema-test-suite in PIPE_TEST_DATA\n",
             number, s->title);
         return true;
     }

@@ -27,6 +27,7 @@ static bool unit_failed;
 #define UNIT_CAT2(a, b) a##b
 #define UNIT_CAT(a, b) UNIT_CAT2(a, b)
 
+/* clang-format off */
 #define TEST(name)                                                            \
     static void UNIT_CAT(test_, __LINE__)(void);                              \
     static struct unit_test UNIT_CAT(entry_, __LINE__) = {                    \
@@ -38,13 +39,14 @@ static bool unit_failed;
         unit_last = &UNIT_CAT(entry_, __LINE__).next;                         \
     }                                                                         \
     static void UNIT_CAT(test_, __LINE__)(void)
+/* clang-format on */
 
-#define CHECK(cond)                                                           \
-    do {                                                                      \
-        if (!(cond)) {                                                        \
-            printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond);               \
-            unit_failed = true;                                               \
-        }                                                                     \
+#define CHECK(cond)                                             \
+    do {                                                        \
+        if (!(cond)) {                                          \
+            printf("# %s:%d: %s\n", __FILE__, __LINE__, #cond); \
+            unit_failed = true;                                 \
+        }                                                       \
     } while (0)
 
 #define CHECK_STR(have, want)                                                 \
@@ -57,19 +59,19 @@ static bool unit_failed;
         }                                                                     \
     } while (0)
 
-#define UNIT_MAIN                                                             \
-    int main(void)                                                            \
-    {                                                                         \
-        int n = 0, bad = 0;                                                   \
-        for (struct unit_test *t = unit_first; t; t = t->next) {              \
-            unit_failed = false;                                              \
-            t->run();                                                         \
-            bad += unit_failed;                                               \
-            printf("%s %d - %s\n", unit_failed ? "not ok" : "ok", ++n,        \
-                   t->title);                                                 \
-        }                                                                     \
-        printf("1..%d\n", n);                                                 \
-        return bad != 0;                                                      \
+#define UNIT_MAIN                                                      \
+    int main(void)                                                     \
+    {                                                                  \
+        int n = 0, bad = 0;                                            \
+        for (struct unit_test *t = unit_first; t; t = t->next) {       \
+            unit_failed = false;                                       \
+            t->run();                                                  \
+            bad += unit_failed;                                        \
+            printf("%s %d - %s\n", unit_failed ? "not ok" : "ok", ++n, \
+                   t->title);                                          \
+        }                                                              \
+        printf("1..%d\n", n);                                          \
+        return bad != 0;                                               \
     }
 
 #endif

@@ -1,0 +1,139 @@
+/* Every allocation fails in turn: an error and no leak, never a crash. (Not
+ * those of the C library's locales, which stay broken after such a failure.)
+ * The allocator is the C library's, counted; sanitizers bring one of their own,
+ * so there is nothing to test under them. */
+#include "unit.h"
+
+#include "expr/expr.h"
+#include "ops/derive.h"
+
+#include <stdlib.h>
+
+static const struct expr_env env = { .tz = "Europe/Berlin" };
+
+static const char *const sets[] = {
+    "a = round(a * 3 / 7, 2)",
+    "b = CASE WHEN upper(t) LIKE '2%Z' THEN s || '!' ELSE coalesce(m, s) END",
+    "big = 99999999999999999999999999999999999999 * n * n - 1",
+    "c.d.e = a IN (1, 2, -3) OR NOT days(t, '2024-01-01') BETWEEN 1 AND 2",
+    "n = MISSING",
+    "o = c",
+};
+
+static const char record[] =
+    "{\"a\":12345678901234567890.5,\"s\":\"x\\u00e9\\ud800\","
+    "\"n\":123456789012345678901234567890,\"t\":\"2024-03-31T01:30:00Z\"}";
+
+static const char wanted[] =
+    "{\"a\":5291005243386243381.64,\"s\":\"x\\u00e9\\ud800\","
+    "\"t\":\"2024-03-31T01:30:00Z\",\"b\":\"x\xc3\xa9\\ud800!\","
+    "\"big\":15241578753238836750495351562536198787349489412342"
+    "63068459504648437463801212498094800124980947899,"
+    "\"c\":{\"d\":{\"e\":true}},"
+    "\"o\":{\"d\":{\"e\":true}}}";
+
+/* Does all that there is to do. True if the result was right. */
+static bool whole_job(void)
+{
+    struct err e = { 0 };
+    struct expr_fault f = { 0 };
+    struct derive d = { 0 };
+    struct str out = { 0 };
+    struct expr_set *x = expr_new(&env);
+    bool ok = x != NULL;
+    if (ok)
+        derive_init(&d, x);
+    for (size_t i = 0; ok && i < sizeof(sets) / sizeof(*sets); i++)
+        ok = derive_add(&d, str_of(sets[i]), &e) == 0;
+    if (ok) {
+        expr_begin(x);
+        ok = expr_load(x, str_of(record), NULL) == 0 &&
+             derive_run(&d, str_of(record), &out, &f) == 0;
+    }
+    if (ok && !str_eq(out, str_of(wanted))) {
+        printf("# have %.*s\n", (int)out.n, out.p);
+        ok = false;
+    }
+    derive_free(&d);
+    expr_free(x);
+    return ok;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+
+TEST("the whole job, under the sanitizer's allocator")
+{
+    CHECK(whole_job());
+}
+
+#else
+
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+extern void __libc_free(void *p);
+
+static long countdown = -1; /* allocations until one fails */
+static long live;
+
+static bool refused(void)
+{
+    return countdown >= 0 && countdown-- == 0;
+}
+
+void *malloc(size_t n)
+{
+    void *p = refused() ? NULL : __libc_malloc(n);
+    live += p != NULL;
+    return p;
+}
+
+void *calloc(size_t n, size_t size)
+{
+    void *p = refused() ? NULL : __libc_calloc(n, size);
+    live += p != NULL;
+    return p;
+}
+
+void *realloc(void *old, size_t n)
+{
+    void *p = refused() ? NULL : __libc_realloc(old, n);
+    live += p != NULL && old == NULL;
+    return p;
+}
+
+void free(void *p)
+{
+    live -= p != NULL;
+    __libc_free(p);
+}
+
+TEST("each allocation that fails is an error, and nothing leaks")
+{
+    printf("# counting\n"); /* takes a buffer for good */
+    CHECK(whole_job()); /* what is kept for good (zones) is there from now */
+    long before = live, failures = 0;
+    for (long n = 0; n < 5000; n++) {
+        countdown = n;
+        bool ok = whole_job();
+        bool reached = countdown < 0;
+        countdown = -1;
+        if (live != before) {
+            printf("# allocation %ld: %ld left\n", n, live - before);
+            CHECK(!"no leak");
+            break;
+        }
+        if (!reached) {
+            CHECK(ok);
+            break;
+        }
+        CHECK(!ok);
+        failures++;
+    }
+    CHECK(failures > 50);
+    printf("# %ld allocations failed in turn\n", failures);
+}
+
+#endif
+
+UNIT_MAIN
