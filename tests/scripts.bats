@@ -173,3 +173,48 @@ END
         /usr/bin/dpkg-query -W "$package" >/dev/null || fail "$package"
     done <packages
 }
+
+# ---- README.md
+
+@test "what README.md shows is what happens" {
+    # Its console blocks, as examples of a page; each runs in a shell of its own.
+    export HOME=$PWD PIPE_DLQ=rejected/
+    {
+        echo '.Sh EXAMPLES'
+        cat <<'END'
+.\" setup: ln -s "$REPO/scripts" "$REPO/tests" .
+END
+        awk '/^```console$/ { print ".Bd -literal"; on = 1; next }
+            /^```$/ { if (on) print ".Ed"; on = 0; next }
+            on { gsub(/\\/, "\\e"); print }' "$REPO/README.md"
+    } >readme.in
+    "$REPO/tests/lib/examples" readme.in >tap || fail "$(cat tap)"
+    [ "$(grep -c '^ok' tap)" -gt 6 ] || fail "$(cat tap)"
+    [ "$(grep -c '^not ok' tap)" = 0 ] || fail "$(cat tap)"
+}
+
+@test "README.md's crontab loads yesterday, as cron would run it" {
+    local data=$PWD/data yesterday line
+    yesterday=$(date -d yesterday +%F)
+    mkdir data
+    cp "$REPO/tests/shop/order.schema.json" data
+    gen-shop -n 1000 --date "$yesterday" --days 1 >"data/orders-$yesterday.ndjson"
+    awk '/^```/ { on = /crontab/; next } on' "$REPO/README.md" |
+        sed "s|/data/|$data/|g; s|^PATH=|&$BIN_DIR:|
+            s|/var/lib/pipeutils|$PWD/state|" >table
+    line=$(grep -c '^15 2' table)
+    [ "$line" = 1 ]
+    # cron sets the variables, makes \% a %, and gives the rest to sh.
+    {
+        grep -E '^[A-Z_]+=' table | sed 's/^/export /'
+        sed -nE 's/^15 2 \* \* \* //p' table | sed 's/\\%/%/g'
+    } >job
+    assert_exit 0 env -i HOME="$PWD" sh job
+    assert_file out ""
+    assert_file err ""
+    [ "$(sqlite3 data/shop.db 'SELECT day, count(*) FROM orders GROUP BY day')" = \
+        "$yesterday|990" ]
+    assert_exit 0 env -i HOME="$PWD" sh job
+    [ "$(sqlite3 data/shop.db 'SELECT count(*) FROM orders')" = 990 ]
+    [ -n "$(ls state/dlq/orders)" ]
+}
