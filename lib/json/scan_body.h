@@ -86,7 +86,7 @@ SCAN_NAME(step)(struct scan *s, const uint8_t *block, uint32_t rem,
     if (m.newline | m.backslash | m.high | fault) {
         if (m.backslash | m.high | fault | (s->flags ? m.newline : 0))
             SCAN_NAME(mark_lines)
-            (s, s->at, m.newline, m.backslash, m.high, fault);
+        (s, s->at, m.newline, m.backslash, m.high, fault);
     }
     *newlines = m.newline;
     uint32_t last = rem - 1;
