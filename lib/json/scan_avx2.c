@@ -2,10 +2,16 @@
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
+#ifdef __clang__
+#pragma clang attribute push(                               \
+    __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul"))), \
+    apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
-
-#include <immintrin.h>
+#endif
 
 static inline uint64_t both(__m256i lo, __m256i hi)
 {
@@ -62,6 +68,10 @@ static inline uint64_t prefix_xor(uint64_t x)
 #define KERNEL scan_run_avx2
 #include "json/scan_body.h"
 
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #endif

@@ -2,11 +2,18 @@
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
+#ifdef __clang__
+#pragma clang attribute push(                                      \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,"  \
+                          "avx512vbmi2,bmi,bmi2,popcnt,pclmul"))), \
+    apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target( \
     "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
-
-#include <immintrin.h>
+#endif
 
 static inline __m512i load(const uint8_t *p)
 {
@@ -87,6 +94,10 @@ static inline void emit(struct scan *s, const uint8_t *p, uint32_t base,
 #define KERNEL scan_run_avx512
 #include "json/scan_body.h"
 
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #endif
