@@ -4,15 +4,6 @@
 
 #include <immintrin.h>
 
-#ifdef __clang__
-#pragma clang attribute push(                               \
-    __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul"))), \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
-#endif
-
 static inline uint64_t both(__m256i lo, __m256i hi)
 {
     return (uint32_t)_mm256_movemask_epi8(lo) |
@@ -67,11 +58,5 @@ static inline uint64_t prefix_xor(uint64_t x)
 #define SCAN_NAME(x) avx2_##x
 #define KERNEL scan_run_avx2
 #include "json/scan_body.h"
-
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
 
 #endif

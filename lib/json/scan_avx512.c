@@ -4,17 +4,6 @@
 
 #include <immintrin.h>
 
-#ifdef __clang__
-#pragma clang attribute push(                                      \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,"  \
-                          "avx512vbmi2,bmi,bmi2,popcnt,pclmul"))), \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
-#endif
-
 static inline __m512i load(const uint8_t *p)
 {
     return _mm512_loadu_si512((const void *)p);
@@ -93,11 +82,5 @@ static inline void emit(struct scan *s, const uint8_t *p, uint32_t base,
 #define SCAN_NAME(x) avx512_##x
 #define KERNEL scan_run_avx512
 #include "json/scan_body.h"
-
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
 
 #endif

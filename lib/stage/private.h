@@ -11,6 +11,7 @@ struct stage_private {
     struct mark mark;
     struct input in; /* stdin as the stream */
     struct reader reader;
+    struct reader_line batch[STAGE_BATCH];
     bool in_open, stream_done, settled;
     bool check; /* every byte is to be checked: nobody did before */
     struct dlq *dlq;

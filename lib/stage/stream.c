@@ -130,7 +130,7 @@ static int truncated(struct stage *st, const struct line *line)
 /* Is the line handed out last a record, to the last byte? */
 static bool is_record(struct stage *st, const struct reader_line *l)
 {
-    return l->shaped && (!st->priv->check || reader_check(&st->priv->reader));
+    return l->shaped && (!st->priv->check || reader_check(l));
 }
 
 /* 1: a record; 0: rejected or blank; -1. */
@@ -166,29 +166,53 @@ static int take_line(struct stage *st, const struct reader_line *l,
     return 1;
 }
 
-int stage_next(struct stage *st, struct record *rec)
+/* Reads the next record into place `at` of the batch: 1, 0 at the end, -1. */
+static int next_into(struct stage *st, size_t at, struct record *rec)
 {
     struct stage_private *p = st->priv;
-    if (!p->in_open && open_stream(st))
-        return -1;
+    struct reader_line *line = &p->batch[at];
     while (!p->stream_done) {
-        struct reader_line line;
         if (stage_stopping())
             return interrupted(st);
-        int r = reader_next(&p->reader, &line, &st->err);
+        int r = reader_next(&p->reader, line, &st->err);
         if (r < 0)
             return -1;
         if (r == 0) {
             p->stream_done = true;
             return stage_judge(st, &p->in);
         }
-        if (line.line.line == 1)
+        if (line->line.line == 1)
             p->check = !mark_trusted(STDIN_FILENO);
-        r = take_line(st, &line, rec);
+        r = take_line(st, line, rec);
         if (r)
             return r;
+        if (at && !reader_ready(&p->reader))
+            return 2; /* the batch ends here */
     }
     return 0;
+}
+
+int stage_next(struct stage *st, struct record *rec)
+{
+    if (!st->priv->in_open && open_stream(st))
+        return -1;
+    return next_into(st, 0, rec);
+}
+
+int stage_next_batch(struct stage *st, struct record *recs)
+{
+    if (st->err.code)
+        return -1; /* behind the records that came before it */
+    int n = stage_next(st, &recs[0]);
+    if (n <= 0)
+        return n;
+    while (n < STAGE_BATCH && reader_ready(&st->priv->reader)) {
+        int r = next_into(st, (size_t)n, &recs[n]);
+        if (r != 1)
+            break;
+        n++;
+    }
+    return n;
 }
 
 int stage_admit(struct stage *st, const struct record *rec)
