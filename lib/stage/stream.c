@@ -272,22 +272,35 @@ int stream_limits(struct stage *st)
                    s);
 }
 
+/* Too many rejects; where they went to dead letters nobody has seen one yet. */
+static int too_many(struct stage *st, const char *limit)
+{
+    struct stage_private *p = st->priv;
+    const char *where = p->dlq ? dlq_path(p->dlq) : NULL;
+    return err_set(&st->err, ERR_DATA,
+                   "%llu of %llu records rejected, %s%s%s%s%s",
+                   (unsigned long long)st->counts.rejected,
+                   (unsigned long long)st->counts.in, limit,
+                   where ? "; the last: " : "", where ? p->last_reject : "",
+                   where ? "; dead letters in " : "", where ? where : "");
+}
+
 /* Is the share or count of rejects beyond what is allowed? */
 static int over_limit(struct stage *st)
 {
     struct stage_private *p = st->priv;
     uint64_t rejected = st->counts.rejected, in = st->counts.in;
-    if (!p->percent && rejected > p->max_count)
-        return err_set(&st->err, ERR_DATA,
-                       "%llu of %llu records rejected, --max-reject is %llu",
-                       (unsigned long long)rejected, (unsigned long long)in,
-                       (unsigned long long)p->max_count);
+    char limit[64];
+    if (!p->percent && rejected > p->max_count) {
+        snprintf(limit, sizeof(limit), "--max-reject is %llu",
+                 (unsigned long long)p->max_count);
+        return too_many(st, limit);
+    }
     if (p->percent && in >= st->opts.min_sample &&
-        (double)rejected * 100.0 > p->max_share * (double)in)
-        return err_set(&st->err, ERR_DATA,
-                       "%llu of %llu records rejected, --max-reject is %g%%",
-                       (unsigned long long)rejected, (unsigned long long)in,
-                       p->max_share);
+        (double)rejected * 100.0 > p->max_share * (double)in) {
+        snprintf(limit, sizeof(limit), "--max-reject is %g%%", p->max_share);
+        return too_many(st, limit);
+    }
     return 0;
 }
 
@@ -380,6 +393,10 @@ int stage_reject(struct stage *st, const struct record *rec,
     if (st->priv->dlq) {
         if (to_dlq(st, rec, reasons, n))
             return -1;
+        snprintf(st->priv->last_reject, sizeof(st->priv->last_reject),
+                 "%.*s%s%.*s (%s)", STR_ARG(reasons->path),
+                 reasons->path.n ? " " : "", STR_ARG(reasons->message),
+                 reasons->code);
     } else {
         report_reject(st, rec, reasons, n);
     }
@@ -408,10 +425,7 @@ int stage_settle(struct stage *st)
         return -1;
     bool all_allowed = p->percent && p->max_given && p->max_share >= 100;
     if (c->in && c->rejected == c->in && !all_allowed)
-        return err_set(&st->err, ERR_DATA,
-                       "all %llu records rejected (--max-reject 100%% allows "
-                       "it)",
-                       (unsigned long long)c->in);
+        return too_many(st, "all of them (--max-reject 100% allows it)");
     if (c->in != c->out + c->rejected + c->filtered + c->duplicates)
         return err_set(&st->err, ERR_BUG,
                        "counts do not add up: %llu read, %llu out, %llu "
