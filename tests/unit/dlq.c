@@ -318,7 +318,7 @@ TEST("a letter that was replayed or purged may come again")
 
 TEST("a mark that is cut anywhere closes nothing")
 {
-    const char *uri = room("/dlq.ndjson");
+    const char *uri = room(".ndjson");
     add_all(uri, (const char *const[]){ "x", "y", "z", NULL });
     int64_t before = file_size(uri);
     mark_all(uri, "replayed");
