@@ -2,9 +2,6 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
-
 #include <immintrin.h>
 
 static inline uint64_t both(__m256i lo, __m256i hi)
@@ -61,7 +58,5 @@ static inline uint64_t prefix_xor(uint64_t x)
 #define SCAN_NAME(x) avx2_##x
 #define KERNEL scan_run_avx2
 #include "json/scan_body.h"
-
-#pragma GCC pop_options
 
 #endif
