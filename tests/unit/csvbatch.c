@@ -198,4 +198,33 @@ TEST("a row longer than a chunk is read, and those behind it")
     buf_free(&b);
 }
 
+TEST("nulls that are written with doubled quotes or escapes are found")
+{
+    static const char *const nulls[] = { "a\"b", "\t", "it's" };
+    struct source_opts opts = { .format = "csv",
+                                .max_record = 1000,
+                                .max_depth = 10 };
+    opts.csv.nulls = nulls;
+    opts.csv.n_nulls = 3;
+    CHECK(agrees(STR("a,b\n\"a\"\"b\",1\n\t,2\nit's,3\na,4\n"), &opts));
+    opts.csv.quote = '\'';
+    CHECK(agrees(STR("a,b\n'it''s',1\nit's,2\na,3\na\"b,4\n"), &opts));
+    opts.csv.nulls = nulls + 2;
+    opts.csv.n_nulls = 1;
+    CHECK(agrees(STR("a,b\n'it''s',1\nits,2\na,3\n'its',4\n"), &opts));
+}
+
+TEST("the limit is one of the row too, where its record is shorter")
+{
+    struct types types = { 0 };
+    struct err e = { 0 };
+    struct source_opts opts = {
+        .format = "csv", .types = &types, .max_record = 12, .max_depth = 10
+    };
+    CHECK(types_parse(&types, "a=integer", &e) == 0);
+    CHECK(agrees(STR("a\n1\n          12\n           12\n2\n"), &opts));
+    CHECK(agrees(STR("a\r\n1\r\n000000000012\r\n0000000000012\r\n"), &opts));
+    types_free(&types);
+}
+
 UNIT_MAIN
