@@ -127,6 +127,31 @@ END
     [ "$(wc -l <n)" = 4 ]
 }
 
+@test "the same line in another folder has finished dates of its own" {
+    local run=(pipe-backfill -q --from 2024-01-01 --to 2024-01-01 --
+        'echo 1 >>n')
+    mkdir one two
+    ln -s one link
+    (cd one && "${run[@]}" && "${run[@]}")
+    (cd two && "${run[@]}")
+    (cd link && "${run[@]}")
+    assert_file one/n 1
+    assert_file two/n 1
+    [ "$(head -qn 1 "$PIPE_STATE"/backfill/*/command | sort)" = "$(pwd -P)/one
+$(pwd -P)/two" ]
+}
+
+@test "a pipeline with a name is one in all folders" {
+    local run=(pipe-backfill -q --from 2024-01-01 --to 2024-01-01)
+    mkdir one two three
+    (cd one && "${run[@]}" --pipeline x -- 'echo 1 >>n')
+    (cd two && "${run[@]}" --pipeline x -- 'echo 1 >>n')
+    (cd three && PIPE_PIPELINE=x "${run[@]}" -- 'echo 1 >>n')
+    [ -e one/n ]
+    [ ! -e two/n ]
+    [ ! -e three/n ]
+}
+
 @test "a failing date does not stop the others and alone is run again" {
     local run=(pipe-backfill --from 2024-01-01 --to 2024-01-03 --
         'echo "$PIPE_DATE" >>dates; [ -e mended ] || [ "$PIPE_DATE" != 2024-01-02 ]')
