@@ -314,6 +314,53 @@ interrupt() {
     grep -qxF '    [31mtwo' err
 }
 
+@test "the last ten lines of a failed date's log are shown" {
+    assert_exit 65 pipe-backfill -q --from 2024-01-01 --to 2024-01-01 -- \
+        'seq 11; false'
+    [ "$(grep -x '    [0-9]*' err | xargs)" = "2 3 4 5 6 7 8 9 10 11" ]
+}
+
+@test "a program that is not there is 69 before anything runs" {
+    local range=(--from 2024-01-01 --to 2024-01-01)
+    touch not-executable
+    for name in nosuchcmd ./nosuch ./not-executable fail cd; do
+        assert_exit 69 pipe-backfill "${range[@]}" -- "$name" a
+        assert_file err "pipe-backfill: there is no program '$name'"
+        assert_file out ""
+    done
+    [ ! -e "$PIPE_STATE" ]
+}
+
+@test "a program that is not there for one date fails that date" {
+    printf '#!/bin/sh\n' >run-2024-01-01
+    chmod +x run-2024-01-01
+    assert_exit 65 pipe-backfill --from 2024-01-01 --to 2024-01-02 -- \
+        './run-{date}' a
+    [ "$(awk 'NR > 1 { print $1, $2, $3 }' out)" = "2024-01-01 done 0
+2024-01-02 failed 127" ]
+    grep -q '^    env: .*run-2024-01-02' err
+    run ! grep -q 'pipe-backfill: line' err
+}
+
+@test "a full disk is 74 and one plain line" {
+    local range=(--from 2024-01-01 --to 2024-01-03) args
+    while read -r args; do
+        # shellcheck disable=SC2086 # words
+        assert_exit 74 bash -c 'pipe-backfill "$@" >/dev/full' - $args
+        assert_file err "pipe-backfill: cannot write 'stdout': No space left on device"
+    done <<END
+${range[*]} -- true
+${range[*]} --dry-run -- true
+--help
+--help=man
+--help=completion
+--version
+END
+    assert_exit 74 bash -c 'pipe-backfill --version >&-'
+    [ "$(wc -l <err)" = 1 ]
+    run ! grep -q 'line [0-9]' err
+}
+
 @test "--quiet is silent unless a date failed" {
     assert_exit 0 pipe-backfill -q --from 2024-01-01 --to 2024-01-01 -- echo x
     assert_file out ""
