@@ -125,6 +125,9 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
 
+check-cross: all unit ## each kernel of the scanner; NEON under qemu
+	FLAVOUR=$(FLAVOUR) tests/run cross
+
 fuzz: ## search with libFuzzer; FUZZ_SECONDS for each target, TARGET=name for one
 	$(MAKE) FLAVOUR=fuzz CC=clang fuzzers
 	tests/fuzz/run build/fuzz $(or $(FUZZ_SECONDS),60) $(TARGET)
@@ -143,7 +146,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault fuzz fuzzers lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
