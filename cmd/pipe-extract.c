@@ -14,9 +14,8 @@ static uint64_t max_size, max_ratio = 1000;
 
 static const struct opt opts[] = {
     { OPT_CHOICE, 'f', "format", "FORMAT", &format,
-      "what the sources are: csv, tsv, ndjson or json; default by name, else "
-      "by content",
-      source_formats, 0, 0, 0, COMPLETE_NONE, NULL },
+      "what the sources are; default by name, else by content", source_formats,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_SIZE, 0, "max-size", "SIZE", &max_size,
       "fail where a source decompresses to more than SIZE; default no limit",
       NULL, 1, 0, 0, COMPLETE_NONE, NULL },
@@ -220,8 +219,8 @@ static int reject(struct stage *st, const struct record *rec,
 static int take(struct stage *st, const struct source *s, const char *uri,
                 const struct source_item *item)
 {
-    struct record rec = { item->raw, uri, item->line, item->offset,
-                          item->length, NULL };
+    struct record rec = { item->raw,    uri,          item->line,
+                          item->offset, item->length, NULL };
 
     if (item->kind == SOURCE_RECORD) {
         st->counts.in++;

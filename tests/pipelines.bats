@@ -168,22 +168,21 @@ END
             --set 'day=date(InvoiceDate)' 2>>log >sales.ndjson
     local load=(pipe-load sqlite:have.db --mode append --create
         --decimal revenue=scaled:2)
-    local sums='revenue=sum(revenue), units=sum(Quantity), lines=count(),
-        invoices=distinct(InvoiceNo)'
-    pipe-aggregate -g Country,day -a "${sums//$'\n'/}" <sales.ndjson \
-        2>>log | "${load[@]}" -t both 2>>log
-    pipe-aggregate -g Country -a "${sums//$'\n'/}" <sales.ndjson 2>>log |
-        "${load[@]}" -t country 2>>log
-    pipe-aggregate -g day -a "${sums//$'\n'/}" <sales.ndjson 2>>log |
-        "${load[@]}" -t day 2>>log
+    local sums='revenue=sum(revenue), units=sum(Quantity), lines=count()'
+    sums+=', invoices=distinct(InvoiceNo)'
+    local by table
+    for by in 'Country, day' Country day; do
+        table=${by/*, */both}
+        pipe-aggregate -g "${by/ /}" -a "$sums" <sales.ndjson 2>>log |
+            "${load[@]}" -t "$table" 2>>log
+    done
 
     local sums_sql='sum(Quantity * cents), sum(Quantity), count(*),
-        count(DISTINCT InvoiceNo)' by
+        count(DISTINCT InvoiceNo)'
     for by in 'Country, day' Country day; do
         sqlite3 want.db "SELECT $by, $sums_sql FROM ok GROUP BY $by
             ORDER BY $by" >want
-        local table=$by
-        [ "$by" != 'Country, day' ] || table=both
+        table=${by/*, */both}
         sqlite3 have.db "SELECT $by, revenue, units, lines, invoices
             FROM $table ORDER BY $by" >have
         [ -s want ]
@@ -217,6 +216,7 @@ END
     need_data online-retail
     import_retail
     export DATA
+    # shellcheck disable=SC2016 # for pipe-backfill to expand
     local run=(pipe-backfill -j 2 --from 2010-12-01 --to 2010-12-07 --
         'pipe-extract --types Quantity=integer,UnitPrice=number \
             "$DATA/{date}.csv" |

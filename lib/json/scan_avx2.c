@@ -2,10 +2,9 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
-
 #include <immintrin.h>
+
+SCAN_TARGET_BEGIN("avx2,bmi,bmi2,popcnt,pclmul")
 
 static inline uint64_t both(__m256i lo, __m256i hi)
 {
@@ -62,6 +61,6 @@ static inline uint64_t prefix_xor(uint64_t x)
 #define KERNEL scan_run_avx2
 #include "json/scan_body.h"
 
-#pragma GCC pop_options
+SCAN_TARGET_END
 
 #endif

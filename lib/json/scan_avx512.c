@@ -2,11 +2,10 @@
 
 #if defined(__x86_64__)
 
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
-
 #include <immintrin.h>
+
+SCAN_TARGET_BEGIN(
+    "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
 
 static inline __m512i load(const uint8_t *p)
 {
@@ -87,6 +86,6 @@ static inline void emit(struct scan *s, const uint8_t *p, uint32_t base,
 #define KERNEL scan_run_avx512
 #include "json/scan_body.h"
 
-#pragma GCC pop_options
+SCAN_TARGET_END
 
 #endif

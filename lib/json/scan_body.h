@@ -2,8 +2,11 @@
  * source with CLASSIFY(p, m), PREFIX_XOR(x), EMIT(s, p, base, tokens, number)
  * and KERNEL(name) defined. */
 
+#ifndef JSON_SCAN_BODY_H
+#define JSON_SCAN_BODY_H
+
 #ifndef KERNEL
-#error "included by the kernels only"
+#error "included by the kernels only, once by each"
 #endif
 
 /* Gives the flags of one step to the lines that it touches. */
@@ -86,7 +89,7 @@ SCAN_NAME(step)(struct scan *s, const uint8_t *block, uint32_t rem,
     if (m.newline | m.backslash | m.high | fault) {
         if (m.backslash | m.high | fault | (s->flags ? m.newline : 0))
             SCAN_NAME(mark_lines)
-            (s, s->at, m.newline, m.backslash, m.high, fault);
+        (s, s->at, m.newline, m.backslash, m.high, fault);
     }
     *newlines = m.newline;
     uint32_t last = rem - 1;
@@ -109,3 +112,5 @@ int KERNEL(struct scan *s, const uint8_t *block, uint32_t n, uint32_t goal)
     }
     return 0;
 }
+
+#endif

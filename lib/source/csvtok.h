@@ -36,8 +36,9 @@ int csvtok_new(struct csvtok **t, struct csvtok_dialect d, size_t keep,
 /* From now on keep this many cells. */
 void csvtok_keep(struct csvtok *t, size_t keep);
 
-/* Feeds one line, which is not blank. last: nothing follows, so that the line end may be missing
- * and MORE means that a quote was never closed. Returns 0 or -1 (memory). */
+/* Feeds one line, which is not blank. last: nothing follows, so that the line
+ * end may be missing and MORE means that a quote was never closed. Returns 0 or
+ * -1 (memory). */
 int csvtok_feed(struct csvtok *t, struct str line, bool last,
                 enum csvtok_state *state, struct err *e);
 

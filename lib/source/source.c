@@ -84,13 +84,11 @@ static int peek_line(struct input *in, unsigned max_depth, struct str *line,
             head.n--;
         }
         const char *lf = head.n ? memchr(head.p, '\n', head.n) : NULL;
-        *line = (struct str){ head.p, lf ? (size_t)(lf - head.p) : head.n };
-        *behind = '\0';
-        if (lf && lf + 1 < head.p + head.n) {
-            *behind = lf[1];
-            return 0;
-        }
-        if (all || (lf && json_check_object(*line, max_depth, &f) == 0))
+        size_t n = lf ? (size_t)(lf - head.p) : head.n;
+        bool next = n + 1 < head.n;
+        *line = (struct str){ head.p, n };
+        *behind = next ? head.p[n + 1] : '\0';
+        if (all || next || (lf && json_check_object(*line, max_depth, &f) == 0))
             return 0;
     }
 }

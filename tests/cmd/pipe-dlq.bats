@@ -113,11 +113,11 @@ states() {
         pipe-validate -s schema.json --max-reject 100%
     printf '{"price":"\\u001b]0;x\\u0007"}\n' |
         pipe-validate -s schema.json --max-reject 100% --run-id $'r\e[2J'
-    pipe-dlq show --format text >text
-    pipe-dlq list --format text >>text
-    pipe-dlq stats --format text >>text
-    grep -q 'x1b' text
-    run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' text
+    pipe-dlq show --format text >shown
+    pipe-dlq list --format text >>shown
+    pipe-dlq stats --format text >>shown
+    grep -q 'x1b' shown
+    run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' shown
 }
 
 @test "stats count letters by pipeline, stage, code and day" {
@@ -248,7 +248,8 @@ states() {
     pipe-validate -s schema.json --max-reject 100% <pipe >passed &
     exec 7>pipe
     orders >&7
-    within 10 eval '[ "$(pipe-dlq list | wc -l)" = 2 ]'
+    both_there() { [ "$(pipe-dlq list | wc -l)" = 2 ]; }
+    within 10 both_there
     run -0 pipe-dlq purge --code type
     [[ $output == *"segments that are being written"* ]]
     [ "$(pipe-dlq list | jq -r .code)" = required ]
@@ -314,6 +315,7 @@ states() {
     reject_two
     relax
     # The rest kills its parent behind the load: committed, but not marked.
+    # shellcheck disable=SC2016 # $PPID is that of the shell inside
     run pipe-dlq replay -- \
         'pipe-load sqlite:w.db -t orders -m append --create; kill -9 $PPID'
     [ "$(sqlite3 w.db 'SELECT count(*) FROM orders')" = 1 ]

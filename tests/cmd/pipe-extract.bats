@@ -213,13 +213,15 @@ END
 
 @test "every n_ of JSONTestSuite is rejected as it stands" {
     # As line input: a file with line feeds in it is several lines, none of
-    # which is a record; an empty file, or one of blanks alone, is a stream of
-    # no records. The others fail: all lines rejected, or a cut last line.
+    # which is a record; an empty file, one space and a lone byte order mark
+    # are streams of no records. The others fail: all lines rejected, or a cut
+    # last line.
     need_data jsontestsuite
     n=0 empty=0
     for file in "$DATA"/test_parsing/n_*.json; do
         code=65
-        if ! LC_ALL=C grep -qa '[^[:space:]]' "$file"; then
+        if [[ $file =~ n_(structure_no_data|single_space|structure_UTF8_BOM) ]]
+        then
             code=0
             empty=$((empty + 1))
         fi
@@ -232,14 +234,16 @@ END
         n=$((n + 1))
     done
     [ "$n" -eq 188 ]
-    [ "$empty" -eq 2 ]
+    [ "$empty" -eq 3 ]
 }
 
 @test "every n_ is rejected as a member's value too" {
     # No file is an object by itself, so the test above could pass for the
-    # wrong reason; as the value of a member the grammar alone decides.
+    # wrong reason; as the value of a member the grammar alone decides. The one
+    # left out is wrong for its line feed, which is a space here.
     need_data jsontestsuite
     for file in "$DATA"/test_parsing/n_*.json; do
+        [[ $file != *n_string_unescaped_newline.json ]] || continue
         { printf '{"v":' && tr '\n' ' ' <"$file" && printf '}\n'; } >in
         assert_exit 65 pipe-extract -f ndjson in
         [ ! -s out ] || fail "$file"
@@ -260,16 +264,16 @@ END
 # ---- compression
 
 @test "gzip and zstd, several members in a row, are read as they are" {
-    printf 'a,b\n1,2\n' >1
-    printf '3,4\n' >2
-    { gzip -c 1 && gzip -c 2; } >in.csv.gz
+    printf 'a,b\n1,2\n' >first
+    printf '3,4\n' >second
+    { gzip -c first && gzip -c second; } >in.csv.gz
     pipe-extract in.csv.gz >out
     assert_file out '{"a":"1","b":"2"}
 {"a":"3","b":"4"}'
     pipe-extract <in.csv.gz >out2
     cmp out out2
     need_command zstd
-    { zstd -qc 1 && zstd -qc 2; } >in.csv.zst
+    { zstd -qc first && zstd -qc second; } >in.csv.zst
     pipe-extract in.csv.zst >out2
     cmp out out2
 }
@@ -434,11 +438,22 @@ END
     rm in.*
 }
 
-@test "the longest record allowed is held, one byte more is rejected" {
-    head -c 16777216 /dev/zero | tr '\0' x >x
-    { printf 'a,b\n1,"' && cat x && printf '"\n2,3\n'; } >in.csv
-    { printf '[{"a":"' && cat x && printf '"},{"b":2}]'; } >in.json
-    for file in in.csv in.json; do
+@test "a record as long as the limit passes" {
+    head -c 16777208 /dev/zero | tr '\0' x >long
+    { printf '{"a":"' && cat long && printf '"}\n'; } >in.ndjson
+    { printf 'a\n' && cat long; } >in.csv
+    for file in in.ndjson in.csv; do
+        assert_exit 0 pipe-extract "$file"
+        [ "$(wc -c <out)" -eq 16777217 ]
+    done
+}
+
+@test "a record beyond the limit is rejected, with its first bytes" {
+    head -c 16777216 /dev/zero | tr '\0' x >long
+    { printf 'a,b\n1,"' && cat long && printf '"\n2,3\n'; } >in.csv
+    { printf '[{"a":"' && cat long && printf '"},{"b":2}]'; } >in.json
+    { printf '{"a":"' && cat long && printf '"}\n{"b":2}\n'; } >in.ndjson
+    for file in in.csv in.json in.ndjson; do
         rm -rf q
         assert_exit 0 pipe-extract --dlq q "$file"
         [ "$(wc -l <out)" -eq 1 ]

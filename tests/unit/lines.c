@@ -94,6 +94,7 @@ TEST("lines longer than a block come whole")
     CHECK(lines_next(&l, &line, &e) == 1 && line.text.n == 1);
     CHECK(lines_next(&l, &line, &e) == 0);
     lines_free(&l);
+    input_close(&in);
     close(fd);
     free(text);
 }
