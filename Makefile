@@ -39,6 +39,13 @@ ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
 LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lzstd -lz -lgmp -lm -lpthread
 
+# Kernels for what not every machine has: chosen at run time.
+ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
+%_avx2.o: KERNEL := -mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul
+%_avx512.o: KERNEL := -mavx512f -mavx512bw -mavx512vl -mavx512vbmi \
+	-mavx512vbmi2 -mbmi -mbmi2 -mpopcnt -mpclmul
+endif
+
 LIB_SRC := $(wildcard lib/*/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB := $(BUILD)/libpipeutils.a
@@ -57,7 +64,7 @@ all: $(BINS) $(SCRIPTS) docs ## build the tools, man pages and completions
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
-	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(KERNEL) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@

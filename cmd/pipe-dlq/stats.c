@@ -117,22 +117,24 @@ static int print_group_json(struct stage *st, const struct group *g)
     return r;
 }
 
-static void add_cell(struct buf *line, struct str raw)
+/* The cell as a terminal may show it. */
+static void add_cell(struct buf *line, struct str raw, size_t width)
 {
     struct buf text = { 0 };
     size_t from = line->n;
     text_of(&text, (struct val){ JSON_STRING, raw });
     print_escaped(line, text.n ? buf_str(&text) : STR("-"));
-    print_pad(line, from, 18);
+    print_pad(line, from, width);
     line->failed |= text.failed;
     buf_free(&text);
 }
 
-static int print_group_text(struct stage *st, const struct group *g)
+static int print_group_text(struct stage *st, const struct group *g,
+                            const size_t *widths)
 {
     struct buf line = { 0 };
     for (int i = 0; i < PARTS; i++)
-        add_cell(&line, g->part[i]);
+        add_cell(&line, g->part[i], widths[i]);
     buf_addf(&line, "%9llu %9llu", (unsigned long long)g->open,
              (unsigned long long)g->replayed);
     int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
@@ -140,21 +142,42 @@ static int print_group_text(struct stage *st, const struct group *g)
     return r;
 }
 
+/* Columns as wide as their widest cell; prints the headings. */
+static int print_headings(struct stage *st, const struct stats *s,
+                          size_t *widths)
+{
+    static const char *const names[PARTS] = { "PIPELINE", "STAGE", "CODE",
+                                              "DAY" };
+    struct buf line = { 0 }, cell = { 0 };
+    for (int i = 0; i < PARTS; i++) {
+        widths[i] = strlen(names[i]) + 2;
+        for (size_t k = 0; k < s->n; k++) {
+            buf_reset(&cell);
+            add_cell(&cell, s->v[k].part[i], 0);
+            if (cell.n + 2 > widths[i])
+                widths[i] = cell.n + 2;
+        }
+        size_t from = line.n;
+        buf_addz(&line, names[i]);
+        print_pad(&line, from, widths[i]);
+    }
+    buf_addf(&line, "%9s %9s", "OPEN", "REPLAYED");
+    int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
+    buf_free(&line);
+    buf_free(&cell);
+    return r;
+}
+
 static int print_all(struct stage *st, struct stats *s, bool json)
 {
+    size_t widths[PARTS];
     if (s->n)
         qsort(s->v, s->n, sizeof(*s->v), by_parts);
-    if (s->n && !json) {
-        char heading[128];
-        int n =
-            snprintf(heading, sizeof(heading), "%-18s%-18s%-18s%-18s%9s %9s",
-                     "PIPELINE", "STAGE", "CODE", "DAY", "OPEN", "REPLAYED");
-        if (stage_emit(st, (struct str){ heading, (size_t)n }))
-            return -1;
-    }
+    if (s->n && !json && print_headings(st, s, widths))
+        return -1;
     for (size_t i = 0; i < s->n; i++)
         if (json ? print_group_json(st, &s->v[i])
-                 : print_group_text(st, &s->v[i]))
+                 : print_group_text(st, &s->v[i], widths))
             return -1;
     return 0;
 }

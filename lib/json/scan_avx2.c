@@ -4,8 +4,6 @@
 
 #include <immintrin.h>
 
-SCAN_TARGET_BEGIN("avx2,bmi,bmi2,popcnt,pclmul")
-
 static inline uint64_t both(__m256i lo, __m256i hi)
 {
     return (uint32_t)_mm256_movemask_epi8(lo) |
@@ -60,7 +58,5 @@ static inline uint64_t prefix_xor(uint64_t x)
 #define SCAN_NAME(x) avx2_##x
 #define KERNEL scan_run_avx2
 #include "json/scan_body.h"
-
-SCAN_TARGET_END
 
 #endif

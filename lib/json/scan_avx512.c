@@ -4,9 +4,6 @@
 
 #include <immintrin.h>
 
-SCAN_TARGET_BEGIN(
-    "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
-
 static inline __m512i load(const uint8_t *p)
 {
     return _mm512_loadu_si512((const void *)p);
@@ -85,7 +82,5 @@ static inline void emit(struct scan *s, const uint8_t *p, uint32_t base,
 #define SCAN_NAME(x) avx512_##x
 #define KERNEL scan_run_avx512
 #include "json/scan_body.h"
-
-SCAN_TARGET_END
 
 #endif

@@ -11,20 +11,6 @@ scan_run scan_run_avx2, scan_run_avx512;
 scan_run scan_run_neon;
 #endif
 
-/* Functions between BEGIN and END are compiled for processors that have these
- * features: "avx2,bmi2". Each compiler has its own word for it. */
-#define SCAN_PRAGMA(x) _Pragma(#x)
-#if defined(__clang__)
-#define SCAN_TARGET_BEGIN(features)                                     \
-    SCAN_PRAGMA(clang attribute push(__attribute__((target(features))), \
-                                     apply_to = function))
-#define SCAN_TARGET_END SCAN_PRAGMA(clang attribute pop)
-#else
-#define SCAN_TARGET_BEGIN(features) \
-    SCAN_PRAGMA(GCC push_options) SCAN_PRAGMA(GCC target(features))
-#define SCAN_TARGET_END SCAN_PRAGMA(GCC pop_options)
-#endif
-
 /* Emits the tokens of one step, bit by bit. */
 static inline void scan_emit_bits(struct scan *s, const uint8_t *p,
                                   uint32_t base, uint64_t tokens,

@@ -289,14 +289,6 @@ static int csv_next(struct source *s, struct source_item *item, struct err *e)
 
 /* ---- what a replay needs ---- */
 
-static const struct str *csv_columns(const struct source *s, size_t *n)
-{
-    const struct csv *c = (const struct csv *)s;
-
-    *n = c->columns.n;
-    return c->columns.names;
-}
-
 static int add_json_pair(struct buf *b, const char *name, struct str value)
 {
     buf_addf(b, ",\"%s\":", name);
@@ -395,10 +387,10 @@ static int csv_args(const struct source *s, struct buf *b)
 const struct source_ops source_csv_ops = {
     .name = "csv",
     .size = sizeof(struct csv),
+    .tabular = true,
     .open = csv_open,
     .next = csv_next,
     .close = csv_close,
-    .columns = csv_columns,
     .context = csv_context,
     .args = csv_args,
 };
@@ -406,10 +398,10 @@ const struct source_ops source_csv_ops = {
 const struct source_ops source_tsv_ops = {
     .name = "tsv",
     .size = sizeof(struct csv),
+    .tabular = true,
     .open = csv_open,
     .next = csv_next,
     .close = csv_close,
-    .columns = csv_columns,
     .context = csv_context,
     .args = csv_args,
 };

@@ -10,13 +10,13 @@
 struct source_ops {
     const char *name; /* what --format calls it */
     size_t size;      /* of the connector's struct, allocated zeroed */
+    bool tabular;     /* takes the options of CSV */
     int (*open)(struct source *s, struct err *e);
     int (*next)(struct source *s, struct source_item *item, struct err *e);
     /* Releases what open and next allocated; also after a failed open. */
     void (*close)(struct source *s);
-    /* These three may be NULL: no columns; only the format in context and
-     * arguments. Each adds to what source.c has begun. */
-    const struct str *(*columns)(const struct source *s, size_t *n);
+    /* These two may be NULL: only the format in context and arguments. Each
+     * adds to what source.c has begun. */
     int (*context)(const struct source *s, struct buf *json);
     int (*args)(const struct source *s, struct buf *args);
 };

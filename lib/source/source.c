@@ -189,7 +189,7 @@ int source_open(struct source **sp, struct input *in,
     const struct source_ops *ops = find_ops(format);
     if (!ops)
         return err_set(e, ERR_USAGE, "no format '%s'", format);
-    if (opts->csv_option && !ops->columns)
+    if (opts->csv_option && !ops->tabular)
         return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
                        opts->csv_option, input_name(in), format);
     struct source *s = calloc(1, ops->size);
@@ -215,12 +215,6 @@ int source_next(struct source *s, struct source_item *item, struct err *e)
 const char *source_format(const struct source *s)
 {
     return s->ops->name;
-}
-
-const struct str *source_columns(const struct source *s, size_t *n)
-{
-    *n = 0;
-    return s->ops->columns ? s->ops->columns(s, n) : NULL;
 }
 
 int source_context(const struct source *s, struct buf *json, struct err *e)

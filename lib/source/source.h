@@ -90,10 +90,6 @@ int source_next(struct source *s, struct source_item *item, struct err *e);
 /* The format in use, static. */
 const char *source_format(const struct source *s);
 
-/* CSV: the column names in order, after renaming; borrowed. n is 0 for other
- * formats, and for CSV without any row. */
-const struct str *source_columns(const struct source *s, size_t *n);
-
 /* Appends what a replay needs to read a rejected item's raw again: as a JSON
  * object, {"format":"csv","delimiter":",","header":[...], ...}; and as
  * NUL-terminated options, one behind the other ("--format=csv" "--no-header"

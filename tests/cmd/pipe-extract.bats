@@ -143,6 +143,14 @@ END
     grep -q 'line 1: expected 2 fields, found 1' err
 }
 
+@test "rejected rows can be corrected and replayed" {
+    printf 'id,n\n1,2\n3\n4,5\n' >in.csv
+    assert_exit 0 pipe-extract -t id=integer --dlq letters.ndjson in.csv
+    sed -i 's/"raw":"3"/"raw":"3,4"/' letters.ndjson
+    pipe-dlq replay --dlq letters.ndjson --all 2>/dev/null >out
+    assert_file out '{"id":3,"n":"4"}'
+}
+
 # ---- JSON
 
 @test "an array is read element by element, bytes kept, on one line each" {
