@@ -44,8 +44,18 @@ static const struct command command = {
     .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
 };
 
+/* A record of the batch and its key. */
+struct keyed {
+    enum fieldkey_result result;
+    size_t part;         /* the field that result is about */
+    enum json_type type; /* of that field */
+    size_t at, n;        /* the key's bytes, in fieldkey.key */
+    struct hash128 hash;
+};
+
 struct dedup {
     struct fieldkey key;
+    struct keyed batch[STAGE_BATCH];
     struct budget budget;
     struct keyset seen;
     struct region last; /* --keep last: uint64_t a key, place in the spool */
@@ -79,7 +89,7 @@ static int prepare(struct stage *st, struct dedup *d)
 }
 
 static int reject(struct stage *st, struct dedup *d, const struct record *rec,
-                  enum fieldkey_result why, size_t part)
+                  const struct keyed *k)
 {
     static const char *const codes[] = {
         [FIELDKEY_NULL] = "null_key",
@@ -93,37 +103,56 @@ static int reject(struct stage *st, struct dedup *d, const struct record *rec,
         [FIELDKEY_NO_JSON] = "not JSON",
     };
     buf_reset(&d->pointer);
-    if (part < d->key.n)
-        pointer_add(&d->pointer, &d->key.paths[part]);
+    if (k->part < d->key.n)
+        pointer_add(&d->pointer, &d->key.paths[k->part]);
     const char *path = buf_z(&d->pointer);
     if (!path)
         return err_nomem(&st->err);
-    if (why != FIELDKEY_NULL)
-        return stage_rejectf(st, rec, codes[why], path, "%s", messages[why]);
-    return stage_rejectf(st, rec, codes[why], path, "key field is %s",
-                         json_type_name(fieldkey_type(&d->key, part)));
+    if (k->result != FIELDKEY_NULL)
+        return stage_rejectf(st, rec, codes[k->result], path, "%s",
+                             messages[k->result]);
+    return stage_rejectf(st, rec, codes[k->result], path, "key field is %s",
+                         json_type_name(k->type));
+}
+
+/* Keys the n records of a batch and sends for where the keys will be looked
+ * up: a table larger than the caches is waited for once a batch. */
+static int key_batch(struct stage *st, struct dedup *d,
+                     const struct record *recs, size_t n)
+{
+    buf_reset(&d->key.key);
+    for (size_t i = 0; i < n; i++) {
+        struct keyed *k = &d->batch[i];
+        k->at = d->key.key.n;
+        if (fieldkey_make(&d->key, recs[i].text, recs[i].shaped, &k->result,
+                          &k->part, &st->err))
+            return -1;
+        k->n = d->key.key.n - k->at;
+        k->type = fieldkey_type(&d->key, k->part);
+        k->hash = hash128((struct str){ d->key.key.p + k->at, k->n });
+        keyset_prefetch(&d->seen, k->hash);
+    }
+    for (size_t i = 0; i < n; i++)
+        keyset_prefetch_key(&d->seen, d->batch[i].hash);
+    return 0;
 }
 
 /* Finds the number of the record's key: 1 with *is_new set, 0 where the record
  * was rejected, -1. */
 static int number_record(struct stage *st, struct dedup *d,
-                         const struct record *rec, uint32_t *number,
-                         bool *is_new)
+                         const struct record *rec, const struct keyed *k,
+                         uint32_t *number, bool *is_new)
 {
-    enum fieldkey_result result;
-    size_t part;
-    if (fieldkey_make(&d->key, rec->text, rec->shaped, &result, &part,
-                      &st->err))
-        return -1;
-    if (result == FIELDKEY_NULL && *null_key == 'p') {
+    if (k->result == FIELDKEY_NULL && *null_key == 'p') {
         *number = UNJUDGED;
         *is_new = true;
         return 1;
     }
-    if (result > FIELDKEY_NULL || (result == FIELDKEY_NULL && *null_key == 'r'))
-        return reject(st, d, rec, result, part);
-    struct str key = buf_str(&d->key.key);
-    int r = keyset_insert(&d->seen, hash128(key), key, number, &st->err);
+    if (k->result > FIELDKEY_NULL ||
+        (k->result == FIELDKEY_NULL && *null_key == 'r'))
+        return reject(st, d, rec, k);
+    struct str key = { d->key.key.p + k->at, k->n };
+    int r = keyset_insert(&d->seen, k->hash, key, number, &st->err);
     *is_new = r == 1;
     return r < 0 ? -1 : 1;
 }
@@ -171,34 +200,39 @@ static int emit_last(struct stage *st, struct dedup *d)
     return r;
 }
 
+/* One record whose key is known. */
+static int judge(struct stage *st, struct dedup *d, const struct record *rec,
+                 const struct keyed *k)
+{
+    uint32_t number;
+    bool is_new;
+    int r = number_record(st, d, rec, k, &number, &is_new);
+    if (r <= 0)
+        return r;
+    st->counts.out += is_new;
+    st->counts.duplicates += !is_new;
+    if (*keep == 'l')
+        return set_aside(st, d, number, is_new, rec->text);
+    return is_new ? stage_emit(st, rec->text) : drop(st, d, rec->text);
+}
+
 static int dedup(struct stage *st, struct dedup *d)
 {
-    struct record rec;
-    bool last = *keep == 'l';
-    int r;
-    while ((r = stage_next(st, &rec)) == 1) {
-        uint32_t number;
-        bool is_new;
-        r = number_record(st, d, &rec, &number, &is_new);
-        if (r < 0)
+    static struct record recs[STAGE_BATCH];
+    int n;
+    while ((n = stage_next_batch(st, recs)) > 0) {
+        if (key_batch(st, d, recs, (size_t)n))
             return -1;
-        if (r == 0)
-            continue;
-        st->counts.out += is_new;
-        st->counts.duplicates += !is_new;
-        if (last)
-            r = set_aside(st, d, number, is_new, rec.text);
-        else
-            r = is_new ? stage_emit(st, rec.text) : drop(st, d, rec.text);
-        if (r)
-            return -1;
+        for (int i = 0; i < n; i++)
+            if (judge(st, d, &recs[i], &d->batch[i]))
+                return -1;
     }
-    if (r == 0 && last)
-        r = emit_last(st, d);
+    if (n == 0 && *keep == 'l')
+        n = emit_last(st, d);
     /* The side file appears only if the stage is going to end well. */
-    if (r == 0 && duplicates)
-        r = stage_settle(st) || output_commit(&d->dropped, &st->err) ? -1 : 0;
-    return r;
+    if (n == 0 && duplicates)
+        n = stage_settle(st) || output_commit(&d->dropped, &st->err) ? -1 : 0;
+    return n;
 }
 
 int main(int argc, char **argv)

@@ -127,3 +127,14 @@ page_options() {
     done
     verdict
 }
+
+@test "every variable that the commands read is in the manual" {
+    # Between pipe-dlq and the stage that it runs, not for people.
+    local internal='PIPE_DLQ_REPLAY(ED)?'
+    for name in $(grep -rhoE '"PIPE_[A-Z_]+"' "$REPO"/lib "$REPO"/cmd | tr -d '"' |
+        sort -u | grep -vxE "$internal"); do
+        grep -qE "^\.(Ev|It Ev) $name( |$)" "$man"/*.[157] ||
+            wrong "$name is in no page"
+    done
+    verdict
+}

@@ -147,6 +147,11 @@ static int hand_out(struct scan *s, size_t nl, uint32_t end, bool feed,
     return 1;
 }
 
+bool scan_ready(const struct scan *s)
+{
+    return s->n > s->used && memchr(s->tok + s->used, '\n', s->n - s->used);
+}
+
 int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line)
 {

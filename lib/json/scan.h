@@ -76,6 +76,10 @@ int scan_next(struct scan *s, struct str block, bool last,
 
 #define SCAN_PADDING 64
 
+/* True if the next line is scanned already: scan_next then hands it out
+ * without touching the tokens of the lines before it. */
+bool scan_ready(const struct scan *s);
+
 /* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".
  * $PIPE_SIMD names one to use, if this machine has it. */
 const char *scan_kernel(void);

@@ -20,7 +20,8 @@ struct plan {
     struct plan_key {
         uint32_t token, n; /* bytes behind the quote, with the closing one */
         size_t at;         /* in bytes */
-    } * keys;              /* owned: every key on the way must be the same */
+        uint64_t word[2], mask[2]; /* its first 16 bytes, as far as it goes */
+    } * keys; /* owned: every key on the way must be the same */
     size_t n_keys, cap_keys;
     struct buf bytes; /* the keys' bytes */
     uint32_t *tokens; /* owned, one a slot; NO_TOKEN: missing */
@@ -248,7 +249,11 @@ static struct str plan_key(struct planner *w, uint32_t token)
         p->cap_keys = cap;
     }
     uint32_t n = pos[token + 1] - pos[token] - 1;
-    p->keys[p->n_keys++] = (struct plan_key){ token, n, p->bytes.n };
+    struct plan_key *k = &p->keys[p->n_keys++];
+    *k = (struct plan_key){ .token = token, .n = n, .at = p->bytes.n };
+    memset(k->mask, 0xff, n < sizeof(k->mask) ? n : sizeof(k->mask));
+    memcpy(k->word, w->r->block + pos[token] + 1,
+           n < sizeof(k->word) ? n : sizeof(k->word));
     buf_add(&p->bytes, w->r->block + pos[token] + 1, n);
     struct str raw = shape_text(w->r->shape, w->r->block, w->r->line, token);
     return (struct str){ raw.p + 1, raw.n - 2 };
@@ -306,14 +311,21 @@ static int plan_make(struct select *s, struct plan *p, const struct shaped *r)
     return 0;
 }
 
+/* Most keys fit into two words; the block is padded, so that both may be read
+ * wherever the key stands. */
 static bool plan_fits(const struct plan *p, const struct shaped *r)
 {
     const uint32_t *pos = r->line->pos;
     for (size_t k = 0; k < p->n_keys; k++) {
         const struct plan_key *key = &p->keys[k];
         uint32_t from = pos[key->token] + 1;
+        uint64_t have[2];
+        memcpy(have, r->block + from, sizeof(have));
         if (pos[key->token + 1] - from != key->n ||
-            memcmp(r->block + from, p->bytes.p + key->at, key->n) != 0)
+            (((have[0] ^ key->word[0]) & key->mask[0]) |
+             ((have[1] ^ key->word[1]) & key->mask[1])) ||
+            (key->n > sizeof(have) &&
+             memcmp(r->block + from, p->bytes.p + key->at, key->n) != 0))
             return false;
     }
     return true;

@@ -10,9 +10,11 @@
 #define TOKENS_MAX 65536 /* longer sequences are proven anew every time */
 
 struct shape_cache {
-    struct shape shapes[SHAPES];
-    struct shape once; /* for what is too long to keep */
-    uint32_t *stack;   /* owned: open containers */
+    struct shape *shapes[SHAPES];   /* owned */
+    struct shape *gone[SHAPE_KEEP]; /* owned: a ring of those pushed out, and
+                                       of those too long to be kept */
+    size_t oldest;
+    uint32_t *stack; /* owned: open containers */
     size_t cap_stack;
     unsigned turn;
     const struct shape *last;
@@ -25,12 +27,14 @@ struct shape_cache *shape_cache_new(void)
     return calloc(1, sizeof(struct shape_cache));
 }
 
-static void shape_clear(struct shape *s)
+static void shape_free(struct shape *s)
 {
+    if (!s)
+        return;
     free(s->tok);
     free(s->bare);
     free(s->close);
-    *s = (struct shape){ 0 };
+    free(s);
 }
 
 void shape_cache_free(struct shape_cache *c)
@@ -38,8 +42,9 @@ void shape_cache_free(struct shape_cache *c)
     if (!c)
         return;
     for (size_t i = 0; i < SHAPES; i++)
-        shape_clear(&c->shapes[i]);
-    shape_clear(&c->once);
+        shape_free(c->shapes[i]);
+    for (size_t i = 0; i < SHAPE_KEEP; i++)
+        shape_free(c->gone[i]);
     free(c->stack);
     free(c);
 }
@@ -115,34 +120,41 @@ static bool prove(struct shape_cache *c, struct shape *s, unsigned max_depth)
     return expect == DONE;
 }
 
-/* Makes *s the proven shape of these tokens; false leaves it empty. */
-static bool learn(struct shape_cache *c, struct shape *s,
-                  const struct scan_line *line, uint64_t hash,
-                  unsigned max_depth)
+/* The proven shape of these tokens; NULL where they are no object (or there is
+ * no memory). */
+static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
+                           uint64_t hash, unsigned max_depth)
 {
-    shape_clear(s);
-    s->tok = malloc(line->n + 64);
-    s->bare = malloc((line->n + 1) * sizeof(*s->bare));
-    s->close = malloc((line->n + 1) * sizeof(*s->close));
+    struct shape *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->tok = malloc((size_t)line->n + 1);
+    s->bare = malloc(((size_t)line->n + 1) * sizeof(*s->bare));
+    s->close = malloc(((size_t)line->n + 1) * sizeof(*s->close));
     s->n = line->n;
-    if (!s->tok || !s->bare || !s->close) {
-        shape_clear(s);
-        return false;
-    }
-    memcpy(s->tok, line->tok, line->n);
-    if (!prove(c, s, max_depth)) {
-        shape_clear(s);
-        return false;
-    }
     s->hash = hash;
-    s->serial = next_serial++;
-    return true;
+    if (s->tok && s->bare && s->close) {
+        memcpy(s->tok, line->tok, line->n);
+        if (prove(c, s, max_depth)) {
+            s->serial = next_serial++;
+            return s;
+        }
+    }
+    shape_free(s);
+    return NULL;
+}
+
+/* Takes leave of a shape that somebody may still look at for a while. */
+static void let_go(struct shape_cache *c, struct shape *s)
+{
+    shape_free(c->gone[c->oldest]);
+    c->gone[c->oldest] = s;
+    c->oldest = (c->oldest + 1) % SHAPE_KEEP;
 }
 
 static bool same(const struct shape *s, const struct scan_line *line)
 {
-    return s->n == line->n && s->serial &&
-           memcmp(s->tok, line->tok, line->n) == 0;
+    return s->n == line->n && memcmp(s->tok, line->tok, line->n) == 0;
 }
 
 const struct shape *shape_of(struct shape_cache *c,
@@ -151,20 +163,24 @@ const struct shape *shape_of(struct shape_cache *c,
     if (c->last && same(c->last, line))
         return c->last;
     c->last = NULL;
-    if (line->n > TOKENS_MAX)
-        return learn(c, &c->once, line, 0, max_depth) ? &c->once : NULL;
+    struct shape *s;
+    if (line->n > TOKENS_MAX) {
+        s = learn(c, line, 0, max_depth);
+        if (s)
+            let_go(c, s);
+        return s;
+    }
     uint64_t hash = hash64((struct str){ (const char *)line->tok, line->n });
-    struct shape *set = &c->shapes[(hash & (SHAPES / WAYS - 1)) * WAYS];
+    struct shape **set = &c->shapes[(hash & (SHAPES / WAYS - 1)) * WAYS];
     for (size_t i = 0; i < WAYS; i++)
-        if (set[i].hash == hash && same(&set[i], line))
-            return c->last = &set[i];
-    /* Proven aside first, so that what is no JSON pushes nothing out. */
-    if (!learn(c, &c->once, line, hash, max_depth))
+        if (set[i] && set[i]->hash == hash && same(set[i], line))
+            return c->last = set[i];
+    s = learn(c, line, hash, max_depth);
+    if (!s)
         return NULL;
-    struct shape *s = &set[c->turn++ % WAYS], old = *s;
-    *s = c->once;
-    c->once = old;
-    return c->last = s;
+    struct shape **place = &set[c->turn++ % WAYS];
+    let_go(c, *place);
+    return c->last = *place = s;
 }
 
 /* ---- what the shape does not prove ---- */

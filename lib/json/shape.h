@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "json/scan.h"
 
-/* One proven sequence of tokens. Lives as long as its cache keeps it: until
- * another shape takes its place, which changes `serial`. */
+/* One proven sequence of tokens. Lives until SHAPE_KEEP other shapes have been
+ * proven after another one took its place. */
 struct shape {
     uint8_t *tok; /* owned */
     uint32_t n;
@@ -25,6 +25,8 @@ struct shape {
     uint64_t serial; /* unique over all shapes of the process; 0: empty */
 };
 
+#define SHAPE_KEEP 128
+
 struct shape_cache;
 
 /* NULL without memory. */
@@ -33,7 +35,7 @@ void shape_cache_free(struct shape_cache *c);
 
 /* The shape of line, proven to be that of one JSON object nested at most
  * max_depth deep; NULL where it is none (or there is no memory): json_check
- * then says what is wrong. Borrowed until the next call. */
+ * then says what is wrong. Borrowed for the next SHAPE_KEEP calls. */
 const struct shape *shape_of(struct shape_cache *c,
                              const struct scan_line *line, unsigned max_depth);
 

@@ -73,30 +73,29 @@ static int start(struct reader *r, struct err *e)
 
 static int hand_out(struct reader *r, struct reader_line *out)
 {
-    struct scan_line *t = &r->tokens;
+    struct scan_line *t = &out->tokens;
     size_t n = t->end - t->start;
     bool feed = t->end < r->n; /* else the end of the input ends it */
     const char *text = r->buf + t->start;
     bool cr = feed && n && text[n - 1] == '\r';
-    *out = (struct reader_line){
-        .line = { .text = { text, n - cr },
-                  .line = ++r->line,
-                  .offset = r->base + t->start,
-                  .length = n - cr,
-                  .unterminated = !feed },
-        .blank = t->n == 0 && !(t->flags & SCAN_FAULT),
-        .flags = t->flags,
-    };
+    out->line = (struct line){ .text = { text, n - cr },
+                               .line = ++r->line,
+                               .offset = r->base + t->start,
+                               .length = n - cr,
+                               .unterminated = !feed };
+    out->blank = t->n == 0 && !(t->flags & SCAN_FAULT);
+    out->flags = t->flags;
+    out->shaped = NULL;
     if (n - cr > r->max) {
         out->line.too_long = true;
         out->blank = false;
         out->line.text.n = r->max < LINES_KEEP ? r->max : LINES_KEEP;
         return 1;
     }
-    r->shaped =
+    out->view =
         (struct shaped){ shape_of(r->shapes, t, r->max_depth), t, r->buf };
-    if (r->shaped.shape && !(t->flags & SCAN_FAULT))
-        out->shaped = &r->shaped;
+    if (out->view.shape && !(t->flags & SCAN_FAULT))
+        out->shaped = &out->view;
     return 1;
 }
 
@@ -139,7 +138,7 @@ int reader_next(struct reader *r, struct reader_line *out, struct err *e)
         return -1;
     for (;;) {
         int got = scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof,
-                            &r->tokens);
+                            &out->tokens);
         if (got < 0)
             return err_nomem(e);
         if (got > 0)
@@ -153,7 +152,12 @@ int reader_next(struct reader *r, struct reader_line *out, struct err *e)
     }
 }
 
-bool reader_check(const struct reader *r)
+bool reader_ready(const struct reader *r)
 {
-    return shape_check(r->shaped.shape, r->buf, &r->tokens);
+    return r->started && scan_ready(&r->scan);
+}
+
+bool reader_check(const struct reader_line *l)
+{
+    return shape_check(l->view.shape, l->view.block, &l->tokens);
 }

@@ -21,29 +21,33 @@ struct reader {
     uint64_t line; /* lines handed out */
     uint64_t base; /* offset of buf[0] in the decompressed input */
     bool started, eof;
-    struct scan_line tokens; /* of the line handed out last */
-    struct shaped shaped;
 };
 
 struct reader_line {
-    struct line line;            /* as io/lines hands it out */
-    bool blank;                  /* nothing but spaces */
-    unsigned flags;              /* SCAN_ */
-    const struct shaped *shaped; /* NULL where the line is no JSON object of
-                                    the depth allowed, or is too long; borrowed
-                                    until the next call */
+    struct line line; /* as io/lines hands it out */
+    bool blank;       /* nothing but spaces */
+    unsigned flags;   /* SCAN_ */
+    struct scan_line tokens;
+    struct shaped view;          /* of tokens */
+    const struct shaped *shaped; /* view; NULL where the line is no JSON object
+                                    of the depth allowed, or is too long */
 };
 
 /* in is borrowed. Returns 0 or -1 (memory). */
 int reader_init(struct reader *r, struct input *in, size_t max,
                 unsigned max_depth, struct err *e);
 
-/* 1 with line filled, 0 at the end, -1 with e. */
+/* 1 with line filled, 0 at the end, -1 with e. The line, which must not move,
+ * borrows from the block until a call for which reader_ready was false. */
 int reader_next(struct reader *r, struct reader_line *line, struct err *e);
 
-/* True if the line handed out last is JSON and UTF-8 to the last byte, which
- * its shape does not say of numbers, words, escapes and characters. */
-bool reader_check(const struct reader *r);
+/* True if the next line can be had at once, without reading and with those
+ * before it left in place (SHAPE_KEEP of them at most). */
+bool reader_ready(const struct reader *r);
+
+/* True if a line with a shape is JSON and UTF-8 to the last byte, which its
+ * shape does not say of numbers, words, escapes and characters. */
+bool reader_check(const struct reader_line *line);
 
 void reader_free(struct reader *r);
 

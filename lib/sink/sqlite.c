@@ -214,7 +214,7 @@ static int sqlite_begin(struct sink *base, struct err *e)
             " schema_version TEXT NOT NULL, started_at TEXT NOT NULL,"
             " loaded_at TEXT NOT NULL);"
             "CREATE INDEX IF NOT EXISTS " LEDGER "_of ON " LEDGER
-            "(pipeline, table_name, partition, run_id)",
+            "(table_name, partition, pipeline, run_id)",
             "write the ledger in", e))
         return -1;
     table_free(s); /* it may have changed since it was opened */
@@ -237,41 +237,44 @@ static void bind_z(sqlite3_stmt *stmt, int at, const char *z)
     sqlite3_bind_text(stmt, at, z, -1, SQLITE_STATIC);
 }
 
-/* Looks for the run: among all of its partition for append (rows added once
- * stay added), in the latest row for the modes whose effect a later run
- * covers. */
+/* Looks for the run. For append among all of its partition: rows added once
+ * stay added. For the modes whose effect a later load may cover: in the latest
+ * row of whatever could have touched the same rows, of any pipeline. */
 static int find_run(struct sqlite_sink *s, const struct sink_run *r,
                     enum sink_outcome *outcome, struct buf *previous,
                     struct err *e)
 {
     bool append = s->base.spec->mode == SINK_APPEND;
     static const char all[] =
-        "SELECT run_id, input_hash, loaded_at FROM " LEDGER
-        " WHERE pipeline = ? AND table_name = ? AND partition = ?"
-        " AND run_id = ? ORDER BY id DESC LIMIT 1";
+        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
+        " WHERE table_name = ?1 AND partition = ?2 AND pipeline = ?3"
+        " AND run_id = ?4 ORDER BY id DESC LIMIT 1";
     static const char latest[] =
-        "SELECT run_id, input_hash, loaded_at FROM " LEDGER
-        " WHERE pipeline = ? AND table_name = ? AND partition = ?"
-        " ORDER BY id DESC LIMIT 1";
+        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
+        " WHERE table_name = ?1 AND (partition IN (?2, '', '*')"
+        " OR ?2 IN ('', '*')) ORDER BY id DESC LIMIT 1";
     sqlite3_stmt *stmt;
     *outcome = SINK_NEW;
     if (sqlite3_prepare_v2(s->db, append ? all : latest, -1, &stmt, NULL) !=
         SQLITE_OK)
         return sqlite_fail(s, e, "read the ledger in");
-    bind_z(stmt, 1, r->pipeline);
-    bind_z(stmt, 2, s->base.spec->table);
-    bind_z(stmt, 3, r->partition);
-    if (append)
+    bind_z(stmt, 1, s->base.spec->table);
+    bind_z(stmt, 2, r->partition);
+    if (append) {
+        bind_z(stmt, 3, r->pipeline);
         bind_z(stmt, 4, r->run_id);
+    }
     int step = sqlite3_step(stmt);
     if (step == SQLITE_ROW) {
-        const char *id = (const char *)sqlite3_column_text(stmt, 0);
-        const char *hash = (const char *)sqlite3_column_text(stmt, 1);
-        const char *when = (const char *)sqlite3_column_text(stmt, 2);
-        if (id && hash && when && strcmp(id, r->run_id) == 0) {
-            bool same = strcmp(hash, r->input_hash) == 0;
+        const char *v[4];
+        for (int i = 0; i < 4; i++) {
+            v[i] = (const char *)sqlite3_column_text(stmt, i);
+            v[i] = v[i] ? v[i] : "";
+        }
+        if (strcmp(v[0], r->pipeline) == 0 && strcmp(v[1], r->run_id) == 0) {
+            bool same = strcmp(v[2], r->input_hash) == 0;
             *outcome = same ? SINK_SAME : append ? SINK_CONFLICT : SINK_NEW;
-            buf_addz(previous, when);
+            buf_addz(previous, v[3]);
         }
     }
     sqlite3_finalize(stmt);

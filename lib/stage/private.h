@@ -11,6 +11,7 @@ struct stage_private {
     struct mark mark;
     struct input in; /* stdin as the stream */
     struct reader reader;
+    struct reader_line batch[STAGE_BATCH];
     bool in_open, stream_done, settled;
     bool check; /* every byte is to be checked: nobody did before */
     struct dlq *dlq;
@@ -19,8 +20,9 @@ struct stage_private {
     const char **replay; /* owned: argv for dead letters */
     char **full_argv;    /* owned array: argv as it was called */
     uint64_t shown;      /* rejects shown on stderr */
-    bool percent;        /* max_reject is a share, else a count */
-    double max_share;    /* 0 to 100 */
+    char last_reject[300];
+    bool percent;     /* max_reject is a share, else a count */
+    double max_share; /* 0 to 100 */
     uint64_t max_count;
     bool max_given;
     char run_id[64];

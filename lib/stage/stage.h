@@ -115,6 +115,12 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
  * judged the upstream's mark: a bad verdict is -1. */
 int stage_next(struct stage *st, struct record *rec);
 
+/* The same for up to STAGE_BATCH records at a time, as many as are there
+ * without waiting; all stay valid until the next call. For commands that gain
+ * by looking ahead. Returns their number (at least 1), 0 at the end, -1. */
+#define STAGE_BATCH 64
+int stage_next_batch(struct stage *st, struct record *recs);
+
 /* For commands with inputs of their own (pipe-extract): takes a raw record
  * through the same door: counts it in, checks it as JSON. Returns 1 if it is a
  * record, 0 if it was rejected, -1 with st->err. */

@@ -61,6 +61,8 @@ int where_dlq(struct stage *st)
             buf_free(&b);
             return -1;
         }
+        if (st->opts.verbose)
+            stage_note(st, "state is in '%.*s'", STR_ARG(buf_str(&b)));
         buf_addf(&b, "/dlq/%s/", st->opts.pipeline);
     } else {
         return 0;

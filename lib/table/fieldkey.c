@@ -63,7 +63,6 @@ int fieldkey_make(struct fieldkey *k, struct str record,
 {
     *result = FIELDKEY_OK;
     *part = 0;
-    buf_reset(&k->key);
     if (k->n == 0) {
         int r = key_add(&k->key, json_val(record));
         *result = result_of(r);

@@ -32,9 +32,9 @@ enum fieldkey_result {
 int fieldkey_init(struct fieldkey *k, const char *const *lists, size_t n,
                   struct err *e);
 
-/* Sets k->key to the key of record; shaped is its shape, or NULL. *result says
- * what came of it and *part which field it lies with (its number in k->paths; 0
- * for the whole record). 0, or -1 without memory. */
+/* Appends the key of record to k->key; shaped is its shape, or NULL. *result
+ * says what came of it and *part which field it lies with (its number in
+ * k->paths; 0 for the whole record). 0, or -1 without memory. */
 int fieldkey_make(struct fieldkey *k, struct str record,
                   const struct shaped *shaped, enum fieldkey_result *result,
                   size_t *part, struct err *e);

@@ -71,6 +71,29 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
     [ "$(sql 'SELECT n FROM t')" = 1 ]
 }
 
+@test "replace goes back to its input when another load was there in between" {
+    printf '{"d":"x","n":1}\n' >a
+    printf '{"d":"x","n":2}\n' >b
+    pipe-load sqlite:t.db -t t --mode replace --create --partition d=x --pipeline p1 <a
+    pipe-load sqlite:t.db -t t --mode replace --partition d=x --pipeline p2 <b
+    pipe-load sqlite:t.db -t t --mode replace --partition d=x --pipeline p1 <a
+    [ "$(sql 'SELECT n FROM t')" = 1 ]
+    pipe-load sqlite:t.db -t t --mode replace --all <b
+    pipe-load sqlite:t.db -t t --mode replace --partition d=x --pipeline p1 <a
+    [ "$(sql 'SELECT n FROM t')" = 1 ]
+    pipe-load sqlite:t.db -t t --mode replace --all <b
+    [ "$(sql 'SELECT n FROM t')" = 2 ]
+}
+
+@test "a partition's run stays known while other partitions are loaded" {
+    printf '{"d":"x"}\n' >a
+    printf '{"d":"y"}\n' >b
+    pipe-load sqlite:t.db -t t --mode replace --create --partition d=x <a
+    pipe-load sqlite:t.db -t t --mode replace --partition d=y <b
+    run -0 pipe-load sqlite:t.db -t t --mode replace --partition d=x <a
+    [[ $output == *"nothing changed"* ]]
+}
+
 @test "replace --all empties the whole table" {
     printf '{"n":1}\n{"n":2}\n' >in
     pipe-load sqlite:t.db -t t --mode append --create <in

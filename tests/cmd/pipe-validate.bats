@@ -226,7 +226,7 @@ END
 @test "a stage that rejects all it read fails, unless 100% is allowed" {
     records '{}' '{}' >in
     run -65 pipe-validate -s order.json --max-reject 5 <in
-    [[ $output == *"all 2 records rejected"* ]]
+    [[ $output == *"2 of 2 records rejected, all of them"* ]]
     run -0 pipe-validate -s order.json --max-reject 100% -q <in
 }
 

@@ -17,7 +17,10 @@ setup() {
 
 # The rest ends in its own time, whatever became of the replay.
 settled() {
-    ! pgrep -x 'pipe-load|pipe-validate|pipe-transform' -s 0 >/dev/null
+    local name
+    for name in pipe-load pipe-validate pipe-transform; do
+        ! pgrep -x "$name" -s 0 >/dev/null || return 1
+    done
 }
 
 # replay_once [SECONDS WHO]: the whole replay; after so long, where given, the

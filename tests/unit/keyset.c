@@ -133,6 +133,7 @@ static struct buf key_by(const char *list, const char *record,
     struct err e = { 0 };
     struct buf out = { 0 };
     CHECK(fieldkey_init(&k, &list, list ? 1 : 0, &e) == 0);
+    buf_reset(&k.key);
     CHECK(fieldkey_make(&k, str_of(record), NULL, result, part, &e) == 0);
     buf_add_str(&out, buf_str(&k.key));
     fieldkey_free(&k);
