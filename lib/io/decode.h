@@ -8,7 +8,9 @@
  *         decoder_feed(d, more, more_n);          // 0 tells the end
  *
  * The bodies of gzip members are left to ISA-L where the build has it, which
- * takes a third of zlib's time; headers are always zlib's. Not thread-safe. */
+ * takes a third of zlib's time; headers are always zlib's. ISA-L decodes some
+ * blocks that zlib refuses for a code that is not complete; the check and the
+ * length behind the data must be right for either. Not thread-safe. */
 #ifndef IO_DECODE_H
 #define IO_DECODE_H
 

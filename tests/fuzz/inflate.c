@@ -40,8 +40,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint64_t all = drain(data, n, 4096);
     MUST(drain(data, n, 7) == all);
     if (inflate_use("isa-l")) {
-        MUST(drain(data, n, 4096) == all);
-        MUST(drain(data, n, 7) == all);
+        uint64_t other = drain(data, n, 4096);
+        MUST(drain(data, n, 7) == other);
+        /* ISA-L refuses a little less. */
+        MUST(all == 0 || other == all);
     }
     return 0;
 }
