@@ -87,6 +87,16 @@ static void judge_all(struct str text, struct path *paths, size_t n)
     free(block);
 }
 
+/* The text again and again, more than a scan looks at in one go. */
+static struct str repeat(struct str text)
+{
+    static char many[40000 + 65536];
+    size_t n = 0;
+    for (; n < 40000 && text.n && text.n < 65536; n += text.n)
+        memcpy(many + n, text.p, text.n);
+    return (struct str){ many, n };
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const char *const kernels[] = { "scalar", "avx2", "avx512", "neon" };
@@ -99,7 +109,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                             &e)))
         return 0;
     struct str text = { (const char *)data + 2, n - 2 };
-    size_t piece = data[0] + 1u + n / 64, shift = data[1] & 63;
+    if (data[1] & 64)
+        text = repeat(text);
+    size_t piece = data[0] + 1u + text.n / 64, shift = data[1] & 63;
     uint64_t want = 0;
     for (size_t k = 0; k < sizeof(kernels) / sizeof(*kernels); k++) {
         if (!scan_use(kernels[k]))
