@@ -87,6 +87,7 @@ static const struct command looks = {
     .opts = rows,
     .flags = STAGE_OPERANDS | STAGE_DASHES,
     .notes = notes,
+    .words = "list show stats purge replay",
 };
 static const struct command emits = {
     .name = "pipe-dlq",
@@ -95,6 +96,7 @@ static const struct command emits = {
     .opts = rows,
     .flags = STAGE_OPERANDS | STAGE_DASHES | STAGE_EMITS,
     .notes = notes,
+    .words = "list show stats purge replay",
 };
 
 static const struct subcommand {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK ((size_t)256 << 10)
@@ -35,34 +36,93 @@ static char *temp_name(const char *path)
     return t;
 }
 
+/* A file without a name in the folder of path: it is gone with the process,
+ * however that ends. Not every file system has them. */
+static int open_nameless(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = -1;
+    if (copy)
+        fd = open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(copy);
+    return fd;
+}
+
+static int open_temporary(struct output *o)
+{
+    o->fd = open_nameless(o->path);
+    o->nameless = o->fd >= 0;
+    if (o->nameless || (errno != EOPNOTSUPP && errno != EISDIR))
+        return o->nameless ? 0 : -1;
+    o->fd = mkostemp(o->tmp, O_CLOEXEC);
+    if (o->fd < 0)
+        return -1;
+    mode_t mask = umask(0);
+    umask(mask);
+    return fchmod(o->fd, 0666 & ~mask);
+}
+
+/* Gives the nameless file the temporary name, from where it is renamed. */
+static int give_name(struct output *o)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    char self[64];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t x = (uint64_t)now.tv_nsec * 65537 + (uint64_t)getpid();
+    for (int tries = 0; tries < 100; tries++, x += 7919) {
+        char *at = o->tmp + strlen(o->tmp) - 6;
+        uint64_t rest = x;
+        for (int i = 0; i < 6; i++, rest /= 36)
+            at[i] = digits[rest % 36];
+        if (linkat(AT_FDCWD, self, AT_FDCWD, o->tmp, AT_SYMLINK_FOLLOW) == 0) {
+            o->nameless = false;
+            return 0;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    return -1;
+}
+
 int output_file(struct output *o, const char *path, struct err *e)
 {
     struct stat st;
+    char *copy = strdup(path);
+    if (!copy)
+        return err_nomem(e);
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         /* A device or FIFO cannot appear by rename. */
         int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0)
-            return err_sys(e, ERR_CANTCREAT, errno, "cannot write '%s'", path);
-        return output_fd(o, fd, e);
+        if (fd < 0 || output_fd(o, fd, e)) {
+            free(copy);
+            return fd < 0 ? err_sys(e, ERR_CANTCREAT, errno,
+                                    "cannot write '%s'", path)
+                          : -1;
+        }
+        o->path = copy;
+        return 0;
     }
-    char *copy = strdup(path), *tmp = temp_name(path);
-    if (!copy || !tmp || output_fd(o, -1, e)) {
+    char *tmp = temp_name(path);
+    if (!tmp || output_fd(o, -1, e)) {
         free(copy);
         free(tmp);
         return err_nomem(e);
     }
     o->path = copy;
     o->tmp = tmp;
-    o->fd = mkostemp(tmp, O_CLOEXEC);
-    if (o->fd < 0) {
+    if (open_temporary(o)) {
         int saved = errno;
         output_close(o);
         return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'", path);
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    (void)fchmod(o->fd, 0666 & ~mask);
     return 0;
+}
+
+static const char *name_of(const struct output *o)
+{
+    return o->path ? o->path : o->fd == STDOUT_FILENO ? "stdout" : "a pipe";
 }
 
 static int write_all(struct output *o, const char *p, size_t n, struct err *e)
@@ -76,8 +136,7 @@ static int write_all(struct output *o, const char *p, size_t n, struct err *e)
         }
         if (w < 0) {
             o->reader_gone = errno == EPIPE;
-            return err_sys(e, ERR_IO, errno, "cannot write '%s'",
-                           o->path ? o->path : "stdout");
+            return err_sys(e, ERR_IO, errno, "cannot write '%s'", name_of(o));
         }
         o->bytes += (uint64_t)w;
         p += w;
@@ -132,6 +191,8 @@ int output_commit(struct output *o, struct err *e)
         return 0;
     if (fsync(o->fd) != 0)
         return err_sys(e, ERR_IO, errno, "cannot sync '%s'", o->path);
+    if (o->nameless && give_name(o))
+        return err_sys(e, ERR_CANTCREAT, errno, "cannot name '%s'", o->path);
     int fd = o->fd;
     o->fd = -1;
     if (close(fd) != 0)
@@ -148,7 +209,7 @@ void output_close(struct output *o)
 {
     if (o->fd > STDERR_FILENO)
         close(o->fd);
-    if (o->tmp)
+    if (o->tmp && !o->nameless)
         (void)unlink(o->tmp);
     free(o->tmp);
     free(o->path);

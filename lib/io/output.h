@@ -1,5 +1,6 @@
 /* output: blocks of bytes to stdout, or to a file that appears whole or not at
- * all (temporary file beside it, fsync, rename, fsync of the folder). */
+ * all: a file without a name (O_TMPFILE; elsewhere a temporary one) in the same
+ * folder, fsync, a name, rename, fsync of the folder. */
 #ifndef IO_OUTPUT_H
 #define IO_OUTPUT_H
 
@@ -14,6 +15,7 @@ struct output {
     size_t n, cap;
     uint64_t bytes;     /* written to fd so far, without what is in buf */
     char *path, *tmp;   /* owned; NULL for a plain descriptor */
+    bool nameless;      /* tmp is a name to give, not one that is there */
     bool reader_gone;   /* the last write failed with EPIPE */
     bool (*stop)(void); /* asked when a signal interrupts a write; true gives
                            up. NULL: never */

@@ -79,10 +79,14 @@ static int set_number(struct parse *p, const struct opt *o, const char *value)
         return err_set(p->e, ERR_USAGE, "option --%s: '%s' is not %s", o->name,
                        value, want[o->kind]);
     if (v < o->min || (o->max && v > o->max))
-        return err_set(p->e, ERR_USAGE,
-                       "option --%s: '%s' is out of range (%llu to %llu)",
-                       o->name, value, (unsigned long long)o->min,
-                       (unsigned long long)o->max);
+        return v < o->min
+                   ? err_set(p->e, ERR_USAGE,
+                             "option --%s: '%s' is too small, the least is "
+                             "%llu",
+                             o->name, value, (unsigned long long)o->min)
+                   : err_set(p->e, ERR_USAGE,
+                             "option --%s: '%s' is too large, the most is %llu",
+                             o->name, value, (unsigned long long)o->max);
     *(uint64_t *)o->dest = v;
     return 0;
 }

@@ -62,11 +62,12 @@ int opt_parse(const struct opt *const *tables, int argc, char **argv,
 void opt_free(const struct opt *const *tables);
 
 /* The table as help text, as mdoc(7) list items, as a bash completion script
- * for the command `name`. */
+ * for the command `name` whose operands are words (NULL: none) or of a kind. */
 void opt_print_help(FILE *f, const struct opt *const *tables);
 void opt_print_man(FILE *f, const struct opt *const *tables);
 void opt_print_completion(FILE *f, const struct opt *const *tables,
-                          const char *name, enum opt_complete operands);
+                          const char *name, enum opt_complete operands,
+                          const char *words);
 
 /* Parses "10M" as OPT_SIZE and "5m" as OPT_TIME do. Returns 0 or -1. */
 int opt_size(const char *text, uint64_t *bytes);

@@ -119,7 +119,8 @@ static const char *words_of(enum opt_complete c)
 }
 
 void opt_print_completion(FILE *f, const struct opt *const *tables,
-                          const char *name, enum opt_complete operands)
+                          const char *name, enum opt_complete operands,
+                          const char *words)
 {
     fprintf(f,
             "# bash completion for %s\n"
@@ -161,9 +162,11 @@ void opt_print_completion(FILE *f, const struct opt *const *tables,
             "        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace "
             "2>/dev/null\n"
             "    else\n"
-            "        mapfile -t COMPREPLY < <(%s)\n"
+            "        mapfile -t COMPREPLY < <(%s%s%s)\n"
             "    fi\n"
             "}\n"
-            "complete -o filenames -F _%s %s\n",
-            words_of(operands), name, name);
+            "complete %s-F _%s %s\n",
+            words ? "compgen -W '" : words_of(operands), words ? words : "",
+            words ? "' -- \"$cur\"" : "", words ? "" : "-o filenames ", name,
+            name);
 }

@@ -207,6 +207,9 @@ void report_counts(struct stage *st, int exit_code)
 {
     const struct counts *c = &st->counts;
     struct buf b = { .max = 32768 };
+    if (!st->priv->dlq && st->priv->shown && c->rejected > st->priv->shown)
+        stage_note(st, "and %llu more rejected (--dlq keeps them all)",
+                   (unsigned long long)(c->rejected - st->priv->shown));
     if (is_json(st)) {
         begin_json(st, &b, exit_code ? "error" : "info");
         buf_addf(&b,

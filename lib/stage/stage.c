@@ -220,7 +220,7 @@ static bool print_wanted(struct stage *st, int argc, char **argv)
             print_synopsis(st);
         else if (strcmp(a, "--help=completion") == 0)
             opt_print_completion(stdout, st->priv->tables, st->cmd->name,
-                                 st->cmd->operands);
+                                 st->cmd->operands, st->cmd->words);
         else
             continue;
         if (fflush(stdout) != 0 || ferror(stdout))

@@ -47,6 +47,7 @@ struct command {
     unsigned flags;
     enum opt_complete operands; /* what completion offers for operands */
     const char *notes;          /* more lines for --help; may be NULL */
+    const char *words;          /* subcommands for completion; may be NULL */
 };
 
 /* A record: one JSON object, without line end. Borrowed from the stage until

@@ -45,8 +45,10 @@ int spool_open(struct spool *s, const char *dir, struct err *e)
     if (s->fd < 0)
         return err_sys(e, ERR_CANTCREAT, errno,
                        "cannot create a temporary file in '%s'", dir);
-    if (output_fd(&s->out, s->fd, e) == 0)
+    if (output_fd(&s->out, s->fd, e) == 0) {
+        s->out.path = strdup(dir); /* for messages; NULL does no harm */
         return 0;
+    }
     spool_close(s);
     return -1;
 }

@@ -77,7 +77,7 @@ TEST("numbers are checked to the last character")
 {
     int operands, rest;
     CHECK_STR(PARSE("-n", "0"),
-              "option --count: '0' is out of range (1 to 100)");
+              "option --count: '0' is too small, the least is 1");
     CHECK_STR(PARSE("-n", "5x"), "option --count: '5x' is not a whole number");
     CHECK_STR(PARSE("-n", "-5"), "option --count: '-5' is not a whole number");
     CHECK_STR(PARSE("--size", "99999999999999T"),

@@ -1,0 +1,371 @@
+# shellcheck shell=bash
+# tasks: each names its input, a filter that makes outputs comparable, our
+# command and the peers'. A command reads $IN and writes to stdout, or into the
+# database $DB, which a query reads back for the comparison. $CHECK is --print
+# where outputs are compared and empty where a command is timed: for peers that
+# write nothing in the race.
+#
+# shellcheck disable=SC2016 # filters are expanded where they run
+# shellcheck disable=SC2034 # settings are read by run, which reads this file
+# shellcheck disable=SC2154 # and sets top
+
+TASKS=(pass fields csv validate dedup aggregate transform load-sqlite flow
+    memory linear)
+
+export SCHEMA=$top/tests/shop/order.schema.json
+export COLUMNS_SQL='order_id TEXT, customer_id TEXT, order_date TEXT,
+    status TEXT, country TEXT, channel TEXT, total_amount REAL, updated_at TEXT'
+
+# DuckDB is told the columns and types, and not to make timestamps of text, so
+# that it need neither guess nor convert; nested items stay JSON.
+export FLAT_TYPES="order_id: 'VARCHAR', customer_id: 'VARCHAR',
+    order_date: 'VARCHAR', status: 'VARCHAR', country: 'VARCHAR',
+    channel: 'VARCHAR', total_amount: 'DOUBLE', updated_at: 'VARCHAR'"
+export ORDER_TYPES="${FLAT_TYPES/updated_at:/items: \'JSON\', updated_at:}"
+export NDJSON="format = 'newline_delimited'"
+# Whole lines as one column, and written again as they are.
+export LINES="auto_detect = false, header = false, delim = e'\\x01', quote = '',
+    escape = ''"
+export AS_LINES="(FORMAT csv, HEADER false, DELIMITER e'\\x01', QUOTE '',
+    ESCAPE '')"
+
+task_pass() {
+    input clean
+    compare 'jq -cS .'
+    ours <<'END'
+pipe-validate -s <(echo {}) <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (FROM read_json('$IN', $NDJSON,
+    columns = {$ORDER_TYPES})) TO '/dev/stdout' (FORMAT json)"
+END
+    # Checks each line and writes it as it was: no columns.
+    duckdb '2 raw' '1 raw' <<'END'
+bench-duckdb $t "COPY (SELECT json FROM read_ndjson_objects('$IN'))
+    TO '/dev/stdout' $AS_LINES"
+END
+    peer 'simdjson DOM' bench-simdjson <<'END'
+bench-simdjson dom $IN $CHECK
+END
+    peer jq <<'END'
+jq -c . <$IN
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl cat <$IN
+END
+}
+
+task_fields() {
+    input clean
+    compare "jq -c '[.orders, .last_customer, .last_order, .last_country,
+        (.revenue * 100 | round)]'"
+    ours <<'END'
+pipe-aggregate -a 'orders=count(order_id), last_customer=max(customer_id)' \
+    -a 'last_order=max(order_date), last_country=max(country)' \
+    -a 'revenue=sum(total_amount)' <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (SELECT count(order_id) AS orders,
+    max(customer_id) AS last_customer, max(order_date) AS last_order,
+    max(country) AS last_country, sum(total_amount) AS revenue
+    FROM read_json('$IN', $NDJSON, columns = {order_id: 'VARCHAR',
+        customer_id: 'VARCHAR', order_date: 'VARCHAR', country: 'VARCHAR',
+        total_amount: 'DOUBLE'})) TO '/dev/stdout' (FORMAT json)"
+END
+    peer 'simdjson on-demand' bench-simdjson <<'END'
+bench-simdjson fields $IN
+END
+}
+
+task_csv() {
+    input csv
+    compare 'jq -cS .'
+    ours <<'END'
+pipe-extract --format csv - <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (FROM read_csv('$IN', auto_detect = false, header = true,
+    delim = ',', quote = '\"', columns = {${FLAT_TYPES/DOUBLE/VARCHAR}}))
+    TO '/dev/stdout' (FORMAT json)"
+END
+    peer mlr <<'END'
+mlr -S --icsv --ojsonl cat <$IN
+END
+    # There are no quotes in this input, so that awk may do without CSV.
+    peer gawk <<'END'
+gawk -F, 'NR == 1 { for (i = 1; i <= NF; i++) name[i] = "\"" $i "\":\""; next }
+    {
+        line = "{"
+        for (i = 1; i <= NF; i++)
+            line = line (i > 1 ? "," : "") name[i] $i "\""
+        print line "}"
+    }' <$IN
+END
+    # Parses and writes nothing.
+    compare "jq -c '[.[]]'"
+    peer libcsv bench-libcsv <<'END'
+bench-libcsv $CHECK <$IN
+END
+}
+
+# One input line in a hundred is bad; a peer that stops at the first is no peer.
+task_validate() {
+    input orders
+    compare 'jq -cS .'
+    ours <<'END'
+pipe-validate -s $SCHEMA --dlq $DB.dlq -q <$IN
+END
+    duckdb 2 <<'END'
+bench-duckdb $t "$(split_sql)" \
+    "COPY (SELECT line FROM r WHERE good) TO '/dev/stdout' $AS_LINES" \
+    "COPY (SELECT line FROM r WHERE NOT good) TO '$DB.dlq' $AS_LINES" \
+    "COPY (SELECT csv_line FROM reject_errors) TO '$DB.dlq2' $AS_LINES"
+END
+    peer jq <<'END'
+jq -Rc 'try (fromjson | select(
+    (.order_id | type == "string" and test("^O[0-9]{8}-[0-9]{7,}$")) and
+    (.customer_id | type == "string" and length > 0) and
+    (.order_date | type == "string" and (. as $d | try
+        (strptime("%Y-%m-%d") | mktime | strftime("%Y-%m-%d") == $d)
+        catch false)) and
+    (.status | IN("pending", "processing", "shipped", "completed",
+        "cancelled", "returned")) and
+    (.country | length == 2) and
+    (.channel | IN("web", "app", "store", "phone")) and
+    (.total_amount | type == "number" and . >= 0) and
+    (.items | type == "array" and all(.qty >= 1 and .price > 0))
+    )) catch empty' <$IN
+END
+}
+
+# The order schema in DuckDB: makes the table r of all lines, each with the
+# verdict and the columns that the flow goes on with. Lines that are not UTF-8
+# come into the table reject_errors.
+split_sql() {
+    cat <<END
+CREATE TEMP TABLE r AS SELECT line, s.order_id, s.customer_id, s.order_date,
+    s.total_amount, coalesce(
+        regexp_full_match(s.order_id, 'O[0-9]{8}-[0-9]{7,}') AND
+        length(s.customer_id) >= 1 AND
+        TRY_CAST(s.order_date AS DATE) IS NOT NULL AND
+        s.status IN ('pending', 'processing', 'shipped', 'completed',
+            'cancelled', 'returned') AND
+        coalesce(length(s.country) = 2, true) AND
+        coalesce(s.channel IN ('web', 'app', 'store', 'phone'), true) AND
+        s.total_amount >= 0 AND
+        len(list_filter(s.items, lambda i: coalesce(i.sku IS NOT NULL AND
+            i.qty >= 1 AND i.price > 0, false))) = len(s.items), false) AS good
+FROM (SELECT line, json_transform(TRY_CAST(line AS JSON), '{
+        "order_id": "VARCHAR", "customer_id": "VARCHAR",
+        "order_date": "VARCHAR", "status": "VARCHAR", "country": "VARCHAR",
+        "channel": "VARCHAR", "total_amount": "DOUBLE",
+        "items": [{"sku": "VARCHAR", "qty": "BIGINT", "price": "DOUBLE"}],
+        "updated_at": "TIMESTAMP"}') AS s
+    FROM read_csv('$IN', columns = {line: 'VARCHAR'}, $LINES,
+        store_rejects = true))
+END
+}
+export -f split_sql
+
+task_dedup() {
+    input clean
+    compare 'jq -cS .'
+    ours <<'END'
+pipe-dedup -k order_id <$IN
+END
+    # The quickest of five ways to say it (window, DISTINCT ON, semi-join, a
+    # second pass over the keys).
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (SELECT unnest(r) FROM (
+    SELECT min(n) AS n, arg_min(r, n) AS r FROM (
+        SELECT r, row_number() OVER () AS n FROM read_json('$IN', $NDJSON,
+            columns = {$ORDER_TYPES}) AS r)
+    GROUP BY r.order_id) ORDER BY n) TO '/dev/stdout' (FORMAT json)"
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl head -n 1 -g order_id <$IN
+END
+    # On the raw text: not a JSON parser.
+    peer 'gawk (raw)' <<'END'
+gawk -F'"' '!seen[$4]++' <$IN
+END
+}
+
+# Peers add in binary: sums compare to the cent, and so do averages once they
+# are multiplied by the count again.
+task_aggregate() {
+    input clean
+    compare "jq -c '[.customer_id, .order_count,
+        (.total_revenue * 100 | round),
+        (.avg_order_value * .order_count * 100 | round),
+        .first_order, .last_order]' | sort"
+    ours <<'END'
+pipe-aggregate -g customer_id -a 'order_count=count()' \
+    -a 'total_revenue=sum(total_amount), avg_order_value=avg(total_amount)' \
+    -a 'first_order=min(order_date), last_order=max(order_date)' <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (SELECT customer_id, count(*) AS order_count,
+    sum(total_amount) AS total_revenue, avg(total_amount) AS avg_order_value,
+    min(order_date) AS first_order, max(order_date) AS last_order
+    FROM read_json('$IN', $NDJSON, columns = {customer_id: 'VARCHAR',
+        order_date: 'DATE', total_amount: 'DOUBLE'})
+    GROUP BY customer_id) TO '/dev/stdout' (FORMAT json)"
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl \
+    stats1 -a count,sum,mean,min,max -f total_amount,order_date -g customer_id \
+    then cut -x -r -f '^order_date_(count|sum|mean)$,^total_amount_m(in|ax)$' \
+    then rename total_amount_count,order_count,total_amount_sum,total_revenue \
+    then rename total_amount_mean,avg_order_value \
+    then rename order_date_min,first_order,order_date_max,last_order <$IN
+END
+    peer jq <<'END'
+jq -sc 'group_by(.customer_id)[] | {
+    customer_id: .[0].customer_id, order_count: length,
+    total_revenue: (map(.total_amount) | add),
+    avg_order_value: ((map(.total_amount) | add) / length),
+    first_order: (map(.order_date) | min),
+    last_order: (map(.order_date) | max)}' <$IN
+END
+    peer sqlite3 <<'END'
+sqlite3 :memory: 'CREATE TABLE t(j)' '.mode ascii' '.separator "\037" "\n"' \
+    ".import $IN t" '.mode list' "
+    SELECT json_object('customer_id', c, 'order_count', count(*),
+        'total_revenue', sum(a), 'avg_order_value', avg(a),
+        'first_order', min(d), 'last_order', max(d))
+    FROM (SELECT j ->> 'customer_id' AS c, j ->> 'total_amount' AS a,
+        j ->> 'order_date' AS d FROM t) GROUP BY c"
+END
+}
+
+task_transform() {
+    input clean
+    compare 'jq -cS .'
+    ours <<'END'
+pipe-transform --where "status <> 'cancelled'" --set 'twice=total_amount*2' <$IN
+END
+    peer jq <<'END'
+jq -c 'select(.status != "cancelled") | .twice = .total_amount * 2' <$IN
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl filter '$status != "cancelled"' \
+    then put '$twice = $total_amount * 2' <$IN
+END
+}
+
+task_load-sqlite() {
+    input flat
+    database 'SELECT count(*), count(DISTINCT order_id), min(customer_id),
+        max(updated_at), sum(CAST(round(total_amount * 100) AS INTEGER)) FROM t'
+    ours <<'END'
+pipe-load sqlite:$DB -t t --mode append --create <$IN
+END
+    peer 'sqlite3 (json)' <<'END'
+sqlite3 $DB 'CREATE TEMP TABLE j(j)' '.mode ascii' '.separator "\037" "\n"' \
+    ".import $IN j" "CREATE TABLE t($COLUMNS_SQL);
+    INSERT INTO t SELECT j ->> 'order_id', j ->> 'customer_id',
+        j ->> 'order_date', j ->> 'status', j ->> 'country', j ->> 'channel',
+        j ->> 'total_amount', j ->> 'updated_at' FROM j"
+END
+    peer 'mlr|sqlite3' <<'END'
+mlr --ijsonl --ocsv cat <$IN | sqlite3 $DB "CREATE TABLE t($COLUMNS_SQL)" \
+    '.import --csv --skip 1 /dev/stdin t'
+END
+}
+
+# Five processes of ours; dead letters are counted too, where a peer keeps them.
+task_flow() {
+    input orders
+    database 'SELECT count(*), min(customer_id), max(customer_id),
+        sum(order_count), sum(CAST(round(total_revenue * 100) AS INTEGER)),
+        sum(CAST(round(avg_order_value * order_count * 100) AS INTEGER)),
+        min(first_order), max(last_order) FROM t'
+    compare 'cat; cat $DB.dlq* | wc -l'
+    ours <<'END'
+pipe-extract --format ndjson - --dlq $DB.dlq -q <$IN |
+    pipe-validate -s $SCHEMA --dlq $DB.dlq -q |
+    pipe-dedup -k order_id |
+    pipe-aggregate -g customer_id -a 'order_count=count()' \
+        -a 'total_revenue=sum(total_amount), avg_order_value=avg(total_amount)' \
+        -a 'first_order=min(order_date), last_order=max(order_date)' |
+    pipe-load sqlite:$DB -t t --mode upsert -k customer_id --create \
+        --decimal avg_order_value=text
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "$(split_sql)" \
+    "COPY (SELECT line FROM r WHERE NOT good) TO '$DB.dlq' $AS_LINES" \
+    "COPY (SELECT csv_line FROM reject_errors) TO '$DB.dlq2' $AS_LINES" \
+    "COPY (SELECT customer_id, count(*), sum(total_amount), avg(total_amount),
+        min(order_date), max(order_date) FROM r
+        WHERE rowid IN (SELECT min(rowid) FROM r WHERE good GROUP BY order_id)
+        GROUP BY customer_id) TO '/dev/stdout' (FORMAT csv, HEADER false)" |
+    sqlite3 $DB 'CREATE TABLE t(customer_id TEXT PRIMARY KEY,
+        order_count INTEGER, total_revenue REAL, avg_order_value REAL,
+        first_order TEXT, last_order TEXT)' '.import --csv /dev/stdin t'
+END
+    compare cat
+    peer 'jq|mlr|sqlite3' <<'END'
+jq -Rr 'try (fromjson | select(
+    (.customer_id | type == "string") and
+    (.total_amount | type == "number" and . >= 0) and
+    (.status | IN("pending", "processing", "shipped", "completed",
+        "cancelled", "returned")) and
+    (.channel | IN("web", "app", "store", "phone")) and
+    (.order_date | test("-02-30$") | not)) |
+    [.order_id, .customer_id, .total_amount, .order_date] | @tsv)
+    catch empty' <$IN |
+    mlr --itsv --implicit-csv-header --ocsv head -n 1 -g 1 \
+        then stats1 -a count,sum,mean,min,max -f 3,4 -g 2 \
+        then cut -o -f 2,3_count,3_sum,3_mean,4_min,4_max |
+    sqlite3 $DB 'CREATE TABLE t(customer_id TEXT PRIMARY KEY,
+        order_count INTEGER, total_revenue REAL, avg_order_value REAL,
+        first_order TEXT, last_order TEXT)' \
+        '.import --csv --skip 1 /dev/stdin t'
+END
+}
+
+# What the two tasks below look at; $1 is a word behind each name.
+streaming_commands() { # RECORDS WORD
+    input clean "$1"
+    also "pass$2" <<'END'
+pipe-validate -s <(echo {}) <$IN
+END
+    also "fields$2" <<'END'
+pipe-aggregate -a 'count(order_id), max(customer_id), max(order_date)' \
+    -a 'max(country), sum(total_amount)' <$IN
+END
+    input csv "$1"
+    also "csv$2" <<'END'
+pipe-extract --format csv - <$IN
+END
+}
+
+# Not a race: the peak of these has to stay below a limit on any input.
+task_memory() {
+    limit_mib=32
+    streaming_commands "$RECORDS" ''
+    streaming_commands $((RECORDS * 4)) ' 4x'
+    limit_mib=64
+    input orders
+    also pipe-extract <<'END'
+pipe-extract --format ndjson - --dlq $DB.dlq -q <$IN
+END
+    also pipe-validate <<'END'
+pipe-validate -s $SCHEMA --dlq $DB.dlq -q <$IN
+END
+    also pipe-load <<'END'
+pipe-load sqlite:$DB -t t --mode append --create --dlq $DB.dlq \
+    -q <$IN
+END
+}
+
+# Not a race either: a record of a large input may not cost more processor time
+# than one of a small input. $linear is the most that it may differ, in percent.
+task_linear() {
+    local times
+    linear=10
+    for times in 1 4 16; do
+        streaming_commands $((RECORDS * times / 4)) " ${times}x"
+    done
+}
