@@ -1,6 +1,7 @@
 #include "source/csvscan.h"
 
 #include "json/scan.h"
+#include "source/csvscan_kernels.h"
 
 #include <string.h>
 
@@ -11,6 +12,8 @@ static const struct {
 #if defined(__x86_64__)
     { "avx512", csvscan_avx512 },
     { "avx2", csvscan_avx2 },
+#elif defined(__aarch64__)
+    { "neon", csvscan_neon },
 #endif
     { "scalar", csvscan_scalar },
 };

@@ -57,19 +57,4 @@ static inline uint32_t csvscan_special(const struct csvscan *s, uint32_t from)
     return k << 6 | (uint32_t)__builtin_ctzll(word);
 }
 
-/* ---- for the kernels ---- */
-
-/* Masks of 64 bytes: bit i is byte i. */
-struct csvscan_masks {
-    uint64_t quote, delimiter, lf, cr, nul, high;
-    uint64_t escape; /* control characters, double quotes and backslashes */
-};
-
-typedef void csvscan_kernel(struct csvscan *s, const uint8_t *p, uint32_t n);
-
-csvscan_kernel csvscan_scalar;
-#if defined(__x86_64__)
-csvscan_kernel csvscan_avx2, csvscan_avx512;
-#endif
-
 #endif

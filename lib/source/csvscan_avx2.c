@@ -1,9 +1,6 @@
-#include "source/csvscan.h"
+#include "source/csvscan_kernels.h"
 
 #if defined(__x86_64__)
-
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
 
 #include <immintrin.h>
 
@@ -49,27 +46,10 @@ static inline uint64_t prefix_xor(uint64_t x)
     return (uint64_t)_mm_cvtsi128_si64(r);
 }
 
-/* Eight at a time, needed or not: a branch for each would be guessed wrong too
- * often. */
-static inline void emit(struct csvscan *s, uint32_t base, uint64_t ends)
-{
-    uint16_t *to = s->end + s->n;
-    s->n += (uint32_t)__builtin_popcountll(ends);
-    while (ends) {
-        for (int i = 0; i < 8; i++) {
-            to[i] = (uint16_t)(base + (uint32_t)_tzcnt_u64(ends));
-            ends = _blsr_u64(ends);
-        }
-        to += 8;
-    }
-}
-
 #define CLASSIFY classify
 #define PREFIX_XOR prefix_xor
-#define EMIT emit
+#define EMIT csvscan_emit_bits
 #define KERNEL csvscan_avx2
 #include "source/csvscan_body.h"
-
-#pragma GCC pop_options
 
 #endif

@@ -1,10 +1,6 @@
-#include "source/csvscan.h"
+#include "source/csvscan_kernels.h"
 
 #if defined(__x86_64__)
-
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt,pclmul")
 
 #include <immintrin.h>
 
@@ -65,7 +61,5 @@ static inline void emit(struct csvscan *s, uint32_t base, uint64_t ends)
 #define EMIT emit
 #define KERNEL csvscan_avx512
 #include "source/csvscan_body.h"
-
-#pragma GCC pop_options
 
 #endif

@@ -1,5 +1,5 @@
 /* The reference: what all other kernels are held to. */
-#include "source/csvscan.h"
+#include "source/csvscan_kernels.h"
 
 static void classify(const struct csvscan *s, const uint8_t *p,
                      struct csvscan_masks *m)
@@ -17,21 +17,8 @@ static void classify(const struct csvscan *s, const uint8_t *p,
     }
 }
 
-static uint64_t prefix_xor(uint64_t x)
-{
-    for (int k = 1; k < 64; k *= 2)
-        x ^= x << k;
-    return x;
-}
-
-static void emit(struct csvscan *s, uint32_t base, uint64_t ends)
-{
-    for (; ends; ends &= ends - 1)
-        s->end[s->n++] = (uint16_t)(base + (uint32_t)__builtin_ctzll(ends));
-}
-
 #define CLASSIFY classify
-#define PREFIX_XOR prefix_xor
-#define EMIT emit
+#define PREFIX_XOR csvscan_prefix_xor
+#define EMIT csvscan_emit_bits
 #define KERNEL csvscan_scalar
 #include "source/csvscan_body.h"
