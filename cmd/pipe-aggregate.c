@@ -85,6 +85,13 @@ static int aggregate(struct stage *st, struct aggregate *a)
 {
     if (take_all(st, a) || stage_settle(st))
         return -1;
+    /* Without -g there is a row even over nothing. Behind a mistyped command
+     * it would look like a result, and a loader would replace by it. */
+    if (st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 && !group_by.n) {
+        stage_note(st, "no record came, and the upstream cannot be verified: "
+                       "no result");
+        return 0;
+    }
     return emit_groups(st, a);
 }
 

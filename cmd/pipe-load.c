@@ -198,6 +198,7 @@ static int prepare(struct stage *st, struct load *l)
     l->spec.keys = l->keys;
     l->spec.n_keys = l->n_keys;
     l->spec.create = create;
+    l->spec.dry_run = dry_run;
     l->spec.missing_null = missing && strcmp(missing, "null") == 0;
     l->spec.decimals = l->decimals;
     l->spec.n_decimals = decimal_args.n;
@@ -258,6 +259,8 @@ static int judge_unknown(struct stage *st)
     if (on_unknown && strcmp(on_unknown, "refuse") == 0)
         return err_set(&st->err, ERR_CONFIG,
                        "nothing committed: the upstream cannot be verified");
+    if (dry_run)
+        return 0;
     stage_note(st,
                "cannot verify that the upstream ended well: it is no pipeutils "
                "stage, or a shell group or wrapper shares its pipe (start it "

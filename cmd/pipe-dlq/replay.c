@@ -402,15 +402,14 @@ static int run_rest(struct job *j)
 
 /* ---- the end */
 
-static int mark_letter(struct job *j, struct dlq *q, const struct fed *l,
-                       const char *run_id)
+static int mark_letter(struct job *j, struct dlq *q, const struct fed *l)
 {
     size_t n = dlq_read_open_lines(&j->pick.read, l->entry, NULL, 0);
     int64_t *us = calloc(n + 1, sizeof(*us));
     if (!us)
         return err_nomem(&j->st->err);
     dlq_read_open_lines(&j->pick.read, l->entry, us, n);
-    int r = dlq_mark(q, "replayed", l->id, us, n, str_of(run_id), &j->st->err);
+    int r = dlq_mark(q, l->id, us, n, &j->st->err);
     free(us);
     return r;
 }
@@ -426,11 +425,11 @@ static int mark_replayed(struct job *j)
     int r = 0;
     for (size_t i = 0; r == 0 && i < j->feed.n; i++)
         if (!j->feed.v[i].back)
-            r = mark_letter(j, q, &j->feed.v[i], run_id);
+            r = mark_letter(j, q, &j->feed.v[i]);
     if (r == 0)
-        r = dlq_sync(q, e);
+        r = dlq_mark_write(q, "replayed", str_of(run_id), e) || dlq_sync(q, e);
     dlq_close(q);
-    return r;
+    return r ? -1 : 0;
 }
 
 static void report(struct job *j, uint64_t back)
@@ -498,7 +497,8 @@ static int prepare(struct job *j)
     if (lock_folder(j) || pick_open(&j->pick, st, j->a, "open", true))
         return -1;
     if (j->pick.n == 0) {
-        stage_note(st, "no open dead letters chosen");
+        if (!j->pick.noted)
+            stage_note(st, "no open dead letters chosen");
         return 0;
     }
     if (feed_sort(&j->feed, st, j->a, &j->pick))

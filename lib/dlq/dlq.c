@@ -18,7 +18,8 @@ struct dlq {
     struct idmap seen; /* subjects of this run to their occurrences */
     struct segment segment;
     struct buf line;
-    int64_t last_us; /* times of one writer only go up */
+    struct buf marked; /* letters noted for the next mark */
+    int64_t last_us;   /* times of one writer only go up */
     bool loaded, dirty, sync_failed;
 };
 
@@ -37,6 +38,7 @@ struct dlq *dlq_open(const char *uri, struct err *e)
     }
     q->segment.fd = -1;
     q->line.max = DLQ_LINE_MAX;
+    q->marked.max = DLQ_LINE_MAX;
     q->cwd = getcwd(NULL, 0);
     if (replays_load(&q->replays, e) ||
         target_parse(&q->target,
@@ -136,11 +138,21 @@ int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
     return 0;
 }
 
-int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
-             const int64_t *of, size_t n, struct str run_id, struct err *e)
+int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
+             struct err *e)
 {
+    return envelope_mark_letter(&q->marked, id, of, n) ? err_nomem(e) : 0;
+}
+
+int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
+                   struct err *e)
+{
+    if (q->marked.n == 0)
+        return 0;
     buf_reset(&q->line);
-    envelope_write_mark(&q->line, mark, id, of, n, run_id, next_time(q));
+    envelope_write_mark(&q->line, mark, run_id, next_time(q),
+                        buf_str(&q->marked));
+    buf_reset(&q->marked);
     return append(q, e);
 }
 
@@ -171,6 +183,7 @@ void dlq_close(struct dlq *q)
     idmap_free(&q->open);
     idmap_free(&q->seen);
     buf_free(&q->line);
+    buf_free(&q->marked);
     free(q->cwd);
     free(q);
 }

@@ -46,10 +46,14 @@
  *
  *     v         1
  *     mark      "replayed" or "purged"
- *     id        the letters' id
  *     ts        when
  *     [run_id]  of the replay
- *     of        the ts of each letter that it closes, an array
+ *     of        an array with an array for each id: the id, then the ts of
+ *               each letter that is closed
+ *
+ * All that a replay closes is one mark, so that a death leaves all of it open
+ * or nothing: the run id of a replay follows from the letters it takes, and a
+ * part of them would be another run.
  *
  * A letter stays open until a mark names its id and ts; so neither the order
  * of lines nor the clock decides, and a mark whose letter is gone means
@@ -116,11 +120,15 @@ struct dlq *dlq_open(const char *uri, struct err *e);
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e);
 
-/* Closes the letters of one id that were written at the n times `of` (ts, in
- * microseconds). mark is "replayed" or "purged"; run_id may be empty. 0 or
- * -1. */
-int dlq_mark(struct dlq *q, const char *mark, struct hash128 id,
-             const int64_t *of, size_t n, struct str run_id, struct err *e);
+/* Notes for the next mark the letters of one id that were written at the n
+ * times `of` (ts, in microseconds). 0 or -1 (memory). */
+int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
+             struct err *e);
+
+/* Closes all letters noted since the last one, in one line: all of them, or
+ * none and -1. mark is "replayed" or "purged"; run_id may be empty. */
+int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
+                   struct err *e);
 
 /* Makes all that was added durable (fsync of file and folder). A failed fsync
  * is final: every later call fails too. */

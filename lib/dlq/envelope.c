@@ -268,25 +268,30 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
     return out->failed ? -1 : 0;
 }
 
-int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
-                        const int64_t *of, size_t n, struct str run_id,
-                        int64_t us)
+int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,
+                         size_t n)
 {
     char hex[33];
     hash128_hex(id, hex);
-    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"id\":\"%s\",\"ts\":\"", mark,
-             hex);
+    buf_addf(out, "%s[\"%s\"", out->n ? "," : "", hex);
+    for (size_t i = 0; i < n; i++) {
+        buf_addz(out, ",\"");
+        envelope_time(out, of[i]);
+        buf_addc(out, '"');
+    }
+    return buf_addc(out, ']');
+}
+
+int envelope_write_mark(struct buf *out, const char *mark, struct str run_id,
+                        int64_t us, struct str letters)
+{
+    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"ts\":\"", mark);
     envelope_time(out, us);
     buf_addc(out, '"');
     add_member(out, "run_id", run_id);
     buf_addz(out, ",\"of\":[");
-    for (size_t i = 0; i < n; i++) {
-        buf_addz(out, i ? ",\"" : "\"");
-        envelope_time(out, of[i]);
-        buf_addc(out, '"');
-    }
-    buf_addz(out, "]}\n");
-    return out->failed ? -1 : 0;
+    buf_add_str(out, letters);
+    return buf_addz(out, "]}\n");
 }
 
 /* ---- reading */
@@ -349,11 +354,12 @@ int envelope_parse(struct envelope *v, struct str line)
     if (version.type != JSON_NUMBER || !number_to_i64(version.raw, &n) ||
         n != 1)
         return -1;
-    if (envelope_parse_id(&v->id, inner(v->id_text)) ||
-        !time_parse(inner(v->ts), NULL, &v->us))
+    if (!time_parse(inner(v->ts), NULL, &v->us))
         return -1;
     if (v->mark.type == JSON_STRING)
         return v->of.type == JSON_ARRAY ? 0 : -1;
+    if (envelope_parse_id(&v->id, inner(v->id_text)))
+        return -1;
     if (attempt.type != JSON_NUMBER || !number_to_i64(attempt.raw, &n) || n < 1)
         return -1;
     v->attempt = (uint64_t)n;
@@ -369,13 +375,26 @@ struct hash128 envelope_line_key(struct hash128 id, int64_t us)
     return hash128((struct str){ (const char *)words, sizeof(words) });
 }
 
-int envelope_next_of(struct json_iter *it, int64_t *us)
+struct envelope_of envelope_of(const struct envelope *mark)
+{
+    return (struct envelope_of){ .ids = json_iter(mark->of.raw),
+                                 .times = json_iter(STR("[]")) };
+}
+
+bool envelope_next_of(struct envelope_of *of)
 {
     struct val v;
-    while (json_next(it, NULL, &v))
-        if (time_parse(inner(v), NULL, us))
-            return 1;
-    return 0;
+    for (;;) {
+        while (json_next(&of->times, NULL, &v))
+            if (time_parse(inner(v), NULL, &of->us))
+                return true;
+        if (!json_next(&of->ids, NULL, &v))
+            return false;
+        of->times = json_iter(v.type == JSON_ARRAY ? v.raw : STR("[]"));
+        if (json_next(&of->times, NULL, &v) &&
+            envelope_parse_id(&of->id, inner(v)))
+            of->times = json_iter(STR("[]"));
+    }
 }
 
 int envelope_raw(struct buf *out, const struct envelope *v)

@@ -32,18 +32,20 @@ struct envelope_facts {
 int envelope_write(struct buf *out, const struct dlq_letter *l,
                    const struct envelope_facts *f);
 
-/* Appends a mark likewise. */
-int envelope_write_mark(struct buf *out, const char *mark, struct hash128 id,
-                        const int64_t *of, size_t n, struct str run_id,
-                        int64_t us);
+/* Appends the letters of one id, written at n times, to those that a mark is
+ * to close; then the mark itself, as a line with LF. 0, or -1 if out failed. */
+int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,
+                         size_t n);
+int envelope_write_mark(struct buf *out, const char *mark, struct str run_id,
+                        int64_t us, struct str letters);
 
 /* A line read back: members as they stand, MISSING where they are not there;
  * all borrows from the line. */
 struct envelope {
     struct str text;
-    struct hash128 id;
-    int64_t us;       /* ts */
-    uint64_t attempt; /* 0 for a mark */
+    struct hash128 id; /* of a letter */
+    int64_t us;        /* ts */
+    uint64_t attempt;  /* 0 for a mark */
     struct val ts, id_text, pipeline, run_id, stage, argv, argv_b64, cwd,
         cwd_b64, env, class, source, context, errors, raw, raw_b64, raw_length,
         mark, of;
@@ -56,9 +58,16 @@ int envelope_parse(struct envelope *v, struct str line);
 /* What tells a letter from all other lines: its id and its time. */
 struct hash128 envelope_line_key(struct hash128 id, int64_t us);
 
-/* The times that a mark closes, one by one: start with json_iter(v.of.raw).
- * 1 with us filled, 0 at the end. */
-int envelope_next_of(struct json_iter *it, int64_t *us);
+/* The letters that a mark closes, one by one:
+ *     struct envelope_of of = envelope_of(&v);
+ *     while (envelope_next_of(&of)) ... of.id, of.us ... */
+struct envelope_of {
+    struct hash128 id;
+    int64_t us;
+    struct json_iter ids, times;
+};
+struct envelope_of envelope_of(const struct envelope *mark);
+bool envelope_next_of(struct envelope_of *of);
 
 /* Appends the exact bytes of raw. 0; -1 if out failed; -2 where there is no
  * raw or it is not base64. */

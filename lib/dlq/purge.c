@@ -39,11 +39,10 @@ static bool drops(struct purge *p, struct str line, bool marks)
             *at = GONE;
         return at != NULL;
     }
-    struct json_iter it = json_iter(v.of.raw);
-    int64_t us;
+    struct envelope_of of = envelope_of(&v);
     bool any = false;
-    while (marks && envelope_next_of(&it, &us)) {
-        if (idmap_get(&p->lines, envelope_line_key(v.id, us)) != GONE)
+    while (marks && envelope_next_of(&of)) {
+        if (idmap_get(&p->lines, envelope_line_key(of.id, of.us)) != GONE)
             return false;
         any = true;
     }
@@ -181,7 +180,7 @@ static int mark_rest(struct purge *p, size_t entry, struct dlq *q, bool *marked,
         const struct dlq_place *l = &r->places[at - 1];
         if (idmap_get(&p->lines, envelope_line_key(l->id, l->us)) == GONE)
             continue;
-        if (dlq_mark(q, "purged", l->id, &l->us, 1, (struct str){ "", 0 }, e))
+        if (dlq_mark(q, l->id, &l->us, 1, e))
             return -1;
         *marked = true;
     }
@@ -204,9 +203,10 @@ static int mark_live(struct purge *p, const size_t *entries, size_t n,
         done->marked += marked;
     }
     if (r == 0)
-        r = dlq_sync(q, e);
+        r = dlq_mark_write(q, "purged", (struct str){ "", 0 }, e) ||
+            dlq_sync(q, e);
     dlq_close(q);
-    return r;
+    return r ? -1 : 0;
 }
 
 static int purge_all(struct purge *p, const size_t *entries, size_t n,

@@ -49,13 +49,12 @@ static int add_place(struct dlq_read *r, const struct envelope *v,
 
 static int add_mark(struct scan *s, const struct envelope *v, struct err *e)
 {
-    struct json_iter it = json_iter(v->of.raw);
+    struct envelope_of of = envelope_of(v);
     bool purged = json_raw_equals(
         ((struct str){ v->mark.raw.p + 1, v->mark.raw.n - 2 }), STR("purged"));
     uint64_t state = 1 + (purged ? DLQ_PURGED : DLQ_REPLAYED);
-    int64_t us;
-    while (envelope_next_of(&it, &us)) {
-        uint64_t *at = idmap_at(&s->closed, envelope_line_key(v->id, us));
+    while (envelope_next_of(&of)) {
+        uint64_t *at = idmap_at(&s->closed, envelope_line_key(of.id, of.us));
         if (!at)
             return err_nomem(e);
         if (*at < state)

@@ -43,9 +43,10 @@ struct sink_spec {
     struct str part_column; /* .n 0: no partition */
     struct str part_value;
     bool all;               /* replace the whole table */
-    const struct str *keys; /* upsert: key columns */
+    const struct str *keys; /* upsert: key columns, NUL-terminated */
     size_t n_keys;
     bool create;       /* create the table, add columns */
+    bool dry_run;      /* will not be committed */
     bool missing_null; /* upsert: a missing field sets NULL */
     const struct sink_decimal *decimals;
     size_t n_decimals;

@@ -3,6 +3,8 @@
 #include "base/hash.h"
 #include "json/check.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,8 +24,9 @@ int sqlite_fail(struct sqlite_sink *s, struct err *e, const char *doing)
     case SQLITE_READONLY:
     case SQLITE_AUTH: code = ERR_NOPERM; break;
     case SQLITE_CANTOPEN:
-        code = s->base.spec->create ? ERR_CANTCREAT : ERR_NOINPUT;
-        break;
+        return err_sys(e, s->base.spec->create ? ERR_CANTCREAT : ERR_IO,
+                       sqlite3_system_errno(s->db), "cannot %s '%s'", doing,
+                       s->base.spec->target);
     case SQLITE_ERROR: /* SQL that does not fit the table */
     case SQLITE_NOTADB:
     case SQLITE_SCHEMA: code = ERR_CONFIG; break;
@@ -103,17 +106,43 @@ static int partition_value(struct sqlite_sink *s, struct err *e)
     return s->part_buf.failed ? err_nomem(e) : 0;
 }
 
+/* Is there a database, and if not, can there be one? A new one is created only
+ * when the first record has come, and in memory for a dry run, so that what
+ * fails leaves nothing. */
+static int look_for_file(struct sqlite_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    s->in_memory = false;
+    if (access(spec->target, F_OK) == 0)
+        return 0;
+    if (!spec->create)
+        return err_sys(e, ERR_IO, errno, "cannot open '%s' (--create makes it)",
+                       spec->target);
+    char *copy = strdup(spec->target);
+    if (!copy)
+        return err_nomem(e);
+    int r = access(dirname(copy), W_OK | X_OK);
+    int saved = errno;
+    free(copy);
+    if (r != 0)
+        return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'",
+                       spec->target);
+    s->in_memory = spec->dry_run;
+    return 1;
+}
+
 static int open_database(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
     int flags = SQLITE_OPEN_READWRITE | (spec->create ? SQLITE_OPEN_CREATE : 0);
-    if (sqlite3_open_v2(spec->target, &s->db, flags, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(s->in_memory ? ":memory:" : spec->target, &s->db, flags,
+                        NULL) != SQLITE_OK)
         return s->db ? sqlite_fail(s, e, "open") : err_nomem(e);
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_handler(s->db, on_busy, s);
     if (run(s, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;", "open",
             e) ||
-        partition_value(s, e) || table_read(s, e))
+        table_read(s, e))
         return -1;
     if (!s->exists && !spec->create)
         return err_set(e, ERR_CONFIG,
@@ -131,7 +160,8 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
     }
     if (sqlite3_strnicmp(spec->table, "sqlite_", 7) == 0 ||
         sqlite3_stricmp(spec->table, LEDGER) == 0 || !*spec->table) {
-        err_set(e, ERR_USAGE, "table name '%s' is reserved", spec->table);
+        err_set(e, ERR_USAGE, "table name '%s' is %s", spec->table,
+                *spec->table ? "reserved" : "empty");
         return NULL;
     }
     struct sqlite_sink *s = calloc(1, sizeof(*s));
@@ -140,7 +170,9 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
         return NULL;
     }
     s->base = (struct sink){ &sink_sqlite, spec };
-    if (open_database(s, e)) {
+    int missing = look_for_file(s, e);
+    if (missing < 0 || partition_value(s, e) ||
+        (!missing && open_database(s, e))) {
         sqlite_close(&s->base);
         return NULL;
     }
@@ -199,6 +231,8 @@ static int empty_partition(struct sqlite_sink *s, struct err *e)
 static int sqlite_begin(struct sink *base, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
+    if (!s->db && open_database(s, e))
+        return -1;
     /* IMMEDIATE: a lock taken later, behind a read, would not wait. */
     if (run(s, "BEGIN IMMEDIATE", "lock", e))
         return -1;
@@ -227,8 +261,14 @@ static int sqlite_write(struct sink *base, struct str record,
                         struct sink_refusal *why, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    if (!s->exists && table_create(s, record, e))
-        return -1;
+    if (!s->exists) {
+        /* What cannot be a row must not shape the table. */
+        int r = row_has_keys(s, record, why);
+        if (r <= 0)
+            return r;
+        if (table_create(s, record, e))
+            return -1;
+    }
     return row_write(s, record, why, e);
 }
 
@@ -330,7 +370,7 @@ static int sqlite_prepare(struct sink *base, const struct sink_run *r,
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
     row_free(s); /* open statements would keep COMMIT waiting */
-    if (find_run(s, r, outcome, previous, e))
+    if (table_check_decimals(s, e) || find_run(s, r, outcome, previous, e))
         return -1;
     return *outcome == SINK_NEW ? write_ledger(s, r, e) : 0;
 }

@@ -51,6 +51,7 @@ struct sqlite_sink {
     struct sink base;
     sqlite3 *db;
     bool begun, exists; /* transaction open; table there */
+    bool in_memory;     /* a dry run on a database that is not there */
     struct column *columns;
     size_t n_columns, cap_columns;
     size_t guess; /* where the next key is looked for first */
@@ -74,6 +75,8 @@ void sqlite_quote(struct buf *b, struct str name);
 int table_read(struct sqlite_sink *s, struct err *e);
 int table_create(struct sqlite_sink *s, struct str record, struct err *e);
 int table_check(struct sqlite_sink *s, struct err *e);
+/* At the end of a load: --decimal may not name what is no column. */
+int table_check_decimals(struct sqlite_sink *s, struct err *e);
 void table_free(struct sqlite_sink *s);
 /* The column for a key, guessing at s->guess first; NULL if there is none. */
 struct column *table_find(struct sqlite_sink *s, struct str name);
@@ -85,6 +88,9 @@ int table_add_column(struct sqlite_sink *s, struct str name, struct val v,
 int row_write(struct sqlite_sink *s, struct str record,
               struct sink_refusal *why, struct err *e);
 void row_free(struct sqlite_sink *s);
+/* Has the record all keys, none null? 1, or 0 with why. */
+int row_has_keys(struct sqlite_sink *s, struct str record,
+                 struct sink_refusal *why);
 /* Binds a value for a column to a parameter: 1 done, 0 refused, -1. */
 int row_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
              const struct column *c, struct val v, struct sink_refusal *why,

@@ -244,15 +244,34 @@ static int check_partition(struct sqlite_sink *s, struct sink_refusal *why,
                   STR_ARG(spec->part_value));
 }
 
+static int null_key(struct sink_refusal *why, struct str key, struct val v)
+{
+    refuse(why, "null_key", NULL, "key '%.*s' is %s", STR_ARG(key),
+           v.type == JSON_NULL ? "null" : "missing");
+    why->column = key;
+    return 0;
+}
+
+int row_has_keys(struct sqlite_sink *s, struct str record,
+                 struct sink_refusal *why)
+{
+    const struct sink_spec *spec = s->base.spec;
+    for (size_t i = 0; i < spec->n_keys; i++) {
+        struct val v = json_get(json_val(record), spec->keys[i]);
+        if (v.type <= JSON_NULL)
+            return null_key(why, spec->keys[i], v);
+    }
+    return 1;
+}
+
 static int check_keys(struct sqlite_sink *s, struct sink_refusal *why)
 {
     const struct sink_spec *spec = s->base.spec;
     for (size_t i = 0; i < spec->n_keys; i++) {
         struct column *c = table_find(s, spec->keys[i]);
-        if (!c || c->val.type == JSON_MISSING || c->val.type == JSON_NULL)
-            return refuse(why, "null_key", c, "key '%.*s' is %s",
-                          STR_ARG(spec->keys[i]),
-                          c && c->val.type == JSON_NULL ? "null" : "missing");
+        struct val v = c ? c->val : (struct val){ JSON_MISSING, STR("") };
+        if (v.type <= JSON_NULL)
+            return null_key(why, spec->keys[i], v);
     }
     return 1;
 }

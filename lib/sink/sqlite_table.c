@@ -108,7 +108,8 @@ static const char *wanted_type(const struct sink_spec *spec, struct str name,
 {
     for (size_t i = 0; i < spec->n_decimals; i++) {
         const struct sink_decimal *d = &spec->decimals[i];
-        if (!str_eq(d->column, name))
+        if (d->column.n != name.n ||
+            sqlite3_strnicmp(d->column.p, name.p, (int)name.n) != 0)
             continue;
         if (d->text)
             return "DECIMAL_TEXT";
@@ -135,6 +136,52 @@ static const char *type_for(const struct sink_spec *spec, struct str name,
     }
 }
 
+/* An upsert needs an index that makes the key unique: SQLite tells when it
+ * prepares one. */
+static int check_unique(struct sqlite_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    struct buf keys = { .max = 65536 };
+    sqlite3_stmt *stmt = NULL;
+    if (spec->n_keys == 0)
+        return 0;
+    for (size_t i = 0; i < spec->n_keys; i++) {
+        buf_addz(&keys, i ? ", " : "");
+        sqlite_quote(&keys, spec->keys[i]);
+    }
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "INSERT INTO ");
+    sqlite_quote(&s->sql, str_of(spec->table));
+    buf_addf(&s->sql, "(%.*s) VALUES(", STR_ARG(buf_str(&keys)));
+    for (size_t i = 0; i < spec->n_keys; i++)
+        buf_addz(&s->sql, i ? ", ?" : "?");
+    buf_addf(&s->sql, ") ON CONFLICT(%.*s", STR_ARG(buf_str(&keys)));
+    buf_addz(&s->sql, ") DO NOTHING");
+    const char *sql = buf_z(&s->sql);
+    int r = 0;
+    if (!sql || !buf_z(&keys))
+        r = err_nomem(e);
+    else if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        r = err_set(e, ERR_CONFIG,
+                    "table '%s' has no primary key or unique index on (%s): "
+                    "an upsert needs one",
+                    spec->table, keys.p);
+    sqlite3_finalize(stmt);
+    buf_free(&keys);
+    return r;
+}
+
+int table_check_decimals(struct sqlite_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    for (size_t i = 0; s->exists && i < spec->n_decimals; i++)
+        if (!table_find(s, spec->decimals[i].column))
+            return err_set(e, ERR_CONFIG,
+                           "option --decimal: table '%s' has no column '%.*s'",
+                           spec->table, STR_ARG(spec->decimals[i].column));
+    return 0;
+}
+
 int table_check(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
@@ -144,6 +191,8 @@ int table_check(struct sqlite_sink *s, struct err *e)
                            "key column '%.*s' is not in "
                            "table '%s'",
                            STR_ARG(spec->keys[i]), spec->table);
+    if (check_unique(s, e))
+        return -1;
     for (size_t i = 0; i < spec->n_decimals; i++) {
         char type[32];
         struct column *c = table_find(s, spec->decimals[i].column);

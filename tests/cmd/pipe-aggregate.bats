@@ -99,12 +99,19 @@ lines() {
 }
 
 @test "without -g there is one row, also over no records; with it none" {
+    : >empty
     assert_exit 0 pipe-aggregate \
         -a 'count(),count(x),distinct(x),sum(x),avg(x),min(x),last(x)' \
-        </dev/null
+        <empty
     assert_file out '{"count":0,"count_x":0,"distinct_x":0,"sum_x":null,"avg_x":null,"min_x":null,"last_x":null}'
-    assert_exit 0 pipe-aggregate -g k -a 'count()' </dev/null
+    assert_exit 0 pipe-aggregate -g k -a 'count()' <empty
     assert_file out ''
+}
+
+@test "no record from an upstream that cannot be verified gives no row" {
+    assert_exit 0 pipe-aggregate -a 'count()' </dev/null
+    assert_file out ''
+    grep -q 'no record came' err
 }
 
 @test "null and missing values are skipped" {

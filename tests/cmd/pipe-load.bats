@@ -157,7 +157,7 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
     sql 'CREATE TABLE t(id INTEGER, v TEXT)'
     printf '{"id":1,"v":"a"}\n' >in
     run -78 pipe-load sqlite:t.db -t t --mode upsert -k id <in
-    [[ $output == *"UNIQUE"* ]]
+    [[ $output == *"no primary key or unique index on (\"id\")"* ]]
     [ "$(sql 'SELECT count(*) FROM t')" = 0 ]
 }
 
@@ -448,4 +448,39 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
     wait $pid || status=$?
     [ $status = 143 ]
     [ "$(sql 'SELECT count(*) FROM t')" = 0 ]
+}
+
+@test "a misspelt --decimal is an error, and nothing is loaded" {
+    printf '{"total":0.1}\n' >in
+    run -78 pipe-load sqlite:t.db -t t --mode append --create --decimal totl=scaled:2 <in
+    [[ $output == *"table 't' has no column 'totl'"* ]]
+    [ -z "$(sql .tables)" ]
+    pipe-load sqlite:t.db -t t --mode append --create --decimal TOTAL=scaled:2 <in
+    [ "$(sql 'SELECT total FROM t')" = 10 ]
+}
+
+@test "a misspelt key rejects its records and makes no table" {
+    printf '{"id":1}\n' >in
+    run -65 pipe-load sqlite:t.db -t t --mode upsert -k Nope --create <in
+    [[ $output == *"key 'Nope' is missing (null_key)"* ]]
+    [ -z "$(sql .tables)" ]
+}
+
+@test "a dry run and a load that fails before its first record make no database" {
+    printf '{"id":1}\n' >in
+    run -0 pipe-load sqlite:t.db -t t --mode append --create --dry-run <in
+    [[ $output == *"would load 1 records"* ]]
+    [ ! -e t.db ]
+    run -75 bash -c 'nosuchcommand_ 2>/dev/null | pipe-load sqlite:t.db -t t --mode append --create'
+    [ ! -e t.db ]
+}
+
+@test "a mistyped command before an aggregate of nothing replaces nothing" {
+    printf '{"n":7}\n' >in
+    pipe-load sqlite:t.db -t t --mode append --create <in
+    run -75 bash -c 'pipe-extrct x 2>/dev/null | pipe-aggregate -a "n=count()" | pipe-load sqlite:t.db -t t --mode replace --all'
+    [ "$(sql 'SELECT n FROM t')" = 7 ]
+    : >empty
+    pipe-aggregate -a 'n=count()' <empty | pipe-load sqlite:t.db -t t --mode replace --all --on-unknown refuse
+    [ "$(sql 'SELECT n FROM t')" = 0 ]
 }

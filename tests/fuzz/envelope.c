@@ -15,9 +15,8 @@ static void read_line(struct str line)
     if (v.attempt) {
         (void)envelope_raw(&raw, &v);
     } else {
-        struct json_iter it = json_iter(v.of.raw);
-        int64_t us;
-        while (envelope_next_of(&it, &us))
+        struct envelope_of of = envelope_of(&v);
+        while (envelope_next_of(&of))
             ;
     }
     buf_free(&raw);

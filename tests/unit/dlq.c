@@ -114,9 +114,9 @@ static void mark_all(const char *uri, const char *mark)
         int64_t us[8];
         size_t n = dlq_read_open_lines(&r, i, us, 8);
         if (n)
-            CHECK(dlq_mark(q, mark, dlq_read_place(&r, i)->id, us, n,
-                           STR("replay"), &e) == 0);
+            CHECK(dlq_mark(q, dlq_read_place(&r, i)->id, us, n, &e) == 0);
     }
+    CHECK(dlq_mark_write(q, mark, STR("replay"), &e) == 0);
     CHECK(dlq_sync(q, &e) == 0);
     dlq_read_close(&r);
     dlq_close(q);
@@ -314,6 +314,19 @@ TEST("a letter that was replayed or purged may come again")
     CHECK(count(uri, DLQ_REPLAYED) == 1);
     CHECK(add_all(uri, (const char *const[]){ "x", NULL }) == 1);
     CHECK(count(uri, DLQ_OPEN) == 1);
+}
+
+TEST("a mark that is cut anywhere closes nothing")
+{
+    const char *uri = room(".ndjson");
+    add_all(uri, (const char *const[]){ "x", "y", "z", NULL });
+    int64_t before = file_size(uri);
+    mark_all(uri, "replayed");
+    CHECK(count(uri, DLQ_OPEN) == 0);
+    for (int64_t n = file_size(uri) - 1; n >= before; n--) {
+        CHECK(truncate(uri, n) == 0);
+        CHECK(count(uri, DLQ_OPEN) == 3);
+    }
 }
 
 TEST("a record rejected again in a replay keeps its id with attempt + 1")

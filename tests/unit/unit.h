@@ -59,19 +59,21 @@ static bool unit_failed;
         }                                                                     \
     } while (0)
 
-#define UNIT_MAIN                                                      \
-    int main(void)                                                     \
-    {                                                                  \
-        int n = 0, bad = 0;                                            \
-        for (struct unit_test *t = unit_first; t; t = t->next) {       \
-            unit_failed = false;                                       \
-            t->run();                                                  \
-            bad += unit_failed;                                        \
-            printf("%s %d - %s\n", unit_failed ? "not ok" : "ok", ++n, \
-                   t->title);                                          \
-        }                                                              \
-        printf("1..%d\n", n);                                          \
-        return bad != 0;                                               \
+#define UNIT_MAIN                                                        \
+    int main(void)                                                       \
+    {                                                                    \
+        int n = 0, bad = 0;                                              \
+        /* A line at a time, so that a crash shows behind which test. */ \
+        setvbuf(stdout, NULL, _IOLBF, 0);                                \
+        for (struct unit_test *t = unit_first; t; t = t->next) {         \
+            unit_failed = false;                                         \
+            t->run();                                                    \
+            bad += unit_failed;                                          \
+            printf("%s %d - %s\n", unit_failed ? "not ok" : "ok", ++n,   \
+                   t->title);                                            \
+        }                                                                \
+        printf("1..%d\n", n);                                            \
+        return bad != 0;                                                 \
     }
 
 #endif
