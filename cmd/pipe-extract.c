@@ -68,6 +68,7 @@ struct extract {
     struct types types;
     struct arena names; /* of --columns */
     struct source_opts source;
+    bool doubted; /* of many files the first one says it for all */
 };
 
 /* ---- options ---- */
@@ -238,6 +239,20 @@ static int take(struct stage *st, const struct source *s, const char *uri,
     return r > 0 ? stage_pass(st, item->text) : r;
 }
 
+static int say_doubt(struct stage *st, struct extract *x,
+                     const struct source *s)
+{
+    struct buf text = { .max = 65536 };
+    int r = x->doubted ? 0 : source_doubt(s, &text, &st->err);
+
+    if (r == 0 && text.n && buf_z(&text)) {
+        x->doubted = true;
+        stage_note(st, "%s", text.p);
+    }
+    buf_free(&text);
+    return r;
+}
+
 static int extract_input(struct stage *st, struct extract *x, struct input *in)
 {
     struct source *s = NULL;
@@ -245,7 +260,9 @@ static int extract_input(struct stage *st, struct extract *x, struct input *in)
 
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
-    int r = source_open(&s, in, &x->source, &st->err) ? -1 : 1;
+    int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
+                ? -1
+                : 1;
     while (r > 0) {
         r = source_next(s, &item, &st->err);
         if (r > 0 && take(st, s, in->uri, &item))

@@ -57,6 +57,17 @@ page_options() {
     verdict
 }
 
+@test "no page shows words as options, where a macro took too many" {
+    need_command mandoc
+    for page in "$man"/*.[157]; do
+        # `.Fl v prints the counts` becomes "-v -prints -the -counts".
+        ! mandoc -Tascii -O width=500 "$page" | col -b |
+            grep -E '(^|[ (])-[a-z] -[a-z]{2,}' >lines ||
+            wrong "${page##*/}: $(cat lines)"
+    done
+    verdict
+}
+
 @test "no page has a mark left to fill in" {
     ! grep -nE '@[A-Z]+@' "$man"/*.[157]
 }

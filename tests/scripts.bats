@@ -193,6 +193,25 @@ END
     [ "$(grep -c '^not ok' tap)" = 0 ] || fail "$(cat tap)"
 }
 
+@test "README.md says how to build, and where the tools are, before it uses them" {
+    local line
+    # shellcheck disable=SC2016 # as it stands there
+    line=$(awk '/^```/ { exit } { print }' "$REPO/README.md" |
+        grep -o '`scripts/setup && make && PATH=[^`]*`')
+    line=${line//\`/}
+    # What setup and make do is for others to test.
+    # shellcheck disable=SC2317 # called by the line
+    (
+        cd "$REPO"
+        scripts/setup() { :; }
+        make() { :; }
+        eval "$line"
+        [[ $PATH == "$REPO/build/release/bin:"* ]]
+    )
+    make -C "$REPO" -pn FLAVOUR=release 2>/dev/null >rules || true
+    grep -q 'build/release/bin/pipe-extract:' rules
+}
+
 @test "README.md's crontab loads yesterday, as cron would run it" {
     local data=$PWD/data yesterday line
     yesterday=$(date -d yesterday +%F)

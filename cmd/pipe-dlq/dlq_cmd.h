@@ -26,6 +26,7 @@ struct pick {
     size_t *v; /* owned: indexes of the entries chosen, by time */
     size_t n;
     bool open;
+    bool noted; /* that there are none */
 };
 
 /* The queue that --dlq or --pipeline names, owned by the caller; NULL with

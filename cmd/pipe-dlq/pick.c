@@ -2,6 +2,7 @@
 #include "base/date.h"
 #include "dlq_cmd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,11 +18,16 @@ struct filter {
     struct buf text; /* scratch */
 };
 
+static bool names_queue(const struct args *a)
+{
+    return a->dlq && strcmp(a->dlq, "none") != 0;
+}
+
 char *pick_uri(struct stage *st, const struct args *a)
 {
     struct buf b = { .max = 65536 };
     int r;
-    if (a->dlq && strcmp(a->dlq, "none") != 0) {
+    if (names_queue(a)) {
         r = stage_expand(st, &b, a->dlq);
     } else if (!st->opts.pipeline) {
         r = err_set(&st->err, ERR_USAGE,
@@ -201,6 +207,26 @@ static void report_damage(struct stage *st, const struct dlq_read *r)
                    r->torn_in);
 }
 
+/* A pipeline's queue, its folder or PIPE_DLQ, comes with its first letter; one
+ * that was typed and is not there may be a slip. */
+static bool is_slip(const struct args *a, const struct pick *p)
+{
+    const char *env = getenv("PIPE_DLQ");
+    return names_queue(a) && !(env && strcmp(env, a->dlq) == 0) &&
+           access(p->read.target.path, F_OK) != 0 && errno == ENOENT;
+}
+
+static void report_none(struct stage *st, const struct args *a, struct pick *p)
+{
+    if (is_slip(a, p))
+        stage_note(st, "no dead letters: '%s' is not there", p->uri);
+    else if (isatty(STDERR_FILENO))
+        stage_note(st, "no dead letters to %s in '%s'", st->argv[0], p->uri);
+    else
+        return;
+    p->noted = true;
+}
+
 int pick_open(struct pick *p, struct stage *st, const struct args *a,
               const char *state, bool repair)
 {
@@ -214,8 +240,8 @@ int pick_open(struct pick *p, struct stage *st, const struct args *a,
     report_damage(st, &p->read);
     int r = choose(p, st, &f);
     buf_free(&f.text);
-    if (r == 0 && p->n == 0 && isatty(STDERR_FILENO))
-        stage_note(st, "no dead letters to %s in '%s'", st->argv[0], p->uri);
+    if (r == 0 && p->n == 0)
+        report_none(st, a, p);
     return r;
 }
 

@@ -1,10 +1,12 @@
-/* purge: remove letters, and print which. */
+/* purge: remove letters, and print which unless -q. */
 #include "dlq/purge.h"
 #include "dlq_cmd.h"
 
 static int print_chosen(struct stage *st, const struct args *a, struct pick *p)
 {
     bool json = wants_json(a);
+    if (st->opts.quiet)
+        return 0;
     if (!json && p->n && print_heading(st))
         return -1;
     for (size_t i = 0; i < p->n; i++) {

@@ -497,7 +497,8 @@ static int prepare(struct job *j)
     if (lock_folder(j) || pick_open(&j->pick, st, j->a, "open", true))
         return -1;
     if (j->pick.n == 0) {
-        stage_note(st, "no open dead letters chosen");
+        if (!j->pick.noted)
+            stage_note(st, "no open dead letters chosen");
         return 0;
     }
     if (feed_sort(&j->feed, st, j->a, &j->pick))

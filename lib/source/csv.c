@@ -23,7 +23,8 @@ struct csv {
     struct csvbatch *batch; /* NULL: not made yet, or not wanted */
     bool batches;           /* is wanted, once the line ends are known */
     bool open;              /* rows is to be closed */
-    bool held; /* row was read to count columns: next hands it out */
+    bool held;           /* row was read to count columns: next hands it out */
+    char looks_split_by; /* a delimiter in the only name of the header, or 0 */
     struct csvrow row;
     struct buf out;     /* the record */
     struct arena arena; /* messages of one item */
@@ -64,6 +65,21 @@ static int check_count(const struct csv *c, struct err *e)
                    c->base.uri, c->row.total, want);
 }
 
+/* A delimiter in the text of a header of one cell, where none was chosen. */
+static char find_delimiter(const struct csv *c)
+{
+    struct csvtok_dialect d = dialect_of(&c->base);
+    struct str raw = c->row.raw;
+
+    if (c->base.opts->csv.delimiter || c->row.total != 1 || !raw.n ||
+        (!d.no_quote && *raw.p == d.quote))
+        return '\0';
+    for (const char *p = ";\t|,"; *p; p++)
+        if (memchr(raw.p, *p, raw.n))
+            return *p;
+    return '\0';
+}
+
 /* Names the columns by the first row, or leaves that row for later. */
 static int read_header(struct csv *c, struct err *e)
 {
@@ -77,8 +93,15 @@ static int read_header(struct csv *c, struct err *e)
     do {
         r = csvrow_next(&c->rows, &c->row, e);
     } while (r == 1 && c->row.kind == CSVROW_BLANK);
-    if (r <= 0)
-        return r;
+    if (r < 0)
+        return -1;
+    if (r == 0 && (o->csv.no_header || n > 0))
+        return 0;
+    if (r == 0) /* what stands behind could take it for a day of nothing */
+        return err_set(e, ERR_DATA,
+                       "'%s' is empty: a header row is wanted (--no-header or "
+                       "--columns for files without)",
+                       c->base.uri);
     if (c->row.kind == CSVROW_BAD)
         return header_fault(c, c->row.message, e);
     if (c->row.kind == CSVROW_TOO_LONG)
@@ -90,6 +113,7 @@ static int read_header(struct csv *c, struct err *e)
         n = c->row.total;
         c->held = o->csv.no_header;
         names = c->held ? NULL : c->row.cells;
+        c->looks_split_by = c->held ? '\0' : find_delimiter(c);
     }
     return columns_init(&c->columns, names, n, o->types, c->base.uri, e);
 }
@@ -428,6 +452,21 @@ static int csv_args(const struct source *s, struct buf *b)
     return b->failed ? -1 : 0;
 }
 
+static int csv_doubt(const struct source *s, struct buf *text)
+{
+    const struct csv *c = (const struct csv *)s;
+    char by[] = { '\'', c->looks_split_by, '\'', '\0' };
+
+    if (!c->looks_split_by)
+        return 0;
+    struct str name = c->columns.names[0], shown = excerpt(name);
+    return buf_addf(text,
+                    "header of '%s' is one column '%.*s'%s: is the delimiter "
+                    "%s? (--delimiter)",
+                    s->uri, STR_ARG(shown), shown.n < name.n ? "..." : "",
+                    c->looks_split_by == '\t' ? "tab" : by);
+}
+
 const struct source_ops source_csv_ops = {
     .name = "csv",
     .size = sizeof(struct csv),
@@ -437,6 +476,7 @@ const struct source_ops source_csv_ops = {
     .close = csv_close,
     .context = csv_context,
     .args = csv_args,
+    .doubt = csv_doubt,
 };
 
 const struct source_ops source_tsv_ops = {
@@ -448,4 +488,5 @@ const struct source_ops source_tsv_ops = {
     .close = csv_close,
     .context = csv_context,
     .args = csv_args,
+    .doubt = csv_doubt,
 };

@@ -19,6 +19,8 @@ struct source_ops {
      * adds to what source.c has begun. */
     int (*context)(const struct source *s, struct buf *json);
     int (*args)(const struct source *s, struct buf *args);
+    /* May be NULL: nothing to say. */
+    int (*doubt)(const struct source *s, struct buf *text);
 };
 
 struct source {

@@ -234,6 +234,13 @@ int source_args(const struct source *s, struct buf *args, struct err *e)
     return 0;
 }
 
+int source_doubt(const struct source *s, struct buf *text, struct err *e)
+{
+    if (s->ops->doubt && s->ops->doubt(s, text) != 0)
+        return err_nomem(e);
+    return 0;
+}
+
 void source_close(struct source *s)
 {
     if (!s)

@@ -102,6 +102,10 @@ const char *source_format(const struct source *s);
 int source_context(const struct source *s, struct buf *json, struct err *e);
 int source_args(const struct source *s, struct buf *args, struct err *e);
 
+/* Appends a line on what was read well but looks as if the options do not fit
+ * the source, or nothing. Returns 0 or -1 (memory). */
+int source_doubt(const struct source *s, struct buf *text, struct err *e);
+
 /* Frees s (NULL is fine); the input stays open. */
 void source_close(struct source *s);
 

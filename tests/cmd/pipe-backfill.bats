@@ -127,6 +127,31 @@ END
     [ "$(wc -l <n)" = 4 ]
 }
 
+@test "the same line in another folder has finished dates of its own" {
+    local run=(pipe-backfill -q --from 2024-01-01 --to 2024-01-01 --
+        'echo 1 >>n')
+    mkdir one two
+    ln -s one link
+    (cd one && "${run[@]}" && "${run[@]}")
+    (cd two && "${run[@]}")
+    (cd link && "${run[@]}")
+    assert_file one/n 1
+    assert_file two/n 1
+    [ "$(head -qn 1 "$PIPE_STATE"/backfill/*/command | sort)" = "$(pwd -P)/one
+$(pwd -P)/two" ]
+}
+
+@test "a pipeline with a name is one in all folders" {
+    local run=(pipe-backfill -q --from 2024-01-01 --to 2024-01-01)
+    mkdir one two three
+    (cd one && "${run[@]}" --pipeline x -- 'echo 1 >>n')
+    (cd two && "${run[@]}" --pipeline x -- 'echo 1 >>n')
+    (cd three && PIPE_PIPELINE=x "${run[@]}" -- 'echo 1 >>n')
+    [ -e one/n ]
+    [ ! -e two/n ]
+    [ ! -e three/n ]
+}
+
 @test "a failing date does not stop the others and alone is run again" {
     local run=(pipe-backfill --from 2024-01-01 --to 2024-01-03 --
         'echo "$PIPE_DATE" >>dates; [ -e mended ] || [ "$PIPE_DATE" != 2024-01-02 ]')
@@ -287,6 +312,53 @@ interrupt() {
     assert_file s/backfill/p-*/log/2024-01-01 $'one\n\033[31mtwo'
     run ! grep -q "$(printf '\033')" err
     grep -qxF '    [31mtwo' err
+}
+
+@test "the last ten lines of a failed date's log are shown" {
+    assert_exit 65 pipe-backfill -q --from 2024-01-01 --to 2024-01-01 -- \
+        'seq 11; false'
+    [ "$(grep -x '    [0-9]*' err | xargs)" = "2 3 4 5 6 7 8 9 10 11" ]
+}
+
+@test "a program that is not there is 69 before anything runs" {
+    local range=(--from 2024-01-01 --to 2024-01-01)
+    touch not-executable
+    for name in nosuchcmd ./nosuch ./not-executable fail cd; do
+        assert_exit 69 pipe-backfill "${range[@]}" -- "$name" a
+        assert_file err "pipe-backfill: there is no program '$name'"
+        assert_file out ""
+    done
+    [ ! -e "$PIPE_STATE" ]
+}
+
+@test "a program that is not there for one date fails that date" {
+    printf '#!/bin/sh\n' >run-2024-01-01
+    chmod +x run-2024-01-01
+    assert_exit 65 pipe-backfill --from 2024-01-01 --to 2024-01-02 -- \
+        './run-{date}' a
+    [ "$(awk 'NR > 1 { print $1, $2, $3 }' out)" = "2024-01-01 done 0
+2024-01-02 failed 127" ]
+    grep -q '^    env: .*run-2024-01-02' err
+    run ! grep -q 'pipe-backfill: line' err
+}
+
+@test "a full disk is 74 and one plain line" {
+    local range=(--from 2024-01-01 --to 2024-01-03) args
+    while read -r args; do
+        # shellcheck disable=SC2086 # words
+        assert_exit 74 bash -c 'pipe-backfill "$@" >/dev/full' - $args
+        assert_file err "pipe-backfill: cannot write 'stdout': No space left on device"
+    done <<END
+${range[*]} -- true
+${range[*]} --dry-run -- true
+--help
+--help=man
+--help=completion
+--version
+END
+    assert_exit 74 bash -c 'pipe-backfill --version >&-'
+    [ "$(wc -l <err)" = 1 ]
+    run ! grep -q 'line [0-9]' err
 }
 
 @test "--quiet is silent unless a date failed" {

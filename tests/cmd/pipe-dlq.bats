@@ -51,6 +51,32 @@ states() {
     done
 }
 
+@test "a queue that is named and not there is noted; a pipeline's own is not" {
+    unset PIPE_DLQ
+    local sub
+    for sub in list show stats 'purge --all' 'replay'; do
+        # shellcheck disable=SC2086 # words
+        assert_exit 0 pipe-dlq $sub --dlq nope/
+        assert_file out ""
+        assert_file err "pipe-dlq: no dead letters: 'nope/' is not there"
+        # shellcheck disable=SC2086 # words
+        assert_exit 0 pipe-dlq $sub --dlq nope/ -q
+        assert_file err ""
+    done
+    assert_exit 0 pipe-dlq list --dlq file:nope.ndjson
+    assert_file err "pipe-dlq: no dead letters: 'file:nope.ndjson' is not there"
+    assert_exit 0 pipe-dlq list --pipeline shop
+    assert_file err ""
+    assert_exit 0 pipe-dlq list --dlq none --pipeline shop
+    assert_file err ""
+    PIPE_DLQ=nope/ assert_exit 0 pipe-dlq list
+    assert_file err ""
+    mkdir there
+    assert_exit 0 pipe-dlq list --dlq there/
+    assert_file err ""
+    [ ! -e nope ]
+}
+
 @test "the default place of a pipeline is its folder under the state" {
     unset PIPE_DLQ
     reject_two
@@ -227,6 +253,20 @@ states() {
     [ "$(pipe-dlq list | jq -r .code)" = required ]
     pipe-dlq purge --all
     [ -z "$(ls -A dl)" ]
+}
+
+@test "purge -q removes and prints nothing, as text and as JSON" {
+    reject_two
+    for format in text json; do
+        assert_exit 0 pipe-dlq purge -q --all --dry-run --format "$format"
+        assert_file out ""
+        assert_file err ""
+    done
+    [ "$(pipe-dlq list | wc -l)" = 2 ]
+    assert_exit 0 pipe-dlq purge -q --all
+    assert_file out ""
+    assert_file err ""
+    [ "$(pipe-dlq list --state all | wc -l)" = 0 ]
 }
 
 @test "purge --older-than leaves what is younger" {

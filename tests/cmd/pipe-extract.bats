@@ -428,12 +428,87 @@ END
 }
 
 @test "an empty input is a stream of no records" {
-    : >empty.csv
     : >empty
-    for file in empty empty.csv; do
-        assert_exit 0 pipe-extract "$file"
-        [ ! -s out ]
+    : >empty.ndjson
+    : >empty.csv
+    printf 'a,b\n' >header.csv
+    printf 'a\tb\n' >header.tsv
+    while read -r args; do
+        # shellcheck disable=SC2086 # words
+        assert_exit 0 pipe-extract $args
+        assert_file out ""
+        assert_file err ""
+    done <<'END'
+empty
+empty.ndjson
+header.csv
+header.tsv
+--no-header empty.csv
+--columns a,b empty.csv
+END
+}
+
+@test "CSV without as much as a header is exit 65, and empties no partition" {
+    : >x.csv
+    printf '\n\r\n' >blank.tsv
+    gzip <x.csv >z.csv.gz
+    for file in x.csv blank.tsv z.csv.gz; do
+        assert_exit 65 pipe-extract "$file"
+        assert_file out ""
+        assert_file err "pipe-extract: '$file' is empty: a header row is wanted (--no-header or --columns for files without)"
     done
+    echo '{"a":"1"}' | pipe-load sqlite:t.db -t t --mode replace \
+        --partition day=2024-01-01 --create
+    run ! bash -o pipefail -c "pipe-extract x.csv | pipe-load sqlite:t.db \
+        -t t --mode replace --partition day=2024-01-01"
+    [ "$(sqlite3 t.db 'SELECT a, day FROM t')" = "1|2024-01-01" ]
+}
+
+@test "CSV from a stage that died before its first byte says that" {
+    run bash -c "pipe-transform --nosuch | pipe-extract -f csv"
+    [[ $output != *"is empty"* ]]
+    [[ $output == *upstream* ]]
+}
+
+@test "a header of one column that looks like several is noted" {
+    local file
+    printf 'a;b;c\n1;2;3\n' >semicolon.csv
+    printf 'a\tb\n1\t2\n' >tab.csv
+    printf 'a|b\n1|2\n' >pipe.csv
+    printf 'a,b\n1,2\n' >comma.tsv
+    while read -r file header delimiter; do
+        assert_exit 0 pipe-extract "$file"
+        [ "$(wc -l <out)" = 1 ]
+        assert_file err "pipe-extract: header of '$file' is one column '$header': is the delimiter $delimiter? (--delimiter)"
+    done <<'END'
+semicolon.csv a;b;c ';'
+tab.csv a\x09b tab
+pipe.csv a|b '|'
+comma.tsv a,b ','
+END
+    # The first file says it for all.
+    assert_exit 0 pipe-extract semicolon.csv pipe.csv
+    [ "$(wc -l <err)" = 1 ]
+}
+
+@test "that note is not made under -q, nor where the reader has chosen" {
+    printf 'a;b\n1;2\n' >x.csv
+    printf '"a;b"\n1\n' >quoted.csv
+    printf 'a;b,c\n1,2\n' >two.csv
+    while read -r args; do
+        # shellcheck disable=SC2086 # words
+        assert_exit 0 pipe-extract $args
+        [ -s out ]
+        assert_file err ""
+    done <<'END'
+-q x.csv
+-d comma x.csv
+-d semicolon x.csv
+--no-header x.csv
+--columns c x.csv
+quoted.csv
+two.csv
+END
 }
 
 # ---- as a stage

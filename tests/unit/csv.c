@@ -229,8 +229,19 @@ TEST("a header that is no text ends the source")
     CHECK_STR(read_text("\xff\xfe"
                         "a"),
               "=65\n");
-    CHECK_STR(read_text(""), "");
     CHECK_STR(read_text("a,b\n"), "");
+}
+
+TEST("without a header there is nothing to read, unless none is wanted")
+{
+    CHECK_STR(read_text(""), "=65\n");
+    CHECK_STR(read_text("\n\r\n\n"), "=65\n");
+    CHECK_STR(read_text("\xef\xbb\xbf"), "=65\n");
+    opts.csv.no_header = true;
+    CHECK_STR(read_text(""), "");
+    opts.csv.columns = (const struct str[]){ { "a", 1 } };
+    opts.csv.n_columns = 1;
+    CHECK_STR(read_text("\n"), "");
 }
 
 TEST("a row beyond the limit is read over, quotes and lines respected")
