@@ -548,7 +548,7 @@ END
     assert_file out '{"a":1}'
 }
 
-@test "memory is constant: under 64 MiB for 80 MB, in every format" {
+@test "memory is constant: under 32 MiB for 80 MB, in every format" {
     [ "$FLAVOUR" != asan ] || skip "sanitizers need memory of their own"
     [ -x /usr/bin/time ] || skip "GNU time is not installed"
     row='1234567,"some text, quoted",2026-01-01,12.50'
@@ -560,7 +560,7 @@ END
     for file in in.csv in.ndjson in.json in.csv.gz; do
         /usr/bin/time -f %M -o rss pipe-extract "$file" | tail -n 1 >last
         [ -s last ]
-        (($(tail -n 1 rss) < 65536)) || fail "$file: $(cat rss) KiB"
+        (($(tail -n 1 rss) < 32768)) || fail "$file: $(cat rss) KiB"
     done
     rm in.*
 }

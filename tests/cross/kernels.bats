@@ -5,7 +5,7 @@ load ../helper
 
 # ---- aarch64
 
-unit="scan check select number order drop"
+unit="scan csvscan check select number order drop"
 fuzz="scan select json_check json_walk json_quote key number path splice"
 
 # build_aarch64 FLAG...: compiles lib/json, what it stands on, and the programs
@@ -23,7 +23,8 @@ build_aarch64() {
     mkdir headers
     ln -s /usr/include/xx*.h headers
     mapfile -t sources < <(grep -LE '"base/bigint.h"|<gmp.h>' \
-        "$REPO"/lib/base/*.c "$REPO"/lib/json/*.c)
+        "$REPO"/lib/base/*.c "$REPO"/lib/json/*.c \
+        "$REPO"/lib/source/csvscan*.c)
     for name in "${sources[@]}"; do
         aarch64-linux-gnu-gcc "${flags[@]}" -c "$name" || return 1
     done
@@ -47,6 +48,7 @@ units_pass_on_aarch64() {
         on_aarch64 "./unit-$name" >out || fail "$name:" "$(grep -v ^ok out)"
     done
     on_aarch64 ./unit-scan | grep -qx '# kernels: scalar neon'
+    on_aarch64 ./unit-csvscan | grep -qx '# kernels: scalar neon'
 }
 
 corpora_pass_on_aarch64() {
