@@ -35,9 +35,13 @@ FLAGS_cov := -O0 -g --coverage
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 
-ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) $(CFLAGS)
+# ISA-L inflates gzip where it is installed; `make ISAL=` does without.
+ISAL := $(call takes,-include isa-l/igzip_lib.h)
+
+ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) \
+	$(if $(ISAL),-DHAVE_ISAL) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
-LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lzstd -lz -lgmp -lm -lpthread
+LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
 
 # Kernels for what not every machine has: chosen at run time.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
@@ -132,6 +136,9 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
 
+check-cross: all unit ## each kernel of the scanner; NEON under qemu
+	FLAVOUR=$(FLAVOUR) tests/run cross
+
 fuzz: ## search with libFuzzer; FUZZ_SECONDS for each target, TARGET=name for one
 	$(MAKE) FLAVOUR=fuzz CC=clang fuzzers
 	tests/fuzz/run build/fuzz $(or $(FUZZ_SECONDS),60) $(TARGET)
@@ -150,7 +157,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault fuzz fuzzers lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

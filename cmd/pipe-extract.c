@@ -227,6 +227,10 @@ static int take(struct stage *st, const struct source *s, const char *uri,
         st->counts.in++;
         return stage_pass(st, item->text);
     }
+    if (item->kind == SOURCE_RECORDS) {
+        st->counts.in += item->count;
+        return stage_pass_lines(st, item->text, item->count);
+    }
     if (describe(st, s))
         return -1;
     if (item->kind == SOURCE_REJECT)

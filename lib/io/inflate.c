@@ -1,28 +1,41 @@
 #include "io/inflate.h"
 
-#include "base/str.h"
+#include "io/decode.h"
 
-#include <limits.h>
-#include <stdint.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
-#define ROOM ((size_t)64 << 10)
-#define RATIO_FROM ((uint64_t)1 << 20)
+#define SLOTS 2 /* one to fill, one to empty */
+#define ROOM INPUT_PEEK_MAX
+#define BLOCK ((size_t)256 << 10)
 
+/* Two queues of SLOTS each: rooms from the caller to the thread, blocks back.
+ * A slot belongs to whom the counters say; they change under the lock alone,
+ * what is in the slots is touched without it. */
 struct inflater {
-    enum inflate_kind kind;
-    struct input_limits limits;
-    const char *uri;
-    z_stream gz;
-    ZSTD_DStream *zd;
-    size_t at, n;     /* compressed bytes not yet used: room[at .. n) */
-    uint64_t in, out; /* bytes used and given in all */
-    bool open;        /* inside a member or frame */
-    bool eof;         /* no more compressed bytes will come */
-    unsigned char room[ROOM];
+    struct decoder *decoder; /* owned; used by the thread only */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t to_thread, to_caller;
+    uint64_t fed, used;   /* rooms filled; of those used up */
+    uint64_t made, taken; /* blocks filled; of those taken whole */
+    bool hungry;          /* the thread waits for a room */
+    bool ended;           /* it ended: all done, or err is filled */
+    bool failed;
+    bool stop; /* it shall end */
+    struct err err;
+    bool eof;  /* the caller's: the end was fed */
+    size_t at; /* the caller's: bytes taken of its block */
+    struct room {
+        size_t n;
+        unsigned char p[ROOM];
+    } rooms[SLOTS];
+    struct block {
+        size_t n;
+        unsigned char p[BLOCK];
+    } blocks[SLOTS];
 };
 
 enum inflate_kind inflate_sniff(const void *p, size_t n)
@@ -40,23 +53,104 @@ enum inflate_kind inflate_sniff(const void *p, size_t n)
     return INFLATE_NONE;
 }
 
+/* ---- the thread; it holds the lock but while it decodes ---- */
+
+/* Gives the decoder the next room. Where there is none and b has something to
+ * show, false: that goes out first. False too where the thread shall stop. */
+static bool next_room(struct inflater *z, const struct block *b, bool *fed)
+{
+    z->used += *fed;
+    *fed = false;
+    if (z->fed == z->used && b->n)
+        return false;
+    z->hungry = z->fed == z->used;
+    pthread_cond_signal(&z->to_caller);
+    while (z->hungry && !z->stop)
+        pthread_cond_wait(&z->to_thread, &z->lock);
+    if (z->stop)
+        return false;
+    const struct room *r = &z->rooms[z->used % SLOTS];
+    decoder_feed(z->decoder, r->p, r->n);
+    *fed = true;
+    return true;
+}
+
+/* Fills b as far as the rooms allow. */
+static void fill(struct inflater *z, struct block *b, bool *fed)
+{
+    b->n = 0;
+    while (b->n < BLOCK && !z->stop) {
+        pthread_mutex_unlock(&z->lock);
+        ssize_t got =
+            decoder_read(z->decoder, b->p + b->n, BLOCK - b->n, &z->err);
+        pthread_mutex_lock(&z->lock);
+        if (got > 0) {
+            b->n += (size_t)got;
+        } else if (got < 0 || decoder_done(z->decoder)) {
+            z->failed = got < 0;
+            z->ended = true;
+            return;
+        } else if (!next_room(z, b, fed)) {
+            return;
+        }
+    }
+}
+
+static void *run(void *inflater)
+{
+    struct inflater *z = inflater;
+    bool fed = false; /* the decoder is in a room */
+    pthread_mutex_lock(&z->lock);
+    while (!z->ended && !z->stop) {
+        while (z->made - z->taken == SLOTS && !z->stop)
+            pthread_cond_wait(&z->to_thread, &z->lock);
+        struct block *b = &z->blocks[z->made % SLOTS];
+        fill(z, b, &fed);
+        z->made += b->n > 0;
+        pthread_cond_signal(&z->to_caller);
+    }
+    pthread_mutex_unlock(&z->lock);
+    return NULL;
+}
+
+/* ---- the caller ---- */
+
+/* Signals are the caller's: the thread takes none. */
+static int start(struct inflater *z, struct err *e)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int r = pthread_create(&z->thread, NULL, run, z);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r)
+        return err_sys(e, ERR_TEMPFAIL, r, "cannot start a thread");
+    return 0;
+}
+
+static void release(struct inflater *z)
+{
+    pthread_mutex_destroy(&z->lock);
+    pthread_cond_destroy(&z->to_thread);
+    pthread_cond_destroy(&z->to_caller);
+    decoder_free(z->decoder);
+    free(z);
+}
+
 int inflater_new(struct inflater **zp, enum inflate_kind kind,
                  const struct input_limits *limits, const char *uri,
                  struct err *e)
 {
     struct inflater *z = malloc(sizeof(*z));
-
     if (!z)
         return err_nomem(e);
-    memset(z, 0, offsetof(struct inflater, room));
-    z->kind = kind;
-    z->limits = *limits;
-    z->uri = uri;
-    /* 16 above the window bits: gzip alone, neither zlib nor raw deflate. */
-    if (kind == INFLATE_GZIP ? inflateInit2(&z->gz, MAX_WBITS + 16) != Z_OK
-                             : !(z->zd = ZSTD_createDStream())) {
-        free(z);
-        return err_nomem(e);
+    memset(z, 0, offsetof(struct inflater, rooms));
+    pthread_mutex_init(&z->lock, NULL);
+    pthread_cond_init(&z->to_thread, NULL);
+    pthread_cond_init(&z->to_caller, NULL);
+    if (decoder_new(&z->decoder, kind, limits, uri, e) || start(z, e)) {
+        release(z);
+        return -1;
     }
     *zp = z;
     return 0;
@@ -64,144 +158,66 @@ int inflater_new(struct inflater **zp, enum inflate_kind kind,
 
 void *inflater_room(struct inflater *z, size_t *space)
 {
-    z->at = z->n = 0;
-    *space = sizeof(z->room);
-    return z->room;
+    pthread_mutex_lock(&z->lock);
+    bool full = z->fed - z->used == SLOTS;
+    pthread_mutex_unlock(&z->lock);
+    *space = ROOM;
+    return full || z->eof ? NULL : z->rooms[z->fed % SLOTS].p;
 }
 
 void inflater_feed(struct inflater *z, size_t n)
 {
-    z->n = n;
+    pthread_mutex_lock(&z->lock);
+    z->rooms[z->fed++ % SLOTS].n = n;
+    z->hungry = false;
+    pthread_cond_signal(&z->to_thread);
+    pthread_mutex_unlock(&z->lock);
     z->eof = n == 0;
-}
-
-bool inflater_done(const struct inflater *z)
-{
-    return z->eof && !z->open;
-}
-
-static const char *kind_name(const struct inflater *z)
-{
-    return z->kind == INFLATE_GZIP ? "gzip" : "zstd";
-}
-
-static int corrupt(struct inflater *z, const char *why, struct err *e)
-{
-    return err_set(e, ERR_DATA, "%s data of '%s' is corrupt: %s", kind_name(z),
-                   z->uri, why);
-}
-
-/* One step of a member: uses some compressed bytes, gives *got plain ones. */
-static int step_gzip(struct inflater *z, void *buf, size_t n, size_t *got,
-                     struct err *e)
-{
-    z->gz.next_in = z->room + z->at;
-    z->gz.avail_in = (uInt)(z->n - z->at);
-    z->gz.next_out = buf;
-    z->gz.avail_out = n > UINT_MAX ? UINT_MAX : (uInt)n;
-
-    uInt want = z->gz.avail_out;
-    int r = inflate(&z->gz, Z_NO_FLUSH);
-    z->at = z->n - z->gz.avail_in;
-    *got = want - z->gz.avail_out;
-    if (r == Z_MEM_ERROR)
-        return err_nomem(e);
-    if (r == Z_STREAM_END) {
-        z->open = false;
-        inflateReset(&z->gz);
-        return 0;
-    }
-    if (r != Z_OK && r != Z_BUF_ERROR)
-        return corrupt(z, z->gz.msg ? z->gz.msg : zError(r), e);
-    return 0;
-}
-
-static int step_zstd(struct inflater *z, void *buf, size_t n, size_t *got,
-                     struct err *e)
-{
-    ZSTD_inBuffer in = { z->room, z->n, z->at };
-    ZSTD_outBuffer out = { buf, n, 0 };
-    size_t r = ZSTD_decompressStream(z->zd, &out, &in);
-
-    z->at = in.pos;
-    *got = out.pos;
-    if (ZSTD_isError(r))
-        return corrupt(z, ZSTD_getErrorName(r), e);
-    if (r == 0)
-        z->open = false;
-    return 0;
-}
-
-/* At the first byte of what should be a member or frame. */
-static int enter(struct inflater *z, struct err *e)
-{
-    unsigned char c = z->room[z->at];
-    /* Skippable frames start with 0x50 to 0x5f (RFC 8878, section 3.1.2). */
-    bool ours =
-        z->kind == INFLATE_GZIP ? c == 0x1f : c == 0x28 || (c & 0xf0) == 0x50;
-
-    if (!ours)
-        return err_set(e, ERR_DATA,
-                       "trailing garbage behind the %s data of "
-                       "'%s'",
-                       kind_name(z), z->uri);
-    z->open = true;
-    return 0;
-}
-
-static int check_limits(const struct inflater *z, struct err *e)
-{
-    const struct input_limits *l = &z->limits;
-
-    if (l->max_bytes && z->out > l->max_bytes)
-        return err_set(e, ERR_DATA,
-                       "'%s' decompresses to more than the "
-                       "limit of %llu bytes",
-                       z->uri, (unsigned long long)l->max_bytes);
-    if (l->max_ratio && z->out > RATIO_FROM && z->out / l->max_ratio > z->in)
-        return err_set(e, ERR_DATA,
-                       "'%s' decompresses to more than the "
-                       "limit of %llu times its size",
-                       z->uri, (unsigned long long)l->max_ratio);
-    return 0;
 }
 
 ssize_t inflater_read(struct inflater *z, void *buf, size_t n, struct err *e)
 {
-    for (;;) {
-        bool empty = z->at == z->n;
-        if (!z->open && (empty || z->eof))
-            return 0;
-        if (!z->open && enter(z, e) != 0)
-            return -1;
+    pthread_mutex_lock(&z->lock);
+    while (z->made == z->taken && !z->hungry && !z->ended)
+        pthread_cond_wait(&z->to_caller, &z->lock);
+    bool some = z->made != z->taken, failed = !some && z->failed;
+    pthread_mutex_unlock(&z->lock);
+    if (failed)
+        *e = z->err;
+    if (!some)
+        return failed ? -1 : 0;
 
-        size_t from = z->at, got = 0;
-        int r = z->kind == INFLATE_GZIP ? step_gzip(z, buf, n, &got, e)
-                                        : step_zstd(z, buf, n, &got, e);
-        z->in += z->at - from;
-        z->out += got;
-        if (r != 0 || check_limits(z, e) != 0)
-            return -1;
-        if (got > 0)
-            return (ssize_t)(got > SSIZE_MAX ? SSIZE_MAX : got);
-        /* Nothing came out. With input left there was progress in it; without
-         * any, the decoder waits for more, or has just closed its member. */
-        if (z->at < z->n || !z->open)
-            continue;
-        if (!z->eof)
-            return 0;
-        return err_set(e, ERR_DATA, "%s data of '%s' is truncated",
-                       kind_name(z), z->uri);
+    const struct block *b = &z->blocks[z->taken % SLOTS];
+    if (n > b->n - z->at)
+        n = b->n - z->at;
+    memcpy(buf, b->p + z->at, n);
+    z->at += n;
+    if (z->at == b->n) {
+        z->at = 0;
+        pthread_mutex_lock(&z->lock);
+        z->taken++;
+        pthread_cond_signal(&z->to_thread);
+        pthread_mutex_unlock(&z->lock);
     }
+    return (ssize_t)n;
+}
+
+bool inflater_done(struct inflater *z)
+{
+    pthread_mutex_lock(&z->lock);
+    bool done = z->ended && !z->failed && z->made == z->taken;
+    pthread_mutex_unlock(&z->lock);
+    return done;
 }
 
 void inflater_free(struct inflater *z)
 {
     if (!z)
         return;
-    if (z->kind == INFLATE_GZIP)
-        inflateEnd(&z->gz);
-    else
-        ZSTD_freeDStream(z->zd);
-    free(z);
+    pthread_mutex_lock(&z->lock);
+    z->stop = true;
+    pthread_cond_signal(&z->to_thread);
+    pthread_mutex_unlock(&z->lock);
+    pthread_join(z->thread, NULL);
+    release(z);
 }

@@ -115,21 +115,32 @@ static int sniff(struct input *in, struct err *e)
     return begin_inflate(in, kind, e);
 }
 
+/* True if a read would not wait. */
+static bool is_ready(const struct input *in)
+{
+    struct pollfd p = { .fd = in->fd, .events = POLLIN };
+    return in->size > 0 || poll(&p, 1, 0) > 0;
+}
+
+/* The inflater is fed as far as that takes no waiting, so that it works while
+ * the caller does; beyond, only if it has nothing more to give. */
 static ssize_t read_inflated(struct input *in, void *buf, size_t n,
                              struct err *e)
 {
-    for (;;) {
-        ssize_t got = inflater_read(in->inflater, buf, n, e);
-        if (got != 0 || inflater_done(in->inflater)) {
-            in->eof = got == 0;
-            return got;
-        }
+    for (bool starved = false;; starved = true) {
         size_t space;
         void *room = inflater_room(in->inflater, &space);
-        ssize_t r = read_fd(in, room, space, e);
-        if (r < 0)
-            return -1;
-        inflater_feed(in->inflater, (size_t)r);
+        while (room && (starved || is_ready(in))) {
+            ssize_t r = read_fd(in, room, space, e);
+            if (r < 0)
+                return -1;
+            inflater_feed(in->inflater, (size_t)r);
+            room = inflater_room(in->inflater, &space);
+            starved = false;
+        }
+        ssize_t got = inflater_read(in->inflater, buf, n, e);
+        if (got != 0 || inflater_done(in->inflater))
+            return got;
     }
 }
 

@@ -1,9 +1,8 @@
 #include "json/key.h"
 
 #include "json/check.h"
+#include "json/members.h"
 #include "json/number.h"
-
-#include <stdlib.h>
 
 static int add(struct buf *out, struct val v, unsigned depth);
 
@@ -22,66 +21,21 @@ static int add_string(struct buf *out, struct str raw)
     return 0;
 }
 
-/* A member under its unescaped key, both in one side buffer. */
-struct member {
-    struct str key;
-    struct val val;
-    size_t order;
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct member *x = a, *y = b;
-    int c = str_cmp(x->key, y->key);
-    return c ? c : (x->order > y->order) - (x->order < y->order);
-}
-
-static int add_members(struct buf *out, struct member *m, size_t n,
-                       unsigned depth)
-{
-    qsort(m, n, sizeof(*m), by_key);
-    for (size_t i = 0; i < n; i++) {
-        if (i + 1 < n && str_eq(m[i].key, m[i + 1].key))
-            continue;
-        uint32_t len = (uint32_t)m[i].key.n;
-        buf_addc(out, 'k');
-        buf_add(out, &len, sizeof(len));
-        buf_add_str(out, m[i].key);
-        int r = add(out, m[i].val, depth);
-        if (r)
-            return r;
-    }
-    return buf_addc(out, '}');
-}
-
 static int add_object(struct buf *out, struct str raw, unsigned depth)
 {
-    struct json_iter it = json_iter(raw);
-    struct str key;
-    struct val v;
-    size_t n = 0;
-    while (json_next(&it, &key, &v))
-        n++;
-    if (it.broken)
-        return -3;
-    struct member *m = calloc(n ? n : 1, sizeof(*m));
-    struct buf keys = { 0 };
-    if (!m || buf_reserve(&keys, raw.n + 1)) { /* keys never move after this */
-        free(m);
-        buf_free(&keys);
-        return -1;
+    struct members ms;
+    int r = members_read(&ms, raw);
+    if (r == 0)
+        buf_addc(out, '{');
+    for (size_t i = 0; r == 0 && i < ms.n; i++) {
+        uint32_t len = (uint32_t)ms.m[i].key.n;
+        buf_addc(out, 'k');
+        buf_add(out, &len, sizeof(len));
+        buf_add_str(out, ms.m[i].key);
+        r = add(out, ms.m[i].val, depth);
     }
-    it = json_iter(raw);
-    for (size_t i = 0; i < n && json_next(&it, &key, &v); i++) {
-        size_t at = keys.n;
-        json_unescape(&keys, key);
-        m[i] = (struct member){ { keys.p + at, keys.n - at }, v, i };
-    }
-    buf_addc(out, '{');
-    int r = add_members(out, m, n, depth);
-    free(m);
-    buf_free(&keys);
-    return r;
+    members_free(&ms);
+    return r ? r : buf_addc(out, '}');
 }
 
 static int add(struct buf *out, struct val v, unsigned depth)

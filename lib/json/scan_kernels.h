@@ -30,8 +30,12 @@ static inline void scan_emit_bits(struct scan *s, const uint8_t *p,
 /* Bit i is the parity of bits 0 to i. */
 static inline uint64_t scan_prefix_xor(uint64_t x)
 {
-    for (int k = 1; k < 64; k *= 2)
-        x ^= x << k;
+    x ^= x << 1;
+    x ^= x << 2;
+    x ^= x << 4;
+    x ^= x << 8;
+    x ^= x << 16;
+    x ^= x << 32;
     return x;
 }
 

@@ -132,19 +132,25 @@ static int skip_long(struct reader *r, struct reader_line *out, struct err *e)
     return 1;
 }
 
+int reader_at_hand(struct reader *r, struct reader_line *out, struct err *e)
+{
+    if (!r->started)
+        return 0;
+    int got =
+        scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof, &out->tokens);
+    if (got < 0)
+        return err_nomem(e);
+    return got > 0 ? hand_out(r, out) : 0;
+}
+
 int reader_next(struct reader *r, struct reader_line *out, struct err *e)
 {
     if (!r->started && start(r, e))
         return -1;
     for (;;) {
-        int got = scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof,
-                            &out->tokens);
-        if (got < 0)
-            return err_nomem(e);
-        if (got > 0)
-            return hand_out(r, out);
-        if (r->eof)
-            return 0;
+        int got = reader_at_hand(r, out, e);
+        if (got || r->eof)
+            return got;
         if (r->n - r->scan.line > r->max + 1)
             return skip_long(r, out, e);
         if (refill(r, e))

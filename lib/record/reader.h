@@ -41,6 +41,11 @@ int reader_init(struct reader *r, struct input *in, size_t max,
  * borrows from the block until a call for which reader_ready was false. */
 int reader_next(struct reader *r, struct reader_line *line, struct err *e);
 
+/* The same, but 0 also where the next line can be had only by reading on. So
+ * the text of lines handed out by it, and by the reader_next before it, stays
+ * in place; of tokens and shape this is true of the last line only. */
+int reader_at_hand(struct reader *r, struct reader_line *line, struct err *e);
+
 /* True if the next line can be had at once, without reading and with those
  * before it left in place (SHAPE_KEEP of them at most). */
 bool reader_ready(const struct reader *r);

@@ -4,11 +4,13 @@
 #include "json/value.h"
 #include "source/cast.h"
 #include "source/columns.h"
+#include "source/csvbatch.h"
 #include "source/csvrow.h"
 #include "source/ops.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FAULTS_MAX 16 /* reasons given for one row */
@@ -18,7 +20,9 @@ struct csv {
     struct source base;
     struct csvrow_reader rows;
     struct columns columns;
-    bool open;           /* rows is to be closed */
+    struct csvbatch *batch; /* NULL: not made yet, or not wanted */
+    bool batches;           /* is wanted, once the line ends are known */
+    bool open;              /* rows is to be closed */
     bool held;           /* row was read to count columns: next hands it out */
     char looks_split_by; /* a delimiter in the only name of the header, or 0 */
     struct csvrow row;
@@ -114,6 +118,13 @@ static int read_header(struct csv *c, struct err *e)
     return columns_init(&c->columns, names, n, o->types, c->base.uri, e);
 }
 
+static bool wants_libcsv(void)
+{
+    const char *reader = getenv("PIPE_SIMD");
+
+    return reader && strcmp(reader, "libcsv") == 0;
+}
+
 static int csv_open(struct source *s, struct err *e)
 {
     struct csv *c = (struct csv *)s;
@@ -125,6 +136,7 @@ static int csv_open(struct source *s, struct err *e)
         read_header(c, e) != 0)
         return -1;
     csvtok_keep(c->rows.tok, c->columns.n);
+    c->batches = !s->opts->csv.libcsv && !wants_libcsv();
     return 0;
 }
 
@@ -134,6 +146,7 @@ static void csv_close(struct source *s)
 
     if (c->open)
         csvrow_close(&c->rows);
+    csvbatch_free(c->batch);
     columns_free(&c->columns);
     buf_free(&c->out);
     arena_free(&c->arena);
@@ -279,6 +292,34 @@ static int judge_row(struct csv *c, const struct csvrow *row, struct err *e)
     return take_row(c, row, e);
 }
 
+/* Records from rows that need no second look. Returns 1, 0 where the next row
+ * does, or -1. The first row is always one of these: it tells the line ends. */
+static int next_batch(struct csv *c, struct source_item *item, struct err *e)
+{
+    const struct source_opts *o = c->base.opts;
+    struct csvbatch_rows rows;
+
+    if (!c->batches || c->held || c->rows.ends == CSVROW_ANY_END)
+        return 0;
+    if (!c->batch) {
+        if (csvbatch_new(&c->batch, &c->columns, &o->csv, dialect_of(&c->base),
+                         c->rows.ends == CSVROW_CR, o->max_record, e) != 0)
+            return -1;
+        c->batches = c->batch != NULL;
+        if (!c->batch)
+            return 0;
+    }
+    int r = csvbatch_read(c->batch, &c->rows, &rows, e);
+    if (r > 0)
+        *item = (struct source_item){ .kind = SOURCE_RECORDS,
+                                      .text = rows.text,
+                                      .count = rows.n,
+                                      .raw = rows.raw,
+                                      .line = rows.line,
+                                      .offset = rows.offset };
+    return r;
+}
+
 static int csv_next(struct source *s, struct source_item *item, struct err *e)
 {
     struct csv *c = (struct csv *)s;
@@ -286,6 +327,9 @@ static int csv_next(struct source *s, struct source_item *item, struct err *e)
 
     if (c->columns.n == 0)
         return 0;
+    int batch = next_batch(c, item, e);
+    if (batch != 0)
+        return batch;
     do {
         int r = c->held ? 1 : csvrow_next(&c->rows, row, e);
         c->held = false;

@@ -220,3 +220,26 @@ int csvrow_next(struct csvrow_reader *r, struct csvrow *row, struct err *e)
             return finish_row(r, row, line, state, e);
     }
 }
+
+struct str csvrow_at_hand(struct csvrow_reader *r, uint64_t *line,
+                          uint64_t *offset)
+{
+    window_drop(&r->w, r->taken);
+    r->taken = 0;
+    *line = r->lines + 1;
+    *offset = r->w.offset;
+    return (struct str){ r->w.p, r->w.n };
+}
+
+void csvrow_pass(struct csvrow_reader *r, size_t n, uint64_t lines)
+{
+    r->taken = n;
+    r->lines += lines;
+}
+
+int csvrow_more(struct csvrow_reader *r, struct err *e)
+{
+    window_drop(&r->w, r->taken);
+    r->taken = 0;
+    return window_more(&r->w, e);
+}

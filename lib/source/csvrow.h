@@ -48,6 +48,19 @@ int csvrow_open(struct csvrow_reader *r, struct input *in,
  * inside quotes. */
 int csvrow_next(struct csvrow_reader *r, struct csvrow *row, struct err *e);
 
+/* For readers that take rows by themselves, whole ones, between two calls of
+ * csvrow_next: the bytes at hand, from where the next row starts, borrowed
+ * until the next csvrow_more or csvrow_next; its line and offset. */
+struct str csvrow_at_hand(struct csvrow_reader *r, uint64_t *line,
+                          uint64_t *offset);
+
+/* The first n bytes at hand were taken: so many lines. The bytes stay valid as
+ * said above. */
+void csvrow_pass(struct csvrow_reader *r, size_t n, uint64_t lines);
+
+/* Brings at least one byte more to hand: 1, 0 at the end, -1 with e. */
+int csvrow_more(struct csvrow_reader *r, struct err *e);
+
 /* Safe after a failed open. */
 void csvrow_close(struct csvrow_reader *r);
 

@@ -23,6 +23,7 @@
 
 enum source_kind {
     SOURCE_RECORD,    /* text is one JSON object, checked, within the limits */
+    SOURCE_RECORDS,   /* text is `count` of them, LF behind each */
     SOURCE_UNCHECKED, /* text is raw: to be checked as JSON by the caller */
     SOURCE_REJECT     /* no record: faults say why */
 };
@@ -38,8 +39,10 @@ struct source_fault {
 struct source_item {
     enum source_kind kind;
     struct str text; /* the record on one line; empty for REJECT */
+    size_t count;    /* RECORDS: at least one */
     struct str raw;  /* exactly as in the source, without the line end; the
-                        first LINES_KEEP bytes where it is too long */
+                        first LINES_KEEP bytes where it is too long; RECORDS:
+                        all of them with their line ends */
     uint64_t line;   /* 1-based, of its first byte; 0: no lines there */
     uint64_t offset; /* 0-based, of its first byte, decompressed */
     uint64_t length; /* of the whole where raw is cut, else 0 */
@@ -57,6 +60,8 @@ struct source_csv {
     size_t n_columns;          /* 0: none given */
     const char *const *nulls;  /* cells that mean null; borrowed */
     size_t n_nulls;
+    bool libcsv; /* no row is read by the faster reader: for tests, which
+                    compare the two. PIPE_SIMD=libcsv says so too */
 };
 
 struct source_opts {

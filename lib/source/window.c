@@ -20,7 +20,7 @@ static int make_room(struct window *w, struct err *e)
         return 0;
 
     size_t cap = w->cap ? 2 * w->cap : 2 * BLOCK;
-    char *p = realloc(w->buf, cap);
+    char *p = realloc(w->buf, cap + WINDOW_PADDING);
     if (!p)
         return err_nomem(e);
     w->p = w->buf = p;

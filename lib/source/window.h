@@ -8,6 +8,9 @@
 
 #include "io/input.h"
 
+/* Bytes that may be read, but mean nothing, behind p[n). */
+#define WINDOW_PADDING 64
+
 struct window {
     struct input *in; /* borrowed */
     char *p;          /* the bytes at hand */

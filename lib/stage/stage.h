@@ -137,6 +137,9 @@ int stage_emit(struct stage *st, struct str text);
 /* The usual end of a record: counts it out and emits it. */
 int stage_pass(struct stage *st, struct str text);
 
+/* The same for n records at once, with LF behind each in text. */
+int stage_pass_lines(struct stage *st, struct str text, size_t n);
+
 /* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
  * shows it. Returns 0 to go on, -1 with st->err (ERR_DATA) when that was one
  * too many. */

@@ -243,6 +243,12 @@ int stage_pass(struct stage *st, struct str text)
     return stage_emit(st, text);
 }
 
+int stage_pass_lines(struct stage *st, struct str text, size_t n)
+{
+    st->counts.out += n;
+    return output_write(&st->out, text, &st->err);
+}
+
 /* ---- rejects ---- */
 
 int stream_limits(struct stage *st)

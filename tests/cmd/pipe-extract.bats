@@ -29,6 +29,50 @@ load ../helper
     [ "$n" -eq 12 ]
 }
 
+@test "real CSV gives the same bytes with every reader" {
+    need_data csv-spectrum
+    files=("$DATA"/csvs/*.csv)
+    for set in online-retail nycflights13 jaffle-shop uci-incident; do
+        mapfile -t -O "${#files[@]}" files \
+            < <(find "$PIPE_TEST_DATA/$set" -name '*.csv*' 2>/dev/null)
+    done
+    for csv in "${files[@]}"; do
+        for reader in scalar avx2 avx512 libcsv; do
+            PIPE_SIMD=$reader pipe-extract -f csv --max-reject 100% \
+                --dlq none "$csv" >"$reader" 2>"$reader.err"
+            cmp scalar "$reader" || fail "$csv"
+            cmp scalar.err "$reader.err" || fail "$csv"
+        done
+    done
+}
+
+@test "dead letters are the same with every reader" {
+    {
+        echo 'a,b'
+        for i in $(seq 3000); do
+            echo "$i,\"x
+\"\"$i\""
+            case $((i % 400)) in
+            1) echo 'ragged' ;;
+            101) echo '"a"b,1' ;;
+            102) printf '\xff,1\n' ;;
+            201) printf 'a\0,1\n' ;;
+            301) printf '1\r2,3\n' ;;
+            esac
+        done
+    } >in.csv
+    for reader in scalar avx2 avx512 libcsv; do
+        PIPE_SIMD=$reader pipe-extract --max-reject 100% --run-id r \
+            --dlq "$reader.dlq" in.csv >"$reader"
+        jq -c 'del(.ts)' "$reader.dlq" >"$reader.letters"
+        [ "$(wc -l <"$reader.letters")" -eq 38 ]
+        cmp scalar "$reader"
+        # They name the file that they are in, as --dlq was given.
+        cmp <(sed 's/scalar.dlq//g' scalar.letters) \
+            <(sed "s/$reader.dlq//g" "$reader.letters")
+    done
+}
+
 @test "the 20 days of online-retail are 42481 records" {
     need_data online-retail
     pipe-extract "$DATA/*.csv" >out

@@ -38,9 +38,9 @@ static const char *read_bytes(const char *p, size_t n)
     open_bytes(&in, p, n);
     r = source_open(&s, &in, &opts, &e) == 0 ? 1 : -1;
     while (r > 0 && (r = source_next(s, &item, &e)) > 0) {
-        if (item.kind == SOURCE_RECORD) {
+        if (item.kind == SOURCE_RECORD || item.kind == SOURCE_RECORDS) {
             buf_add_str(&out, item.text);
-            buf_addc(&out, '\n');
+            buf_addz(&out, item.kind == SOURCE_RECORD ? "\n" : "");
             continue;
         }
         buf_addf(&out, "!%llu@%llu %s [", (unsigned long long)item.line,

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,7 +33,22 @@ static size_t zstd(const void *p, size_t n, unsigned char *out, size_t cap)
 
 typedef size_t compress_fn(const void *, size_t, unsigned char *, size_t);
 
-static compress_fn *const kinds[] = { gzip, zstd };
+/* What is tested: gzip by either library (where the build has both), zstd. */
+static const struct kind {
+    compress_fn *compress;
+    const char *library;
+} kinds[] = { { gzip, "isa-l" }, { gzip, "zlib" }, { zstd, "zlib" } };
+
+#define GZIPS 2
+#define KINDS 3
+
+/* Compresses as kind k does, and has inputs inflated by its library. */
+static size_t pack(size_t k, const void *p, size_t n, unsigned char *out,
+                   size_t cap)
+{
+    (void)inflate_use(kinds[k].library);
+    return kinds[k].compress(p, n, out, cap);
+}
 
 /* An input over bytes, from memory; closed by close_bytes. */
 static void open_bytes(struct input *in, const void *p, size_t n)
@@ -73,9 +89,9 @@ static long read_all(const void *p, size_t n, size_t step, char *out,
 TEST("gzip and zstd come out as they went in, at any step")
 {
     static const size_t steps[] = { 1, 2, 7, 4096 };
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         unsigned char z[512];
-        size_t n = kinds[k](text, strlen(text), z, sizeof(z));
+        size_t n = pack(k, text, strlen(text), z, sizeof(z));
         for (size_t i = 0; i < 4; i++) {
             char out[4096];
             struct err e = { 0 };
@@ -87,13 +103,13 @@ TEST("gzip and zstd come out as they went in, at any step")
 
 TEST("several members or frames in a row are one stream")
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         unsigned char z[1024];
         char out[4096];
         struct err e = { 0 };
-        size_t n = kinds[k](text, 9, z, sizeof(z));
-        n += kinds[k](text, 0, z + n, sizeof(z) - n);
-        n += kinds[k](text + 9, strlen(text) - 9, z + n, sizeof(z) - n);
+        size_t n = pack(k, text, 9, z, sizeof(z));
+        n += pack(k, text, 0, z + n, sizeof(z) - n);
+        n += pack(k, text + 9, strlen(text) - 9, z + n, sizeof(z) - n);
         CHECK(read_all(z, n, 4096, out, &e) == (long)strlen(text));
         CHECK(memcmp(out, text, strlen(text)) == 0);
     }
@@ -101,11 +117,11 @@ TEST("several members or frames in a row are one stream")
 
 TEST("every truncated prefix is an error, except between members")
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         unsigned char z[1024];
         char out[4096];
-        size_t first = kinds[k](text, strlen(text), z, sizeof(z));
-        size_t n = first + kinds[k](text, 9, z + first, sizeof(z) - first);
+        size_t first = pack(k, text, strlen(text), z, sizeof(z));
+        size_t n = first + pack(k, text, 9, z + first, sizeof(z) - first);
         /* Fewer bytes than the magic are plain bytes to the eye. */
         for (size_t cut = 4; cut < n; cut++) {
             struct err e = { 0 };
@@ -123,11 +139,11 @@ TEST("every truncated prefix is an error, except between members")
 
 TEST("trailing garbage is an error")
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         unsigned char z[512];
         char out[4096];
         struct err e = { 0 };
-        size_t n = kinds[k](text, strlen(text), z, sizeof(z));
+        size_t n = pack(k, text, strlen(text), z, sizeof(z));
         z[n++] = '\n';
         CHECK(read_all(z, n, 4096, out, &e) == -1);
         CHECK(e.code == ERR_DATA);
@@ -137,60 +153,172 @@ TEST("trailing garbage is an error")
 
 TEST("a flipped bit is an error, or did not matter")
 {
-    unsigned char z[512];
-    size_t n = gzip(text, strlen(text), z, sizeof(z));
-    int unnoticed = 0;
-    for (size_t i = 10 * 8; i < n * 8; i++) { /* behind the header */
+    for (size_t k = 0; k < GZIPS; k++) {
+        unsigned char z[512];
+        size_t n = pack(k, text, strlen(text), z, sizeof(z));
+        int unnoticed = 0;
+        for (size_t i = 10 * 8; i < n * 8; i++) { /* behind the header */
+            char out[4096];
+            struct err e = { 0 };
+            z[i / 8] ^= (unsigned char)(1 << (i & 7));
+            if (read_all(z, n, 4096, out, &e) == -1) {
+                CHECK(e.code == ERR_DATA);
+            } else {
+                CHECK(memcmp(out, text, strlen(text)) == 0);
+                unnoticed++;
+            }
+            z[i / 8] ^= (unsigned char)(1 << (i & 7));
+        }
+        /* The bits that fill the last byte of the compressed data. */
+        CHECK(unnoticed < 8);
+    }
+}
+
+/* The same bytes, offered `piece` at a time. */
+static long feed(const unsigned char *p, size_t n, size_t piece,
+                 enum inflate_kind kind, char *out, struct err *e)
+{
+    static const struct input_limits none = { 0 };
+    struct inflater *z;
+    long total = 0;
+    ssize_t got = inflater_new(&z, kind, &none, "pieces", e);
+    CHECK(got == 0);
+    while (got >= 0 && !inflater_done(z)) {
+        size_t space;
+        void *room = inflater_room(z, &space);
+        if (room) {
+            size_t m = n < piece ? n : piece;
+            memcpy(room, p, m);
+            inflater_feed(z, m);
+            p += m;
+            n -= m;
+        }
+        got = inflater_read(z, out + total, 4096 - (size_t)total, e);
+        total += got;
+    }
+    inflater_free(z);
+    return got < 0 ? -1 : total;
+}
+
+/* A member whose header has all that RFC 1952 knows. */
+static size_t gzip_all_fields(unsigned char *out, size_t cap)
+{
+    unsigned char extra[] = { 'p', 'u', 3, 0, 1, 2, 3 }, name[] = "name",
+                  comment[] = "comment";
+    gz_header head = { .text = 1,
+                       .extra = extra,
+                       .extra_len = sizeof(extra),
+                       .name = name,
+                       .comment = comment,
+                       .hcrc = 1 };
+    z_stream z = { 0 };
+    deflateInit2(&z, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
+    deflateSetHeader(&z, &head);
+    z.next_in = (unsigned char *)(uintptr_t)text;
+    z.avail_in = sizeof(text) - 1;
+    z.next_out = out;
+    z.avail_out = (uInt)cap;
+    deflate(&z, Z_FINISH);
+    deflateEnd(&z);
+    return cap - z.avail_out;
+}
+
+TEST("what comes out does not depend on how it is fed")
+{
+    for (size_t k = 0; k < KINDS; k++) {
+        unsigned char z[2048];
         char out[4096];
         struct err e = { 0 };
-        z[i / 8] ^= (unsigned char)(1 << (i & 7));
-        if (read_all(z, n, 4096, out, &e) == -1) {
-            CHECK(e.code == ERR_DATA);
-        } else {
-            CHECK(memcmp(out, text, strlen(text)) == 0);
-            unnoticed++;
+        size_t n = pack(k, text, strlen(text), z, sizeof(z));
+        if (k < GZIPS)
+            n += gzip_all_fields(z + n, sizeof(z) - n);
+        n += pack(k, text, strlen(text), z + n, sizeof(z) - n);
+        long want = (long)strlen(text) * (k < GZIPS ? 3 : 2);
+        for (size_t piece = 1; piece <= n; piece++) {
+            enum inflate_kind kind = inflate_sniff(z, n);
+            CHECK(feed(z, n, piece, kind, out, &e) == want);
+            for (long i = 0; i < want; i += (long)strlen(text))
+                CHECK(memcmp(out + i, text, strlen(text)) == 0);
+            CHECK(feed(z, n - 1, piece, kind, out, &e) == -1);
+            CHECK(strstr(e.msg, "truncated") != NULL);
         }
-        z[i / 8] ^= (unsigned char)(1 << (i & 7));
     }
-    /* The bits that fill the last byte of the compressed data. */
-    CHECK(unnoticed < 8);
+}
+
+TEST("a damaged gzip header is an error")
+{
+    for (size_t k = 0; k < GZIPS; k++) {
+        unsigned char z[512], good[512];
+        char out[4096];
+        size_t n = gzip_all_fields(good, sizeof(good));
+        (void)inflate_use(kinds[k].library);
+        /* Method, flags that RFC 1952 reserves, header check. */
+        static const size_t at[] = { 2, 3, 32 };
+        for (size_t i = 0; i < 3; i++) {
+            struct err e = { 0 };
+            memcpy(z, good, n);
+            z[at[i]] ^= 0x80;
+            CHECK(read_all(z, n, 4096, out, &e) == -1);
+            CHECK(e.code == ERR_DATA);
+            CHECK(strstr(e.msg, "corrupt") != NULL);
+        }
+    }
+}
+
+TEST("what came out before an error is handed out before it")
+{
+    for (size_t k = 0; k < KINDS; k++) {
+        unsigned char z[1024];
+        char out[4096] = "";
+        struct err e = { 0 };
+        struct input in;
+        size_t n = pack(k, text, strlen(text), z, sizeof(z));
+        n += pack(k, text, strlen(text), z + n, sizeof(z) - n);
+        z[n - 1] ^= 1; /* in the length or check behind the data */
+        open_bytes(&in, z, k < GZIPS ? n : n - 1);
+        CHECK(drain(&in, 4096, out, &e) == -1);
+        CHECK(e.code == ERR_DATA);
+        CHECK(in.bytes >= strlen(text));
+        CHECK(memcmp(out, text, strlen(text)) == 0);
+        input_close(&in);
+    }
 }
 
 /* 8 MiB of zeros, compressed. */
-static size_t bomb(compress_fn *f, unsigned char *z, size_t cap)
+static size_t bomb(size_t k, unsigned char *z, size_t cap)
 {
     size_t n = (size_t)8 << 20;
     void *zeros = calloc(1, n);
-    n = f(zeros, n, z, cap);
+    n = pack(k, zeros, n, z, cap);
     free(zeros);
     return n;
 }
 
 TEST("a bomb stops at the size limit")
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         static unsigned char z[65536];
         static char out[4096];
         struct input in;
         struct err e = { 0 };
-        open_bytes(&in, z, bomb(kinds[k], z, sizeof(z)));
+        open_bytes(&in, z, bomb(k, z, sizeof(z)));
         in.limits.max_bytes = 100000;
         CHECK(drain(&in, 4096, out, &e) == -1);
         CHECK(e.code == ERR_DATA);
         CHECK(strstr(e.msg, "more than the limit of 100000 bytes") != NULL);
-        CHECK(in.bytes <= 100000);
+        CHECK(in.bytes == 100000);
         input_close(&in);
     }
 }
 
 TEST("a bomb stops at the ratio limit, past its first MiB")
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < KINDS; k++) {
         static unsigned char z[65536];
         static char out[4096];
         struct input in;
         struct err e = { 0 };
-        open_bytes(&in, z, bomb(kinds[k], z, sizeof(z)));
+        open_bytes(&in, z, bomb(k, z, sizeof(z)));
         in.limits.max_ratio = 100;
         CHECK(drain(&in, 4096, out, &e) == -1);
         CHECK(e.code == ERR_DATA);
@@ -242,27 +370,64 @@ TEST("raw inputs are never decompressed")
 
 TEST("peeking shows the first bytes and takes none")
 {
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k <= KINDS; k++) {
         unsigned char z[512];
         char out[4096];
         struct input in;
         struct err e = { 0 };
         struct str head;
         size_t n = strlen(text);
-        if (k < 2)
-            n = kinds[k](text, n, z, sizeof(z));
-        open_bytes(&in, k < 2 ? (const void *)z : text, n);
+        if (k < KINDS)
+            n = pack(k, text, n, z, sizeof(z));
+        open_bytes(&in, k < KINDS ? (const void *)z : text, n);
         CHECK(input_peek(&in, 3, &head, &e) == 0);
         CHECK(head.n >= 3 && memcmp(head.p, text, 3) == 0);
         CHECK(input_peek(&in, 1000, &head, &e) == 0);
         CHECK(head.n == strlen(text));
-        CHECK(input_is_compressed(&in) == (k < 2));
+        CHECK(input_is_compressed(&in) == (k < KINDS));
         CHECK(in.bytes == 0);
         CHECK(drain(&in, 5, out, &e) == (long)strlen(text));
         CHECK(memcmp(out, text, strlen(text)) == 0);
         CHECK(in.bytes == strlen(text));
         input_close(&in);
     }
+}
+
+TEST("an input that is closed early ends its thread")
+{
+    for (size_t k = 0; k < KINDS; k++) {
+        static unsigned char z[65536];
+        size_t n = bomb(k, z, sizeof(z));
+        for (size_t taken = 0; taken < 3; taken++) {
+            struct input in;
+            struct err e = { 0 };
+            char out[4096];
+            open_bytes(&in, z, n);
+            for (size_t i = 0; i < taken; i++)
+                CHECK(input_read(&in, out, sizeof(out), &e) == sizeof(out));
+            input_close(&in);
+        }
+    }
+}
+
+TEST("the thread of an inflater takes no signal")
+{
+    static unsigned char z[65536];
+    struct input in;
+    struct err e = { 0 };
+    char out[4096];
+    sigset_t usr1, pending;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, NULL);
+    open_bytes(&in, z, bomb(0, z, sizeof(z)));
+    CHECK(input_read(&in, out, sizeof(out), &e) == sizeof(out));
+    kill(getpid(), SIGUSR1); /* would end the process if it took it */
+    CHECK(drain(&in, sizeof(out), out, &e) > 0);
+    CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) == 1);
+    input_close(&in);
+    signal(SIGUSR1, SIG_IGN);
+    sigprocmask(SIG_UNBLOCK, &usr1, NULL);
 }
 
 UNIT_MAIN

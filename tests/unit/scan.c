@@ -83,6 +83,11 @@ static void add_line(struct buf *b)
 TEST("all kernels say the same, at every alignment and block boundary")
 {
     struct buf text = { 0 }, want = { 0 }, have = { 0 };
+    printf("# kernels:");
+    for (size_t k = 0; k < KERNELS; k++)
+        if (scan_use(kernels[k]))
+            printf(" %s", kernels[k]);
+    printf("\n");
     for (int round = 0; round < 400; round++) {
         buf_reset(&text);
         for (uint32_t n = random_below(5) + 1; n > 0; n--)

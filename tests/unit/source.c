@@ -1,5 +1,7 @@
 /* Unit tests of source: JSON documents, NDJSON, how the format is found, and
  * what operands name. */
+#include "io/lines.h"
+#include "json/check.h"
 #include "source/files.h"
 #include "source/source.h"
 #include "unit.h"
@@ -12,7 +14,7 @@
 static const char *format_given, *name = "t";
 static size_t max_record = 1000;
 
-/* Reads bytes; a record or unchecked line as its text (a '?' before the
+/* Reads bytes; a record or unchecked text as it stands (a '?' before the
  * latter), a reject as "!LINE@OFFSET CODE [RAW]", an error as "=CODE". */
 static const char *read_bytes(const char *p, size_t n, const char **format)
 {
@@ -35,6 +37,10 @@ static const char *read_bytes(const char *p, size_t n, const char **format)
     if (format)
         *format = r > 0 ? source_format(s) : NULL;
     while (r > 0 && (r = source_next(s, &item, &e)) > 0) {
+        if (item.kind == SOURCE_RECORDS) {
+            buf_add_str(&out, item.text);
+            continue;
+        }
         if (item.kind != SOURCE_REJECT) {
             buf_addz(&out, item.kind == SOURCE_UNCHECKED ? "?" : "");
             buf_add_str(&out, item.text);
@@ -169,14 +175,126 @@ TEST("NDJSON lines are handed out as they stand, blank ones skipped")
 {
     format_given = "ndjson";
     static const char text[] = "\xef\xbb\xbf{\"a\":1}\r\n\n \t\nx\n{}";
-    CHECK_STR(read_bytes(text, sizeof(text) - 1, NULL), "?{\"a\":1}\n?x\n{}\n");
-    CHECK_STR(read_bytes("{}\n{\"a\"", 7, NULL), "?{}\n=65\n");
+    CHECK_STR(read_bytes(text, sizeof(text) - 1, NULL), "{\"a\":1}\n?x\n{}\n");
+    CHECK_STR(read_bytes("{}\n{\"a\"", 7, NULL), "{}\n=65\n");
     max_record = 4;
     CHECK_STR(read_bytes("{}\n{\"a\":1}\n{}\n", 14, NULL),
-              "?{}\n!2@3 too_long [{\"a\"]\n?{}\n");
-    CHECK_STR(read_bytes("{}\n{\"a\":1}", 10, NULL), "?{}\n=65\n");
+              "{}\n!2@3 too_long [{\"a\"]\n{}\n");
+    CHECK_STR(read_bytes("{}\n{\"a\":1}", 10, NULL), "{}\n=65\n");
     max_record = 1000;
     format_given = NULL;
+}
+
+/* What a reader of NDJSON that is right by inspection would say of the line
+ * that item begins with; -1 where they differ. Returns its length. */
+static long check_line(const struct source_item *item, struct str text,
+                       const struct line *l)
+{
+    struct json_fault f;
+    bool good = !l->too_long && json_check_object(l->text, 4, &f) == 0;
+    bool same =
+        l->too_long
+            ? item->kind == SOURCE_REJECT && item->length == l->length &&
+                  strcmp(item->faults[0].code, "too_long") == 0
+        : good ? item->kind == SOURCE_RECORD || item->kind == SOURCE_RECORDS
+               : item->kind == SOURCE_UNCHECKED;
+    same = same && (l->too_long || (text.n >= l->text.n &&
+                                    memcmp(text.p, l->text.p, l->text.n) == 0));
+    return same ? (long)l->text.n : -1;
+}
+
+/* Does the source of NDJSON say of p[0 .. n) what lines and json_check say? */
+static bool agrees_with_lines(const char *p, size_t n)
+{
+    struct source_opts opts = { .format = "ndjson",
+                                .max_record = 60,
+                                .max_depth = 4 };
+    struct source_item item = { .kind = SOURCE_REJECT };
+    struct source *s = NULL;
+    struct input in[2];
+    struct lines lines;
+    struct line l;
+    struct err e = { 0 }, e2;
+    struct str left = { NULL, 0 }; /* of a batch */
+    uint64_t line = 0, offset = 0;
+    bool same = true;
+    for (int i = 0; i < 2; i++) {
+        int fd = memfd_create("bytes", MFD_CLOEXEC);
+        CHECK(write(fd, p, n) == (ssize_t)n);
+        lseek(fd, 0, SEEK_SET);
+        input_fd(&in[i], fd, "t");
+        in[i].owned = true;
+    }
+    CHECK(source_open(&s, &in[0], &opts, &e) == 0);
+    CHECK(lines_init(&lines, &in[1], opts.max_record, &e) == 0);
+    while (same && lines_next(&lines, &l, &e2) > 0) {
+        size_t spaces = 0;
+        while (spaces < l.text.n && strchr(" \t\r", l.text.p[spaces]))
+            spaces++;
+        if (!l.too_long && spaces == l.text.n)
+            continue;
+        bool next = left.n == 0;
+        int r = next ? source_next(s, &item, &e) : 1;
+        if (r < 0) {
+            same = l.unterminated && e.code == ERR_DATA && e.line == l.line;
+            break;
+        }
+        if (next) {
+            left = item.kind == SOURCE_RECORDS ? item.text : item.raw;
+            line = item.line;
+            offset = item.offset;
+        }
+        long length = r > 0 ? check_line(&item, left, &l) : -1;
+        same = length >= 0 && line == l.line && offset == l.offset;
+        size_t used = item.kind == SOURCE_RECORDS ? (size_t)length + 1 : left.n;
+        left.p += used;
+        left.n -= used;
+        line++;
+        offset += used;
+    }
+    same = same && left.n == 0 && (e.code || source_next(s, &item, &e) == 0);
+    source_close(s);
+    lines_free(&lines);
+    input_close(&in[0]);
+    input_close(&in[1]);
+    return same;
+}
+
+TEST("NDJSON is read as lines are, each checked by itself")
+{
+    static const char *const texts[] = {
+        "{\"a\":1}",
+        "{\"b\":\"x\"}",
+        "{\"a\":{\"b\":[1,2.5]}}",
+        "{}",
+        "{\"a\":1}",
+        "{\"a\":01}",
+        "{\"a\":\"\xff\"}",
+        "[1]",
+        " ",
+        "",
+        "{\"a\":[[[[1]]]]}",
+        "x",
+        "{\"long\":\"0123456789012345678901234567890123456789012345678\"}"
+    };
+    struct buf b = { 0 };
+    unsigned seed = 1;
+    for (int round = 0; round < 3000; round++) {
+        buf_reset(&b);
+        for (int i = 0; i < round % 12 + 1; i++) {
+            seed = seed * 1103515245u + 12345u;
+            unsigned odd = seed >> 16 & 3; /* most lines are good */
+            buf_addz(&b, texts[(seed >> 20) % (odd ? 5 : 13)]);
+            buf_addz(&b, seed >> 26 & 15 ? "\n" : "\r\n");
+        }
+        if (round % 5 == 0)
+            b.n -= (seed >> 18) % b.n;
+        bool same = agrees_with_lines(buf_str(&b).p, b.n);
+        if (!same)
+            printf("# round %d:\n# %.*s\n", round, STR_ARG(buf_str(&b)));
+        CHECK(same);
+    }
+    buf_free(&b);
 }
 
 TEST("the name tells the format, .json also looks inside")
