@@ -208,13 +208,3 @@ enum verdict mark_judge(int fd, uint64_t bytes, int *cause)
     default: return VERDICT_UNKNOWN;
     }
 }
-
-const char *verdict_name(enum verdict v)
-{
-    static const char *const names[] = {
-        [VERDICT_CLEAN] = "clean", [VERDICT_UNKNOWN] = "unknown",
-        [VERDICT_MIXED] = "mixed", [VERDICT_FAILED] = "failed",
-        [VERDICT_DIED] = "died",
-    };
-    return names[v];
-}

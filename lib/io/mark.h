@@ -56,7 +56,4 @@ bool mark_trusted(int fd);
  * the writer's exit code on FAILED, else to 0. */
 enum verdict mark_judge(int fd, uint64_t bytes, int *cause);
 
-/* "clean", "unknown", ... */
-const char *verdict_name(enum verdict v);
-
 #endif

@@ -96,9 +96,6 @@ struct scan_masks {
         number;
 };
 
-/* Fills m from the 64 bytes at p. */
-typedef void scan_classify(const uint8_t *p, struct scan_masks *m);
-
 /* Scans from s->at until at least one line has ended beyond `goal` bytes or
  * the block is used up. */
 typedef int scan_run(struct scan *s, const uint8_t *block, uint32_t n,

@@ -2,6 +2,7 @@
 #ifndef SOURCE_CSVSCAN_KERNELS_H
 #define SOURCE_CSVSCAN_KERNELS_H
 
+#include "json/scan_kernels.h"
 #include "source/csvscan.h"
 
 /* Masks of 64 bytes: bit i is byte i. */
@@ -18,18 +19,6 @@ csvscan_kernel csvscan_avx2, csvscan_avx512;
 #elif defined(__aarch64__)
 csvscan_kernel csvscan_neon;
 #endif
-
-/* Bit i is the parity of bits 0 to i. */
-static inline uint64_t csvscan_prefix_xor(uint64_t x)
-{
-    x ^= x << 1;
-    x ^= x << 2;
-    x ^= x << 4;
-    x ^= x << 8;
-    x ^= x << 16;
-    x ^= x << 32;
-    return x;
-}
 
 /* Eight at a time, needed or not: a branch for each would be guessed wrong too
  * often. Behind the last one the indexes mean nothing. */

@@ -53,7 +53,7 @@ static inline uint64_t prefix_xor(uint64_t x)
     return vgetq_lane_u64(vreinterpretq_u64_p128(r), 0);
 }
 #else
-#define prefix_xor csvscan_prefix_xor
+#define prefix_xor scan_prefix_xor
 #endif
 
 #define CLASSIFY classify

@@ -18,7 +18,7 @@ static void classify(const struct csvscan *s, const uint8_t *p,
 }
 
 #define CLASSIFY classify
-#define PREFIX_XOR csvscan_prefix_xor
+#define PREFIX_XOR scan_prefix_xor
 #define EMIT csvscan_emit_bits
 #define KERNEL csvscan_scalar
 #include "source/csvscan_body.h"

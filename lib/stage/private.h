@@ -37,8 +37,6 @@ struct stage_private {
 /* The signal that asks us to stop, 0 for none. */
 extern volatile sig_atomic_t stage_signal;
 
-void stage_catch_signals(void);
-
 /* report.c */
 void report_start(struct stage *st);
 void report_progress(struct stage *st, bool final);

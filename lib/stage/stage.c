@@ -30,7 +30,7 @@ static void on_alarm(int sig)
     (void)sig;
 }
 
-void stage_catch_signals(void)
+static void catch_signals(void)
 {
     struct sigaction stop = { .sa_handler = on_stop,
                               .sa_flags = (int)SA_RESETHAND };
@@ -340,7 +340,7 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO))
         return err_set(&st->err, ERR_USAGE,
                        "another pipeutils stage writes to this pipe");
-    stage_catch_signals();
+    catch_signals();
     shared.min_sample = 100;
     shared.max_record = (uint64_t)16 << 20;
     shared.max_depth = JSON_DEPTH_DEFAULT;

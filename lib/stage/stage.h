@@ -100,7 +100,6 @@ struct stage {
     struct buf replay_args; /* NUL-separated argv to record in dead letters
                                instead of the real one; may stay empty */
     enum verdict verdict;   /* of all stream input so far */
-    int cause;              /* exit code of the failed upstream, or 0 */
     bool finished;          /* help or version printed: nothing to do */
     struct stage_private *priv;
 };

@@ -74,12 +74,12 @@ int stage_judge(struct stage *st, struct input *in)
                        "came or went on the pipe");
     case VERDICT_FAILED:
         /* A signal or an unknown code is bad luck; a sysexits code is kept. */
-        st->cause = cause >= 64 && cause <= 78 ? cause : ERR_TEMPFAIL;
-        return err_set(&st->err, (enum err_code)st->cause,
+        return err_set(&st->err,
+                       cause >= 64 && cause <= 78 ? (enum err_code)cause
+                                                  : ERR_TEMPFAIL,
                        "upstream failed with exit %d", cause);
     case VERDICT_DIED: break;
     }
-    st->cause = ERR_TEMPFAIL;
     return err_set(&st->err, ERR_TEMPFAIL,
                    "upstream died before the end of its stream");
 }
