@@ -177,16 +177,18 @@ static int take_sum(struct decimal *sum, struct str number, struct err *e)
 
 /* Keeps the lesser of both (sign 1) or the greater (-1). */
 static int take_extreme(struct cell *c, struct region *side, struct val v,
-                        int sign, struct err *e)
+                        int sign, bool keyed, struct err *e)
 {
     struct val have = cell_get(c, side);
     int order = 0;
-    if (have.type == JSON_MISSING)
-        return cell_set(c, side, v.raw, e);
-    int r = order_cmp(v, have, &order);
-    if (r == -1)
-        return err_nomem(e);
-    return order * sign < 0 ? cell_set(c, side, v.raw, e) : 0;
+    if (have.type != JSON_MISSING) {
+        if (order_cmp(v, have, &order) == -1)
+            return err_nomem(e);
+        if (order * sign >= 0)
+            return 0;
+    }
+    return keyed ? cell_set_keyed(c, side, v.raw, e)
+                 : cell_set(c, side, v.raw, e);
 }
 
 /* All groups share one set: the group's number stands before the key. */
@@ -211,8 +213,8 @@ int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
     case ACC_ROWS:
     case ACC_COUNT: ++*count_in(row, acc); return 0;
     case ACC_SUM: return take_sum(sum_in(row, acc), v.raw, e);
-    case ACC_MIN: return take_extreme(cell_in(row, acc), side, v, 1, e);
-    case ACC_MAX: return take_extreme(cell_in(row, acc), side, v, -1, e);
+    case ACC_MIN: return take_extreme(cell_in(row, acc), side, v, 1, false, e);
+    case ACC_MAX: return take_extreme(cell_in(row, acc), side, v, -1, false, e);
     case ACC_FIRST:
         if (cell_in(row, acc)->n)
             return 0;
@@ -222,6 +224,175 @@ int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
         return take_distinct(acc, count_in(row, acc), group, v.raw, e);
     }
     return 0;
+}
+
+/* ---- taking a run of records ---- */
+
+#define TYPE(type) (1U << (type))
+#define TYPES_ALL (TYPE(JSON_OBJECT + 1) - 1)
+
+unsigned acc_types(enum acc_kind kind)
+{
+    switch (kind) {
+    case ACC_SUM: return TYPE(JSON_NUMBER);
+    case ACC_DISTINCT:
+        return TYPES_ALL & ~(TYPE(JSON_ARRAY) | TYPE(JSON_OBJECT));
+    default: return TYPES_ALL;
+    }
+}
+
+bool acc_wants_keys(enum acc_kind kind)
+{
+    return kind == ACC_SUM || kind == ACC_MIN || kind == ACC_MAX ||
+           kind == ACC_DISTINCT;
+}
+
+static inline bool is_gap(const struct acc_run *run, size_t i)
+{
+    return run->gaps && run->vals[i].type <= JSON_NULL;
+}
+
+static void run_rows(const struct acc *acc, const struct acc_run *run)
+{
+    if (run->one_row)
+        *count_in(run->rows[run->from], acc) += run->to - run->from;
+    else
+        for (size_t i = run->from; i < run->to; i++)
+            ++*count_in(run->rows[i], acc);
+}
+
+static void run_count(const struct acc *acc, const struct acc_run *run)
+{
+    if (run->gaps)
+        for (size_t i = run->from; i < run->to; i++)
+            *count_in(run->rows[i], acc) += run->vals[i].type > JSON_NULL;
+    else
+        run_rows(acc, run);
+}
+
+/* Sums of one row: numbers of one scale are added up before it is touched. */
+static int sum_one_row(struct decimal *sum, const struct acc_run *run)
+{
+    decimal_int part = 0; /* 64 numbers of 18 digits fit */
+    int32_t scale = -1;   /* nothing yet */
+    for (size_t i = run->from; i < run->to; i++) {
+        const struct order_key *k = &run->keys[i];
+        if (k->kind != ORDER_NUMBER)
+            continue; /* a gap */
+        if (k->scale != scale) {
+            if (scale >= 0 && decimal_add_scaled(sum, part, scale))
+                return -1;
+            part = 0;
+            scale = k->scale;
+        }
+        part += k->v;
+    }
+    return scale >= 0 ? decimal_add_scaled(sum, part, scale) : 0;
+}
+
+static int run_sum(const struct acc *acc, const struct acc_run *run,
+                   struct err *e)
+{
+    if (run->one_row)
+        return sum_one_row(sum_in(run->rows[run->from], acc), run)
+                   ? err_nomem(e)
+                   : 0;
+    for (size_t i = run->from; i < run->to; i++) {
+        const struct order_key *k = &run->keys[i];
+        if (k->kind == ORDER_NUMBER &&
+            decimal_add_short(sum_in(run->rows[i], acc), k->v, k->scale))
+            return err_nomem(e);
+    }
+    return 0;
+}
+
+/* As take_extreme, by keys where they tell. */
+static inline int take_keyed(struct cell *c, const struct acc_run *run,
+                             size_t i, int sign, struct err *e)
+{
+    const struct order_key *k = &run->keys[i];
+    struct order_key have = cell_key(c, run->side);
+    int order;
+    if (!order_keys_cmp(k, &have, &order))
+        return take_extreme(c, run->side, run->vals[i], sign,
+                            k->kind != ORDER_OTHER, e);
+    return order * sign < 0 ? cell_set_keyed(c, run->side, run->vals[i].raw, e)
+                            : 0;
+}
+
+/* One cell for the whole run: the best so far stays in registers, and what is
+ * in the cell is looked at only where keys do not tell. */
+static inline int extreme_one_row(struct cell *c, const struct acc_run *run,
+                                  int sign, struct err *e)
+{
+    struct order_key best = cell_key(c, run->side);
+    size_t at = run->to; /* of the best, where it is not in the cell */
+    int order;
+    for (size_t i = run->from; i < run->to; i++) {
+        if (is_gap(run, i))
+            continue;
+        if (order_keys_cmp(&run->keys[i], &best, &order)) {
+            if (order * sign < 0) {
+                best = run->keys[i];
+                at = i;
+            }
+            continue;
+        }
+        if (at < run->to && cell_set_keyed(c, run->side, run->vals[at].raw, e))
+            return -1;
+        if (take_keyed(c, run, i, sign, e))
+            return -1;
+        best = cell_key(c, run->side);
+        at = run->to;
+    }
+    return at < run->to ? cell_set_keyed(c, run->side, run->vals[at].raw, e)
+                        : 0;
+}
+
+static inline int run_extreme(const struct acc *acc, const struct acc_run *run,
+                              int sign, struct err *e)
+{
+    if (run->one_row)
+        return extreme_one_row(cell_in(run->rows[run->from], acc), run, sign,
+                               e);
+    for (size_t i = run->from; i < run->to; i++)
+        if (!is_gap(run, i) &&
+            take_keyed(cell_in(run->rows[i], acc), run, i, sign, e))
+            return -1;
+    return 0;
+}
+
+/* All others, one by one. */
+static int run_each(struct acc *acc, const struct acc_run *run, struct err *e)
+{
+    for (size_t i = run->from; i < run->to; i++) {
+        struct val v = run->vals[i];
+        if (is_gap(run, i))
+            continue;
+        if (acc->kind == ACC_DISTINCT) {
+            buf_reset(&acc->key);
+            int r = key_add(&acc->key, v);
+            if (r)
+                return r == -1 ? err_nomem(e)
+                               : err_set(e, ERR_BUG, "value without a key");
+            v = acc_judged(acc, v);
+        }
+        if (acc_take(acc, run->rows[i], run->side, run->groups[i], v, e))
+            return -1;
+    }
+    return 0;
+}
+
+int acc_take_run(struct acc *acc, const struct acc_run *run, struct err *e)
+{
+    switch (acc->kind) {
+    case ACC_ROWS: run_rows(acc, run); return 0;
+    case ACC_COUNT: run_count(acc, run); return 0;
+    case ACC_SUM: return run_sum(acc, run, e);
+    case ACC_MIN: return run_extreme(acc, run, 1, e);
+    case ACC_MAX: return run_extreme(acc, run, -1, e);
+    default: return run_each(acc, run, e);
+    }
 }
 
 /* ---- results ---- */

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/decimal.h"
 #include "base/err.h"
+#include "json/order.h"
 #include "json/value.h"
 #include "table/keyset.h"
 #include "table/region.h"
@@ -61,6 +62,31 @@ struct val acc_judged(const struct acc *acc, struct val v);
  * rows. 0 or -1 with e. */
 int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
              struct val v, struct err *e);
+
+/* A run of records whose values the accumulator can take for certain: null,
+ * missing, or of a type of acc_types, and numbers only with a key. Arrays are
+ * by record. */
+struct acc_run {
+    size_t from, to;
+    const struct val *vals;
+    const struct order_key *keys; /* where acc_wants_keys */
+    bool gaps;                    /* some values may be null or missing */
+    bool one_row;                 /* all records are of one group */
+    char *const *rows;
+    const uint32_t *groups;
+    struct region *side;
+};
+
+/* The types, as bits (1 << enum json_type), of which every value can be taken
+ * whatever it is, but for numbers without a key where acc_wants_keys. */
+unsigned acc_types(enum acc_kind kind);
+
+/* True if acc_take_run needs keys. */
+bool acc_wants_keys(enum acc_kind kind);
+
+/* Takes the values from .. to - 1 of a run, as acc_take would one after the
+ * other. Values that have keys are readable for CELL_INLINE bytes. */
+int acc_take_run(struct acc *acc, const struct acc_run *run, struct err *e);
 
 /* Appends the result in a row as JSON; null where nothing was taken into a
  * min, max, first or last. */

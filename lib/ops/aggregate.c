@@ -10,8 +10,12 @@
 
 #include <stdlib.h>
 
-/* Fewer groups than this stay in the caches, and waiting gains nothing. */
-#define BATCH_FROM 4096
+/* Fewer groups than this stay in the caches, and need not be sent for. */
+#define PREFETCH_FROM 4096
+#define CACHE_LINE 64
+
+/* What aggregates skip. */
+#define GAPS (BATCH_TYPE(JSON_MISSING) | BATCH_TYPE(JSON_NULL))
 
 /* A field of the output: a key part, or an aggregate of accumulators. Several
  * aggregates may share one: an average is a sum over a count. */
@@ -30,9 +34,16 @@ struct feed {
     size_t taken;   /* what acc_judged made of it */
 };
 
-/* The values of a record, in one array: the arguments as they were looked up
- * (keys and what is aggregated), the group's key as bytes, and what distinct
- * counts by. */
+/* The key of a record's group. */
+struct keyed {
+    struct str key;
+    struct hash128 hash;
+};
+
+/* Records come in batches. Most are taken column by column; what can be
+ * rejected, and what is rare, record by record in between. The values of a
+ * record in hand are in one array: the arguments as they were looked up (keys
+ * and what is aggregated), and what distinct counts by. */
 struct aggregate {
     struct budget *budget;
     struct path *by; /* key fields */
@@ -43,20 +54,23 @@ struct aggregate {
     struct select *select;
     size_t n_args;
     const struct path **arg_path; /* borrowed from by and specs */
-    size_t n_vals;
-    struct val *vals, *old_vals; /* of this record; of one that waited */
-    size_t *by_arg;              /* which arguments are the key */
-    struct val *key_vals;        /* and they themselves */
+    struct val *vals;             /* of the record in hand */
+    size_t *by_arg;               /* which arguments are the key */
+    struct val *key_vals;         /* and they themselves */
 
     struct feed *feeds;
     size_t n_feeds;
     struct batch batch;
+    struct keyed keyed[SELECT_BATCH]; /* the batch's group keys */
+    uint32_t group[SELECT_BATCH];     /* and where the records taken belong */
+    char *row[SELECT_BATCH];
+    uint64_t special; /* records of the batch to be taken one by one */
     struct groups groups;
     struct region rows, side;
     size_t row_size;
     bool far; /* some accumulator's far */
 
-    struct buf key, pointer, message;
+    struct buf keys, key, pointer, message;
     uint32_t *order; /* owned; NULL: first appearance */
     uint32_t next;   /* to print */
 };
@@ -180,18 +194,22 @@ static void lay_out_row(struct aggregate *a)
     a->row_size = at ? (at + unit - 1) / unit * unit : unit;
 }
 
-/* Behind the arguments: the group's key, then the keys of distinct. */
+/* Behind the arguments: the keys of distinct. */
 static int lay_out_vals(struct aggregate *a, struct err *e)
 {
-    a->n_vals = a->n_args + 1;
+    size_t n = a->n_args;
     for (size_t i = 0; i < a->n_feeds; i++)
         if (a->feeds[i].acc.kind == ACC_DISTINCT)
-            a->feeds[i].taken = a->n_vals++;
-    a->vals = calloc(a->n_vals, sizeof(*a->vals));
-    a->old_vals = calloc(a->n_vals, sizeof(*a->old_vals));
-    if (!a->vals || !a->old_vals)
+            a->feeds[i].taken = n++;
+    a->vals = calloc(n + 1, sizeof(*a->vals));
+    if (!a->vals)
         return err_nomem(e);
-    return batch_init(&a->batch, a->n_vals, e);
+    if (batch_init(&a->batch, a->select, e))
+        return -1;
+    for (size_t i = 0; i < a->n_feeds; i++)
+        if (acc_wants_keys(a->feeds[i].acc.kind))
+            a->batch.wants_keys[a->feeds[i].judged] = true;
+    return 0;
 }
 
 static int allocate(struct aggregate *a, struct err *e)
@@ -236,10 +254,158 @@ int aggregate_begin(struct aggregate *a, struct err *e)
     if (lay_out_vals(a, e))
         return -1;
     group_init(&a->groups, a->n_by, a->budget);
-    return a->n_by ? 0 : add_row(a, e);
+    if (a->n_by)
+        return 0;
+    if (add_row(a, e))
+        return -1;
+    for (size_t i = 0; i < SELECT_BATCH; i++)
+        a->row[i] = a->rows.p;
+    return 0;
 }
 
-/* ---- taking records ---- */
+/* ---- keys ---- */
+
+/* Appends a key part in canonical form, as key_add does; returns as it. A
+ * string alone needs no length: its key is what stands in the record, less the
+ * closing quote. */
+static int add_part(const struct aggregate *a, struct buf *out, struct val v)
+{
+    if (a->n_by > 1 || v.type != JSON_STRING)
+        return key_add(out, v);
+    buf_addc(out, '"');
+    return json_unescape(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
+}
+
+/* The keys of the batch. What has none is special. */
+static void make_keys(struct aggregate *a)
+{
+    struct batch *b = &a->batch;
+    const struct val *alone = a->n_by == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
+    buf_reset(&a->keys);
+    for (size_t i = 0; i < b->n; i++) {
+        struct str *key = &a->keyed[i].key;
+        if (alone && alone[i].type == JSON_STRING &&
+            !((b->escaped | b->walked) & BATCH_BIT(i))) {
+            *key = (struct str){ alone[i].raw.p, alone[i].raw.n - 1 };
+            continue;
+        }
+        size_t at = a->keys.n;
+        for (size_t k = 0; k < a->n_by; k++) {
+            if (add_part(a, &a->keys, batch_vals(b, a->by_arg[k])[i])) {
+                a->special |= BATCH_BIT(i);
+                a->keys.n = at;
+                a->keys.failed = false;
+                break;
+            }
+        }
+        *key = (struct str){ NULL, a->keys.n - at };
+    }
+}
+
+/* Hashes the keys, now that they stay in place, and sends for what the lookup
+ * will need. */
+static void hash_keys(struct aggregate *a)
+{
+    const struct keyset *set = &a->groups.keys;
+    const char *p = a->keys.p;
+    for (size_t i = 0; i < a->batch.n; i++) {
+        struct keyed *k = &a->keyed[i];
+        if (!k->key.p) {
+            k->key.p = p ? p : "";
+            p += k->key.n;
+        }
+        k->hash = hash128(k->key);
+        keyset_prefetch(set, k->hash);
+    }
+    for (size_t i = 0; set->n >= PREFETCH_FROM && i < a->batch.n; i++)
+        keyset_prefetch_key(set, a->keyed[i].hash);
+}
+
+/* ---- groups ---- */
+
+static char *row_of(const struct aggregate *a, uint32_t group)
+{
+    return a->rows.p + (size_t)group * a->row_size;
+}
+
+static int new_group(struct aggregate *a, size_t i, const struct keyed *k,
+                     uint32_t *group, struct err *e)
+{
+    for (size_t part = 0; part < a->n_by; part++)
+        a->key_vals[part] = batch_vals(&a->batch, a->by_arg[part])[i];
+    if (group_add(&a->groups, k->hash, k->key, a->key_vals, group, e))
+        return -1;
+    return add_row(a, e);
+}
+
+/* Finds the groups of records from .. to - 1, or makes them. */
+static int find_groups(struct aggregate *a, size_t from, size_t to,
+                       struct err *e)
+{
+    for (size_t i = from; i < to; i++) {
+        const struct keyed *k = &a->keyed[i];
+        if (!group_find(&a->groups, k->hash, k->key, &a->group[i]) &&
+            new_group(a, i, k, &a->group[i], e))
+            return -1;
+        const char *row = row_of(a, a->group[i]);
+        for (size_t at = 0; at < a->row_size; at += CACHE_LINE)
+            __builtin_prefetch(row + at, 1);
+    }
+    for (size_t i = from; i < to; i++)
+        a->row[i] = row_of(a, a->group[i]);
+    return 0;
+}
+
+/* ---- taking many records ---- */
+
+/* Takes records from .. to - 1, of which none is special. */
+static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
+{
+    const struct batch *b = &a->batch;
+    if (a->n_by && find_groups(a, from, to, e))
+        return -1;
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        struct feed *f = &a->feeds[i];
+        struct acc_run run = {
+            .from = from,
+            .to = to,
+            .vals = batch_vals(b, f->judged),
+            .keys = batch_keys(b, f->judged),
+            .gaps = batch_has(b, f->judged, GAPS),
+            .one_row = a->n_by == 0,
+            .rows = a->row,
+            .groups = a->group,
+            .side = &a->side,
+        };
+        if (acc_take_run(&f->acc, &run, e))
+            return -1;
+    }
+    return 0;
+}
+
+/* Looks the records' values up and sorts out which are special. */
+static void fill(struct aggregate *a, const struct select_record *recs,
+                 size_t n)
+{
+    struct batch *b = &a->batch;
+    batch_fill(b, a->select, recs, n);
+    a->special = b->broken | b->walked;
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        const struct feed *f = &a->feeds[i];
+        if (f->acc.kind == ACC_ROWS)
+            continue;
+        a->special |=
+            batch_of_types(b, f->judged, ~(acc_types(f->acc.kind) | GAPS));
+        if (acc_wants_keys(f->acc.kind))
+            a->special |= b->no_key[f->judged];
+    }
+    if (a->n_by) {
+        make_keys(a);
+        hash_keys(a);
+    }
+}
+
+/* ---- taking one record ---- */
 
 static int fault_at(struct aggregate *a, struct aggregate_fault *f,
                     const char *code, const struct path *path)
@@ -266,16 +432,17 @@ static int key_fault(struct aggregate *a, int r, size_t arg,
                     a->arg_path[arg]);
 }
 
-static int make_key(struct aggregate *a, struct aggregate_fault *f,
-                    struct err *e)
+static int make_key(struct aggregate *a, struct keyed *k,
+                    struct aggregate_fault *f, struct err *e)
 {
     buf_reset(&a->key);
     for (size_t i = 0; i < a->n_by; i++) {
-        int r = key_add(&a->key, a->vals[a->by_arg[i]]);
+        int r = add_part(a, &a->key, a->vals[a->by_arg[i]]);
         if (r)
             return key_fault(a, r, a->by_arg[i], f, e);
     }
-    a->vals[a->n_args].raw = buf_str(&a->key);
+    k->key = buf_str(&a->key);
+    k->hash = hash128(k->key);
     return 1;
 }
 
@@ -304,20 +471,14 @@ static int judge(struct aggregate *a, struct aggregate_fault *fault,
     return 1;
 }
 
-static char *row_of(const struct aggregate *a, uint32_t group)
-{
-    return a->rows.p + (size_t)group * a->row_size;
-}
-
 /* Once numbers near the ends of the range have come, tries all sums of the
  * group aside before one is changed: 1, 0 with a fault, -1. */
-static int rehearse(struct aggregate *a, struct hash128 hash,
+static int rehearse(struct aggregate *a, const struct keyed *k,
                     struct aggregate_fault *fault, struct err *e)
 {
     const char *code = NULL;
     uint32_t group = 0;
-    if (a->n_by &&
-        !keyset_find(&a->groups.keys, hash, buf_str(&a->key), &group))
+    if (a->n_by && !group_find(&a->groups, k->hash, k->key, &group))
         return 1;
     for (size_t i = 0; i < a->n_feeds; i++) {
         const struct feed *f = &a->feeds[i];
@@ -331,86 +492,60 @@ static int rehearse(struct aggregate *a, struct hash128 hash,
     return 1;
 }
 
-static int find_group(struct aggregate *a, struct hash128 hash,
-                      const struct val *vals, uint32_t *group, struct err *e)
+/* Takes record i of the batch: 1, 0 with a fault, -1. */
+static int take_one(struct aggregate *a, size_t i,
+                    struct aggregate_fault *fault, struct err *e)
 {
-    *group = 0;
-    if (a->n_by == 0)
-        return 0;
-    for (size_t i = 0; i < a->n_by; i++)
-        a->key_vals[i] = vals[a->by_arg[i]];
-    if (group_add(&a->groups, hash, vals[a->n_args].raw, a->key_vals, group, e))
-        return -1;
-    return (size_t)*group * a->row_size < a->rows.n ? 0 : add_row(a, e);
-}
-
-static int feed_all(struct aggregate *a, uint32_t group, const struct val *vals,
-                    struct err *e)
-{
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        struct feed *f = &a->feeds[i];
-        if (wanted(f, vals) && acc_take(&f->acc, row_of(a, group), &a->side,
-                                        group, vals[f->taken], e))
-            return -1;
-    }
-    return 0;
-}
-
-/* Feeds the records that waited. Each pass starts the loads of the next. */
-static int feed_batch(struct aggregate *a, struct err *e)
-{
-    struct batch *b = &a->batch;
-    uint32_t group[BATCH_RECORDS];
-    for (size_t i = 0; i < b->n; i++)
-        keyset_prefetch_key(&a->groups.keys, b->hash[i]);
-    for (size_t i = 0; i < b->n; i++) {
-        batch_get(b, i, a->old_vals);
-        if (find_group(a, b->hash[i], a->old_vals, &group[i], e))
-            return -1;
-        for (size_t at = 0; at < a->row_size; at += 64)
-            __builtin_prefetch(row_of(a, group[i]) + at, 1);
-    }
-    for (size_t i = 0; i < b->n; i++) {
-        batch_get(b, i, a->old_vals);
-        if (feed_all(a, group[i], a->old_vals, e))
-            return -1;
-    }
-    batch_reset(b);
-    return 0;
-}
-
-/* Feeds this record behind those that waited. */
-static int feed_now(struct aggregate *a, struct hash128 hash, struct err *e)
-{
-    uint32_t group;
-    if (feed_batch(a, e) || find_group(a, hash, a->vals, &group, e))
-        return -1;
-    return feed_all(a, group, a->vals, e);
-}
-
-int aggregate_take(struct aggregate *a, struct str record,
-                   const struct shaped *shaped, struct aggregate_fault *fault,
-                   struct err *e)
-{
+    struct keyed k;
+    uint32_t group = 0;
     buf_reset(&a->message);
-    if (select_pick(a->select, record, shaped, a->vals)) {
+    if (a->batch.broken & BATCH_BIT(i)) {
         buf_addz(&a->message, "not JSON");
         return fault_at(a, fault, "not_json", NULL);
     }
-    int r = make_key(a, fault, e);
-    if (r != 1)
-        return r;
-    struct hash128 hash = hash128(buf_str(&a->key));
-    keyset_prefetch(&a->groups.keys, hash);
-    r = judge(a, fault, e);
+    for (size_t arg = 0; arg < a->n_args; arg++)
+        a->vals[arg] = batch_vals(&a->batch, arg)[i];
+    int r = make_key(a, &k, fault, e);
+    if (r == 1)
+        r = judge(a, fault, e);
     if (r == 1 && a->far)
-        r = feed_batch(a, e) ? -1 : rehearse(a, hash, fault, e);
+        r = rehearse(a, &k, fault, e);
     if (r != 1)
         return r;
-    if (a->groups.keys.n < BATCH_FROM || a->far ||
-        !batch_add(&a->batch, hash, a->vals))
-        return feed_now(a, hash, e) ? -1 : 1;
-    return a->batch.n == BATCH_RECORDS && feed_batch(a, e) ? -1 : 1;
+    if (a->n_by && !group_find(&a->groups, k.hash, k.key, &group) &&
+        new_group(a, i, &k, &group, e))
+        return -1;
+    for (size_t n = 0; n < a->n_feeds; n++) {
+        struct feed *f = &a->feeds[n];
+        if (wanted(f, a->vals) && acc_take(&f->acc, row_of(a, group), &a->side,
+                                           group, a->vals[f->taken], e))
+            return -1;
+    }
+    return 1;
+}
+
+int aggregate_take(struct aggregate *a, const struct select_record *recs,
+                   size_t n, size_t *at, struct aggregate_fault *fault,
+                   struct err *e)
+{
+    if (*at == 0)
+        fill(a, recs, n);
+    while (*at < n) {
+        /* Once a sum may leave the range, every record is tried first. */
+        uint64_t special = a->far ? ~(uint64_t)0 : a->special >> *at;
+        size_t run = special ? (size_t)__builtin_ctzll(special) : n;
+        if (run > n - *at)
+            run = n - *at;
+        if (run && take_run(a, *at, *at + run, e))
+            return -1;
+        *at += run;
+        if (*at == n)
+            break;
+        int r = take_one(a, (*at)++, fault, e);
+        if (r != 1)
+            return r;
+    }
+    return 1;
 }
 
 /* ---- results ---- */
@@ -418,8 +553,6 @@ int aggregate_take(struct aggregate *a, struct str record,
 int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 {
     a->next = 0;
-    if (feed_batch(a, e))
-        return -1;
     if (sorted && a->n_by && !a->order)
         a->order = group_sort(&a->groups, e);
     return sorted && a->n_by && !a->order ? -1 : 0;
@@ -499,11 +632,11 @@ void aggregate_free(struct aggregate *a)
     free(a->columns);
     free(a->arg_path);
     free(a->vals);
-    free(a->old_vals);
     free(a->by_arg);
     free(a->key_vals);
     free(a->feeds);
     free(a->order);
+    buf_free(&a->keys);
     buf_free(&a->key);
     buf_free(&a->pointer);
     buf_free(&a->message);

@@ -1,7 +1,5 @@
 #include "ops/cell.h"
 
-#define CELL_FAR 0x80000000u
-
 int cell_set(struct cell *c, struct region *side, struct str raw, struct err *e)
 {
     if (raw.n <= CELL_INLINE && !(c->n & CELL_FAR)) {
@@ -9,6 +7,9 @@ int cell_set(struct cell *c, struct region *side, struct str raw, struct err *e)
         c->n = (uint32_t)raw.n;
         return 0;
     }
+    if (raw.n > CELL_MAX)
+        return err_set(e, ERR_CONFIG, "value of %zu bytes: too long to keep",
+                       raw.n);
     if (!(c->n & CELL_FAR) || (size_t)c->far.cap * CELL_UNIT < raw.n) {
         size_t units = (raw.n + raw.n / 2 + CELL_UNIT - 1) / CELL_UNIT;
         if (side->n / CELL_UNIT > UINT32_MAX)
@@ -26,7 +27,7 @@ int cell_set(struct cell *c, struct region *side, struct str raw, struct err *e)
 
 struct val cell_get(const struct cell *c, const struct region *side)
 {
-    uint32_t n = c->n & ~CELL_FAR;
+    uint32_t n = c->n & CELL_MAX;
     if (n == 0)
         return (struct val){ JSON_MISSING, { "", 0 } };
     const char *p =

@@ -33,8 +33,6 @@ static int reserve(struct groups *g, const struct val *vals, struct err *e)
 int group_add(struct groups *g, struct hash128 hash, struct str key,
               const struct val *vals, uint32_t *number, struct err *e)
 {
-    if (keyset_find(&g->keys, hash, key, number))
-        return 0;
     if (reserve(g, vals, e) ||
         keyset_insert(&g->keys, hash, key, number, e) < 0)
         return -1;

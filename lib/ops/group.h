@@ -18,9 +18,15 @@ struct groups {
 
 void group_init(struct groups *g, size_t parts, struct budget *budget);
 
-/* The number of the group with this key, added with the spelling of vals
- * (g->parts of them) where it is new. 0 or -1 with e; a group is then not
- * half there. */
+/* The number of the group with this key, if it is there. */
+static inline bool group_find(const struct groups *g, struct hash128 hash,
+                              struct str key, uint32_t *number)
+{
+    return keyset_find(&g->keys, hash, key, number);
+}
+
+/* Adds the group with this key, which is new, with the spelling of vals
+ * (g->parts of them). 0 or -1 with e; a group is then not half there. */
 int group_add(struct groups *g, struct hash128 hash, struct str key,
               const struct val *vals, uint32_t *number, struct err *e);
 

@@ -20,17 +20,17 @@ static void put(char *to, size_t cap, struct str s, const char *end)
 
 static int feed(struct aggregate *a, const char *const *records)
 {
-    for (; *records; records++) {
-        struct aggregate_fault f;
-        int r = aggregate_take(a, str_of(*records), NULL, &f, &err);
-        if (r < 0)
-            return -1;
-        if (r == 0) {
-            put(faults, sizeof(faults), str_of(f.code), " ");
-            put(faults, sizeof(faults), f.path, "\n");
-        }
+    struct select_record recs[SELECT_BATCH];
+    struct aggregate_fault f;
+    size_t n = 0, at = 0;
+    int r;
+    for (; records[n]; n++)
+        recs[n] = (struct select_record){ str_of(records[n]), NULL };
+    while ((r = aggregate_take(a, recs, n, &at, &f, &err)) == 0) {
+        put(faults, sizeof(faults), str_of(f.code), " ");
+        put(faults, sizeof(faults), f.path, "\n");
     }
-    return 0;
+    return r == 1 ? 0 : -1;
 }
 
 static int run(const char *group, const char *specs, bool sorted,
@@ -366,8 +366,10 @@ TEST("past the budget the aggregate fails with a clear error")
     for (unsigned i = 0; i < 1000000 && r == 1; i++) {
         char record[40];
         struct aggregate_fault f;
+        size_t at = 0;
         snprintf(record, sizeof(record), "{\"k\":%u}", i);
-        r = aggregate_take(a, str_of(record), NULL, &f, &err);
+        struct select_record rec = { str_of(record), NULL };
+        r = aggregate_take(a, &rec, 1, &at, &f, &err);
     }
     CHECK(r == -1 && err.code == ERR_CONFIG);
     CHECK(strstr(err.msg, "--memory") && b.used <= b.max);
