@@ -336,56 +336,68 @@ static int plan_make(struct select *s, struct plan *p, const struct shaped *r)
     return 0;
 }
 
-/* A key that begins with all bytes of another, the closing quote too, is the
- * same: its length need not be looked at. The block is padded, so that a word
- * may be read wherever the key stands. */
-static inline bool plan_fits(const struct plan *p, const struct shaped *r)
+/* The keys beyond `words`; the bytes of others are known to be the same. */
+static bool long_keys_fit(const struct plan *p, const uint32_t *pos,
+                          const char *block)
 {
-    const uint32_t *pos = r->line->pos;
-    words differ = { 0, 0 };
     for (size_t k = 0; k < p->n_keys; k++) {
-        const struct plan_key *key = &p->keys[k];
-        words have;
-        memcpy(&have, r->block + pos[key->token] + 1, sizeof(have));
-        differ |= (have ^ key->word) & key->mask;
-    }
-    if (differ[0] | differ[1])
-        return false;
-    for (size_t k = 0; p->long_keys && k < p->n_keys; k++) {
         const struct plan_key *key = &p->keys[k];
         uint32_t from = pos[key->token] + 1;
         if (key->n > sizeof(words) &&
             (pos[key->token + 1] - from < key->n ||
-             memcmp(r->block + from, p->bytes.p + key->at, key->n) != 0))
+             memcmp(block + from, p->bytes.p + key->at, key->n) != 0))
             return false;
     }
     return true;
 }
 
-/* The plan that fits r; NULL where there is none and the record has to be
- * walked. */
+/* A key that begins with all bytes of another, the closing quote too, is the
+ * same: its length need not be looked at. The block is padded, so that a word
+ * may be read wherever the key stands. */
+static inline bool plan_fits(const struct plan *p, const uint32_t *pos,
+                             const char *block)
+{
+    const struct plan_key *key = p->keys, *end = key + p->n_keys;
+    words differ = { 0, 0 };
+    for (; key < end; key++) {
+        words have;
+        memcpy(&have, block + pos[key->token] + 1, sizeof(have));
+        differ |= (have ^ key->word) & key->mask;
+    }
+    if (differ[0] | differ[1])
+        return false;
+    return !p->long_keys || long_keys_fit(p, pos, block);
+}
+
+/* Other keys under a shape that was known, or a new shape: planned anew, in the
+ * first case now and then. NULL where the record has to be walked. */
+static const struct plan *plan_anew(struct select *s, struct plan *p,
+                                    const struct shaped *r)
+{
+    bool known = p->serial == r->shape->serial;
+    if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
+        return NULL;
+    return p;
+}
+
 static inline const struct plan *plan_of(struct select *s,
                                          const struct shaped *r)
 {
     if (!r || !s->plans)
         return NULL;
     struct plan *p = &s->plans[r->shape->serial % PLANS];
-    bool known = p->serial == r->shape->serial;
-    if (known && plan_fits(p, r))
+    if (p->serial == r->shape->serial && plan_fits(p, r->line->pos, r->block))
         return p;
-    /* Other keys under the same shape: planned anew now and then. */
-    if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
-        return NULL;
-    return p;
+    return plan_anew(s, p, r);
 }
 
-static inline struct val plan_get(const struct plan_val *v,
-                                  const struct shaped *r)
+static inline struct val plan_get(const struct plan_val *v, const uint32_t *pos,
+                                  const char *block)
 {
     if (v->type == JSON_MISSING)
         return (struct val){ JSON_MISSING, { "", 0 } };
-    const char *p = r->block + r->line->pos[v->token];
-    const char *end = r->block + r->line->pos[v->end] + v->more;
+    const char *p = block + pos[v->token];
+    const char *end = block + pos[v->end] + v->more;
     while ((unsigned char)end[-1] <= ' ')
         end--;
     return (struct val){ v->type, { p, (size_t)(end - p) } };
@@ -405,7 +417,7 @@ int select_pick(struct select *s, struct str text, const struct shaped *r,
     if (!p)
         return select_run(s, text, vals);
     for (size_t i = 0; i < s->slots; i++)
-        vals[i] = plan_get(&p->vals[i], r);
+        vals[i] = plan_get(&p->vals[i], r->line->pos, r->block);
     return 0;
 }
 
@@ -425,22 +437,26 @@ uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
                            size_t n, struct select_batch *b)
 {
     uint64_t broken = 0;
-    uint64_t last = 0; /* the plan whose types are noted */
+    uint64_t noted = 0; /* the plan whose types are noted */
+    size_t slots = s->slots;
     plans_begin(s);
-    memset(b->types, 0, s->slots * sizeof(*b->types));
+    memset(b->types, 0, slots * sizeof(*b->types));
     for (size_t at = 0; at < n; at++) {
-        const struct shaped *r = recs[at].shaped;
-        const struct plan *p = plan_of(s, r);
+        const struct plan *p = plan_of(s, recs[at].shaped);
         if (!p) {
             if (walk_into(s, recs[at].text, b, at))
                 broken |= (uint64_t)1 << at;
             continue;
         }
-        for (size_t i = 0; i < s->slots; i++)
-            b->vals[i * SELECT_BATCH + at] = plan_get(&p->vals[i], r);
-        for (size_t i = 0; p->made != last && i < s->slots; i++)
-            b->types[i] |= 1U << p->vals[i].type;
-        last = p->made;
+        const struct plan_val *v = p->vals;
+        const uint32_t *pos = recs[at].shaped->line->pos;
+        const char *block = recs[at].shaped->block;
+        struct val *to = b->vals + at;
+        for (size_t i = 0; i < slots; i++)
+            to[i * SELECT_BATCH] = plan_get(&v[i], pos, block);
+        for (size_t i = 0; p->made != noted && i < slots; i++)
+            b->types[i] |= 1U << v[i].type;
+        noted = p->made;
     }
     return broken;
 }
