@@ -41,35 +41,34 @@ struct order_key {
 
 #define ORDER_PADDING DIGITS_PADDING
 
-/* Characters 0 to 7 and 8 to 15 of a string of n, which starts at p. */
-static inline void order_chars(struct order_key *k, const char *p, size_t n)
+/* What of bytes 0 to 7 and 8 to 15 belongs to a string of so many bytes, as
+ * masks of big-endian words. */
+extern const uint64_t order_masks[17][2];
+
+/* The key of a string without escapes: n characters from p, of which 16 bytes
+ * are readable. Bytes that are not escaped are in the order of characters, and
+ * none is 0. */
+static inline struct order_key order_key_string(const char *p, size_t n)
 {
     uint64_t w[2];
+    const uint64_t *mask = order_masks[n < 16 ? n : 16];
     memcpy(w, p, sizeof(w));
-    k->first = be64toh(w[0]);
-    k->second = be64toh(w[1]);
-    if (n < 8) {
-        k->first = n ? k->first >> (64 - 8 * n) << (64 - 8 * n) : 0;
-        k->second = 0;
-    } else if (n < 16) {
-        k->second = n > 8 ? k->second >> (128 - 8 * n) << (128 - 8 * n) : 0;
-    }
-    k->whole = n <= 16;
+    return (struct order_key){ .first = be64toh(w[0]) & mask[0],
+                               .second = be64toh(w[1]) & mask[1],
+                               .kind = ORDER_STRING,
+                               .whole = n <= 16 };
 }
 
 /* The key of v, of which ORDER_PADDING bytes are readable whatever its length.
- * A string must have no escapes (with one it has no key); bytes that are not
- * escaped are in the order of characters, and none is 0. */
+ * A string must have no escapes: with one it has no key. */
 static inline struct order_key order_key_of(struct val v)
 {
     struct order_key k = { .kind = ORDER_OTHER };
-    if (v.type == JSON_STRING) {
-        k.kind = ORDER_STRING;
-        order_chars(&k, v.raw.p + 1, v.raw.n - 2);
-    } else if (v.type == JSON_NUMBER &&
-               digits_read_padded(v.raw.p, v.raw.n, &k.v, &k.scale)) {
+    if (v.type == JSON_STRING)
+        return order_key_string(v.raw.p + 1, v.raw.n - 2);
+    if (v.type == JSON_NUMBER &&
+        digits_read_padded(v.raw.p, v.raw.n, &k.v, &k.scale))
         k.kind = ORDER_NUMBER;
-    }
     return k;
 }
 

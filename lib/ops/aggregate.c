@@ -178,20 +178,20 @@ static int name_column(struct aggregate *a, size_t i, struct str name,
     return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
 }
 
-/* What wants the wider alignment comes first, so that nothing is padded. */
+/* Lays the row out when the first records are there to be fitted to. A row
+ * that fills its cache lines but for a little fills them all, so that the next
+ * one begins with a line. */
 static void lay_out_row(struct aggregate *a)
 {
-    size_t at = 0, unit = acc_align(ACC_SUM);
-    for (int wide = 1; wide >= 0; wide--) {
-        for (size_t i = 0; i < a->n_feeds; i++) {
-            struct acc *acc = &a->feeds[i].acc;
-            if ((acc_align(acc->kind) == unit) != wide)
-                continue;
-            acc->at = at;
-            at += acc_size(acc->kind);
-        }
+    size_t at = 0;
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        struct feed *f = &a->feeds[i];
+        acc_fit(&f->acc, batch_longest(&a->batch, f->judged));
+        f->acc.at = at;
+        at += acc_size(&f->acc);
     }
-    a->row_size = at ? (at + unit - 1) / unit * unit : unit;
+    size_t lines = (at + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    a->row_size = at == 0 ? ACC_ALIGN : lines - at <= lines / 8 ? lines : at;
 }
 
 /* Behind the arguments: the keys of distinct. */
@@ -207,8 +207,8 @@ static int lay_out_vals(struct aggregate *a, struct err *e)
     if (batch_init(&a->batch, a->select, e))
         return -1;
     for (size_t i = 0; i < a->n_feeds; i++)
-        if (acc_wants_keys(a->feeds[i].acc.kind))
-            a->batch.wants_keys[a->feeds[i].judged] = true;
+        if (acc_wants_numbers(a->feeds[i].acc.kind))
+            a->batch.wants_numbers[a->feeds[i].judged] = true;
     return 0;
 }
 
@@ -228,9 +228,24 @@ static int allocate(struct aggregate *a, struct err *e)
 /* Makes the next group's row, zeroed. */
 static int add_row(struct aggregate *a, struct err *e)
 {
-    if (region_reserve(&a->rows, a->row_size, e))
+    if (region_reserve(&a->rows, a->row_size + ACC_PADDING, e))
         return -1;
     a->rows.n += a->row_size;
+    return 0;
+}
+
+/* Without a key there is one row, whatever comes. */
+static int begin_rows(struct aggregate *a, struct err *e)
+{
+    if (a->row_size)
+        return 0;
+    lay_out_row(a);
+    if (a->n_by)
+        return 0;
+    if (add_row(a, e))
+        return -1;
+    for (size_t i = 0; i < SELECT_BATCH; i++)
+        a->row[i] = a->rows.p;
     return 0;
 }
 
@@ -250,17 +265,8 @@ int aggregate_begin(struct aggregate *a, struct err *e)
             name_column(a, c, a->specs.v[i].name, e))
             return -1;
     }
-    lay_out_row(a);
-    if (lay_out_vals(a, e))
-        return -1;
     group_init(&a->groups, a->n_by, a->budget);
-    if (a->n_by)
-        return 0;
-    if (add_row(a, e))
-        return -1;
-    for (size_t i = 0; i < SELECT_BATCH; i++)
-        a->row[i] = a->rows.p;
-    return 0;
+    return lay_out_vals(a, e);
 }
 
 /* ---- keys ---- */
@@ -370,7 +376,8 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
             .from = from,
             .to = to,
             .vals = batch_vals(b, f->judged),
-            .keys = batch_keys(b, f->judged),
+            .numbers = batch_numbers(b, f->judged),
+            .no_keys = b->escaped | b->walked,
             .gaps = batch_has(b, f->judged, GAPS),
             .one_row = a->n_by == 0,
             .rows = a->row,
@@ -384,8 +391,8 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
 }
 
 /* Looks the records' values up and sorts out which are special. */
-static void fill(struct aggregate *a, const struct select_record *recs,
-                 size_t n)
+static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
+                struct err *e)
 {
     struct batch *b = &a->batch;
     batch_fill(b, a->select, recs, n);
@@ -396,13 +403,14 @@ static void fill(struct aggregate *a, const struct select_record *recs,
             continue;
         a->special |=
             batch_of_types(b, f->judged, ~(acc_types(f->acc.kind) | GAPS));
-        if (acc_wants_keys(f->acc.kind))
+        if (acc_wants_numbers(f->acc.kind))
             a->special |= b->no_key[f->judged];
     }
     if (a->n_by) {
         make_keys(a);
         hash_keys(a);
     }
+    return begin_rows(a, e);
 }
 
 /* ---- taking one record ---- */
@@ -528,8 +536,8 @@ int aggregate_take(struct aggregate *a, const struct select_record *recs,
                    size_t n, size_t *at, struct aggregate_fault *fault,
                    struct err *e)
 {
-    if (*at == 0)
-        fill(a, recs, n);
+    if (*at == 0 && fill(a, recs, n, e))
+        return -1;
     while (*at < n) {
         /* Once a sum may leave the range, every record is tried first. */
         uint64_t special = a->far ? ~(uint64_t)0 : a->special >> *at;
@@ -553,6 +561,8 @@ int aggregate_take(struct aggregate *a, const struct select_record *recs,
 int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 {
     a->next = 0;
+    if (begin_rows(a, e))
+        return -1;
     if (sorted && a->n_by && !a->order)
         a->order = group_sort(&a->groups, e);
     return sorted && a->n_by && !a->order ? -1 : 0;
@@ -606,19 +616,11 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
     return buf_addc(line, '}') ? err_nomem(e) : 1;
 }
 
-static void free_rows(struct aggregate *a)
-{
-    for (size_t at = 0; at < a->rows.n; at += a->row_size)
-        for (size_t i = 0; i < a->n_feeds; i++)
-            acc_free_state(&a->feeds[i].acc, a->rows.p + at);
-    region_free(&a->rows);
-}
-
 void aggregate_free(struct aggregate *a)
 {
     if (!a)
         return;
-    free_rows(a);
+    region_free(&a->rows);
     for (size_t i = 0; i < a->n_feeds; i++)
         acc_free(&a->feeds[i].acc);
     batch_free(&a->batch);

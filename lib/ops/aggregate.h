@@ -16,7 +16,8 @@
  * decimals (base/decimal.h); min and max go by json/order.h.
  *
  * A group costs its key (see table/keyset.h), its spelling, and a row: 8 bytes
- * a counted field, 40 a summed one, 32 for each min, max, first or last.
+ * a counted field, 24 a summed one, 16 to 48 for each min, max, first or last,
+ * fitted to the values that come first.
  * Aggregates that need the same number share it. distinct() keeps every value
  * of every group. What lies in big integers (sums past 38 digits) and values
  * being compared is not charged to the budget. Not thread-safe. */

@@ -6,10 +6,10 @@ int batch_init(struct batch *b, const struct select *s, struct err *e)
 {
     size_t columns = select_size(s) + 1; /* so that none is not no memory */
     *b = (struct batch){ 0 };
-    b->wants_keys = calloc(columns, sizeof(*b->wants_keys));
-    b->keys = calloc(columns * SELECT_BATCH, sizeof(*b->keys));
+    b->wants_numbers = calloc(columns, sizeof(*b->wants_numbers));
+    b->numbers = calloc(columns * SELECT_BATCH, sizeof(*b->numbers));
     b->no_key = calloc(columns, sizeof(*b->no_key));
-    if (select_batch_init(&b->picked, s) || !b->wants_keys || !b->keys ||
+    if (select_batch_init(&b->picked, s) || !b->wants_numbers || !b->numbers ||
         !b->no_key)
         return err_nomem(e);
     return 0;
@@ -18,24 +18,23 @@ int batch_init(struct batch *b, const struct select *s, struct err *e)
 void batch_free(struct batch *b)
 {
     select_batch_free(&b->picked);
-    free(b->wants_keys);
-    free(b->keys);
+    free(b->wants_numbers);
+    free(b->numbers);
     free(b->no_key);
     *b = (struct batch){ 0 };
 }
 
-static void make_keys(struct batch *b, size_t column)
+static void read_numbers(struct batch *b, size_t column)
 {
     const struct val *vals = batch_vals(b, column);
-    struct order_key *keys = b->keys + column * SELECT_BATCH;
-    uint64_t no_key = 0;
+    struct order_key *keys = b->numbers + column * SELECT_BATCH;
+    uint64_t no_key = 0, walked = b->walked;
     for (size_t i = 0; i < b->n; i++) {
-        bool has_key = !(
-            (vals[i].type == JSON_STRING ? b->walked | b->escaped : b->walked) &
-            BATCH_BIT(i));
-        keys[i] = has_key ? order_key_of(vals[i])
-                          : (struct order_key){ .kind = ORDER_OTHER };
-        if (keys[i].kind == ORDER_OTHER && vals[i].type == JSON_NUMBER)
+        if (vals[i].type != JSON_NUMBER)
+            continue;
+        if (!(walked & BATCH_BIT(i)))
+            keys[i] = order_key_of(vals[i]);
+        if (walked & BATCH_BIT(i) || keys[i].kind == ORDER_OTHER)
             no_key |= BATCH_BIT(i);
     }
     b->no_key[column] = no_key;
@@ -54,8 +53,11 @@ void batch_fill(struct batch *b, struct select *s,
             b->escaped |= BATCH_BIT(i);
     }
     for (size_t column = 0; column < select_size(s); column++)
-        if (b->wants_keys[column])
-            make_keys(b, column);
+        if (b->wants_numbers[column] &&
+            batch_has(b, column, BATCH_TYPE(JSON_NUMBER)))
+            read_numbers(b, column);
+        else
+            b->no_key[column] = 0;
 }
 
 uint64_t batch_of_types(const struct batch *b, size_t column, unsigned types)
@@ -66,4 +68,14 @@ uint64_t batch_of_types(const struct batch *b, size_t column, unsigned types)
         if (types & BATCH_TYPE(vals[i].type))
             set |= BATCH_BIT(i);
     return set;
+}
+
+size_t batch_longest(const struct batch *b, size_t column)
+{
+    size_t longest = 0;
+    const struct val *vals = batch_vals(b, column);
+    for (size_t i = 0; i < b->n; i++)
+        if (vals[i].raw.n > longest)
+            longest = vals[i].raw.n;
+    return longest;
 }

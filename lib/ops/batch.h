@@ -1,7 +1,7 @@
 /* batch: what a batch of records has for the accumulators, by column.
  *
  * A column is what one path leads to in each record. Where it is wanted, the
- * short keys of its values (json/order.h) stand beside them. Not
+ * short keys of its numbers (json/order.h) stand beside them. Not
  * thread-safe. */
 #ifndef OPS_BATCH_H
 #define OPS_BATCH_H
@@ -17,9 +17,9 @@
 struct batch {
     size_t n; /* records */
     struct select_batch picked;
-    bool *wants_keys;       /* owned, by column; the caller's to set */
-    struct order_key *keys; /* owned, as picked.vals */
-    uint64_t *no_key;       /* owned, by column: numbers that have no key */
+    bool *wants_numbers;       /* owned, by column; the caller's to set */
+    struct order_key *numbers; /* owned, as picked.vals */
+    uint64_t *no_key;          /* owned, by column: numbers without a key */
     /* Sets of records. */
     uint64_t broken;  /* not JSON */
     uint64_t walked;  /* without a shape, so without keys too */
@@ -41,10 +41,10 @@ static inline const struct val *batch_vals(const struct batch *b, size_t column)
     return b->picked.vals + column * SELECT_BATCH;
 }
 
-static inline const struct order_key *batch_keys(const struct batch *b,
-                                                 size_t column)
+static inline const struct order_key *batch_numbers(const struct batch *b,
+                                                    size_t column)
 {
-    return b->keys + column * SELECT_BATCH;
+    return b->numbers + column * SELECT_BATCH;
 }
 
 /* True if values of these types may be in the column. */
@@ -56,5 +56,8 @@ static inline bool batch_has(const struct batch *b, size_t column,
 
 /* The records whose value in the column is of one of these types. */
 uint64_t batch_of_types(const struct batch *b, size_t column, unsigned types);
+
+/* The length of the longest value of the column. */
+size_t batch_longest(const struct batch *b, size_t column);
 
 #endif
