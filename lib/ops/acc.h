@@ -43,6 +43,12 @@ struct acc {
 void acc_init(struct acc *acc, enum acc_kind kind, struct budget *budget);
 void acc_free(struct acc *acc);
 
+/* True if the state is a cell: one value. */
+static inline bool acc_is_cell(enum acc_kind kind)
+{
+    return kind >= ACC_MIN && kind <= ACC_LAST;
+}
+
 /* Fits the accumulator to values that mostly have at most n bytes; acc_size is
  * known from then on. */
 void acc_fit(struct acc *acc, size_t n);

@@ -178,17 +178,22 @@ static int name_column(struct aggregate *a, size_t i, struct str name,
     return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
 }
 
-/* Lays the row out when the first records are there to be fitted to. A row
- * that fills its cache lines but for a little fills them all, so that the next
- * one begins with a line. */
+/* Lays the row out when the first records are there to be fitted to. Cells come
+ * first: what is read past the end of one is then in the row still. A row that
+ * fills its cache lines but for a little fills them all, so that the next one
+ * begins with a line. */
 static void lay_out_row(struct aggregate *a)
 {
     size_t at = 0;
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        struct feed *f = &a->feeds[i];
-        acc_fit(&f->acc, batch_longest(&a->batch, f->judged));
-        f->acc.at = at;
-        at += acc_size(&f->acc);
+    for (int cells = 1; cells >= 0; cells--) {
+        for (size_t i = 0; i < a->n_feeds; i++) {
+            struct acc *acc = &a->feeds[i].acc;
+            if (acc_is_cell(acc->kind) != (cells == 1))
+                continue;
+            acc_fit(acc, batch_longest(&a->batch, a->feeds[i].judged));
+            acc->at = at;
+            at += acc_size(acc);
+        }
     }
     size_t lines = (at + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     a->row_size = at == 0 ? ACC_ALIGN : lines - at <= lines / 8 ? lines : at;
@@ -356,6 +361,7 @@ static int find_groups(struct aggregate *a, size_t from, size_t to,
         const char *row = row_of(a, a->group[i]);
         for (size_t at = 0; at < a->row_size; at += CACHE_LINE)
             __builtin_prefetch(row + at, 1);
+        __builtin_prefetch(row + a->row_size - 1, 1);
     }
     for (size_t i = from; i < to; i++)
         a->row[i] = row_of(a, a->group[i]);
