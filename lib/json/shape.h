@@ -17,8 +17,9 @@
 struct shape {
     uint8_t *tok; /* owned */
     uint32_t n;
-    uint32_t *bare; /* owned: indexes of numbers and literals */
-    uint32_t n_bare;
+    uint32_t *number, *literal; /* owned: indexes of numbers; of true, false
+                                   and null */
+    uint32_t n_number, n_literal;
     uint32_t *close; /* owned: for each { or [ its closing token's index */
     unsigned depth;  /* containers within each other; 1: flat */
     uint64_t hash;
