@@ -95,7 +95,7 @@ static int make_room(struct scan *s)
     if (s->cap - s->n >= AHEAD)
         return 0;
     size_t cap = s->cap ? s->cap * 2 : AHEAD * 2;
-    uint8_t *tok = realloc(s->tok, cap);
+    uint8_t *tok = realloc(s->tok, cap + SCAN_TOKENS_PADDING);
     if (!tok)
         return -1;
     s->tok = tok;
@@ -111,27 +111,18 @@ static int make_room(struct scan *s)
     return 0;
 }
 
-/* The line whose tokens are tok[used .. nl). */
-static int hand_out(struct scan *s, size_t nl, uint32_t end, unsigned flags,
-                    struct scan_line *line)
-{
-    *line = (struct scan_line){ .tok = s->tok + s->used,
-                                .pos = s->pos + s->used,
-                                .n = (uint32_t)(nl - s->used),
-                                .start = s->line,
-                                .end = end,
-                                .flags = flags };
-    return 1;
-}
-
 /* The line that the end of the block ends. Its last number was not looked at
  * to its end. */
 static int hand_out_last(struct scan *s, uint32_t end, struct scan_line *line)
 {
-    unsigned flags = s->flags | SCAN_NUMBERS;
+    *line = (struct scan_line){ .tok = s->tok + s->used,
+                                .pos = s->pos + s->used,
+                                .n = (uint32_t)(s->n - s->used),
+                                .start = s->line,
+                                .end = end,
+                                .flags = s->flags | SCAN_NUMBERS };
     if (s->carry.in_string)
-        flags |= SCAN_FAULT;
-    hand_out(s, s->n, end, flags, line);
+        line->flags |= SCAN_FAULT;
     s->used = s->n;
     s->line = end;
     return 1;
@@ -140,7 +131,7 @@ static int hand_out_last(struct scan *s, uint32_t end, struct scan_line *line)
 int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line)
 {
-    while (s->used_ends == s->n_ends) {
+    while (!scan_ready(s)) {
         if (s->at == block.n) {
             if (!last || s->line == block.n)
                 return 0;
@@ -151,10 +142,6 @@ int scan_next(struct scan *s, struct str block, bool last,
         kernel()->run(s, (const uint8_t *)block.p, (uint32_t)block.n,
                       s->at + AHEAD);
     }
-    struct scan_end e = s->ends[s->used_ends++];
-    uint32_t end = s->pos[e.token];
-    hand_out(s, e.token, end, e.flags, line);
-    s->used = (size_t)e.token + 1;
-    s->line = end + 1;
+    scan_take(s, line);
     return 1;
 }

@@ -33,7 +33,10 @@ enum {
                            one point among them: its spelling is not checked */
 };
 
-/* One line's tokens: tok[0 .. n), and where each stands in the block. */
+/* One line's tokens: tok[0 .. n), and where each stands in the block. Behind
+ * tok[n] SCAN_TOKENS_PADDING bytes are readable, whatever they say. */
+#define SCAN_TOKENS_PADDING 128
+
 struct scan_line {
     const uint8_t *tok;
     const uint32_t *pos;
@@ -79,6 +82,28 @@ void scan_free(struct scan *s);
  * starts at byte `from` of the new block. */
 void scan_restart(struct scan *s, uint32_t from);
 
+/* True if the next line is scanned already: scan_take then hands it out, and
+ * scan_next without touching the tokens of the lines before it. */
+static inline bool scan_ready(const struct scan *s)
+{
+    return s->used_ends < s->n_ends;
+}
+
+/* The next line, if scan_ready. */
+static inline void scan_take(struct scan *s, struct scan_line *line)
+{
+    struct scan_end e = s->ends[s->used_ends++];
+    uint32_t end = s->pos[e.token];
+    *line = (struct scan_line){ .tok = s->tok + s->used,
+                                .pos = s->pos + s->used,
+                                .n = e.token - (uint32_t)s->used,
+                                .start = s->line,
+                                .end = end,
+                                .flags = e.flags };
+    s->used = (size_t)e.token + 1;
+    s->line = end + 1;
+}
+
 /* Hands out the next line of block that is ended by a line feed, or, if last,
  * also the one that the end of the block ends. block.p must be readable for
  * SCAN_PADDING bytes behind block.n. Returns 1 with line filled; 0 if there is
@@ -88,13 +113,6 @@ int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line);
 
 #define SCAN_PADDING 64
-
-/* True if the next line is scanned already: scan_next then hands it out
- * without touching the tokens of the lines before it. */
-static inline bool scan_ready(const struct scan *s)
-{
-    return s->used_ends < s->n_ends;
-}
 
 /* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".
  * $PIPE_SIMD names one to use, if this machine has it. */

@@ -18,7 +18,6 @@ struct shape_cache {
     uint32_t *stack; /* owned: open containers */
     size_t cap_stack;
     unsigned turn;
-    const struct shape *last;
     const struct shape *by_n[GUESSES]; /* the last one of so many tokens */
 };
 
@@ -133,7 +132,8 @@ static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
     struct shape *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->tok = malloc((size_t)line->n + 1);
+    bool is_short = line->n <= SHAPE_SHORT;
+    s->tok = calloc(1, is_short ? 2 * SHAPE_SHORT : line->n);
     s->number = malloc(((size_t)line->n + 1) * sizeof(*s->number));
     s->literal = malloc(((size_t)line->n + 1) * sizeof(*s->literal));
     s->close = malloc(((size_t)line->n + 1) * sizeof(*s->close));
@@ -141,6 +141,8 @@ static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
     s->hash = hash;
     if (s->tok && s->number && s->literal && s->close) {
         memcpy(s->tok, line->tok, line->n);
+        if (is_short)
+            s->own = memset(s->tok + SHAPE_SHORT, 0xff, line->n);
         if (prove(c, s, max_depth)) {
             s->serial = next_serial++;
             return s;
@@ -161,24 +163,27 @@ static void let_go(struct shape_cache *c, struct shape *s)
     c->oldest = (c->oldest + 1) % SHAPE_KEEP;
 }
 
-/* In words, for a call to memcmp would take longer than its work. */
+typedef uint64_t words __attribute__((vector_size(16)));
+
+/* Are the tokens the same? Short ones, in real data all, are compared without
+ * a branch that depends on their number: lines of several lengths take turns,
+ * and it would be guessed wrong. Behind the line's tokens come others, which
+ * are masked out (SCAN_TOKENS_PADDING has room for them). */
 static inline bool same(const struct shape *s, const struct scan_line *line)
 {
-    uint32_t n = line->n;
-    if (s->n != n)
+    if (s->n != line->n)
         return false;
-    if (n < sizeof(uint64_t))
-        return memcmp(s->tok, line->tok, n) == 0;
-    uint64_t a, b, diff;
-    memcpy(&a, s->tok + n - sizeof(a), sizeof(a));
-    memcpy(&b, line->tok + n - sizeof(b), sizeof(b));
-    diff = a ^ b;
-    for (uint32_t i = 0; i + sizeof(a) < n; i += (uint32_t)sizeof(a)) {
+    if (!s->own)
+        return memcmp(s->tok, line->tok, line->n) == 0;
+    words a, b, mask, diff = { 0 };
+#pragma GCC unroll 8
+    for (size_t i = 0; i < SHAPE_SHORT; i += sizeof(a)) {
         memcpy(&a, s->tok + i, sizeof(a));
         memcpy(&b, line->tok + i, sizeof(b));
-        diff |= a ^ b;
+        memcpy(&mask, s->own + i, sizeof(mask));
+        diff |= (a ^ b) & mask;
     }
-    return diff == 0;
+    return (diff[0] | diff[1]) == 0;
 }
 
 /* Where the guesses fail: looks among all, and proves what is new. */
@@ -186,7 +191,6 @@ static const struct shape *
 look_up(struct shape_cache *c, const struct scan_line *line, unsigned max_depth)
 {
     struct shape *s;
-    c->last = NULL;
     if (line->n > TOKENS_MAX) {
         s = learn(c, line, 0, max_depth);
         if (s)
@@ -210,14 +214,12 @@ look_up(struct shape_cache *c, const struct scan_line *line, unsigned max_depth)
 const struct shape *shape_of(struct shape_cache *c,
                              const struct scan_line *line, unsigned max_depth)
 {
-    if (c->last && same(c->last, line))
-        return c->last;
     const struct shape **guess = &c->by_n[line->n % GUESSES];
     if (*guess && same(*guess, line))
-        return c->last = *guess;
+        return *guess;
     const struct shape *s = look_up(c, line, max_depth);
     if (s && line->n <= TOKENS_MAX)
-        *guess = c->last = s;
+        *guess = s;
     return s;
 }
 

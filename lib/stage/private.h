@@ -11,7 +11,10 @@ struct stage_private {
     struct mark mark;
     struct input in; /* stdin as the stream */
     struct reader reader;
-    struct reader_line batch[STAGE_BATCH];
+    struct reader_line lines[STAGE_BATCH]; /* read: [at_line .. n_lines) */
+    int n_lines, at_line;                  /* are still to be handed out */
+    struct str run; /* records of the block, one behind the other, that are
+                       passed but not written yet */
     bool in_open, stream_done, settled;
     bool check; /* every byte is to be checked: nobody did before */
     struct dlq *dlq;
@@ -50,6 +53,7 @@ int where_dlq(struct stage *st);
 
 /* stream.c */
 void stream_close(struct stage *st);
+int stream_write_run(struct stage *st); /* 0 or -1 */
 int stream_limits(struct stage *st);
 
 #endif

@@ -390,13 +390,15 @@ int stage_finish(struct stage *st)
     struct stage_private *p = st->priv;
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
-               (st->out.buf && output_commit(&st->out, &st->err)));
+               (st->out.buf &&
+                (stream_write_run(st) || output_commit(&st->out, &st->err))));
     /* What was good so far is shown also by a stage that fails: its mark says
      * that it is not the whole. */
     struct err lost;
     if (st->err.code != ERR_NONE && st->out.buf && !st->out.tmp &&
         !st->out.reader_gone && !stage_signal)
-        (void)output_flush(&st->out, &lost);
+        (void)(output_write(&st->out, p->run, &lost) ||
+               output_flush(&st->out, &lost));
     int sig = st->err.code == ERR_NONE ? 0
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;

@@ -59,6 +59,7 @@ struct record {
     uint64_t offset; /* 0-based byte in the (decompressed) source */
     uint64_t length; /* of the whole input where text is cut; else 0 */
     const struct shaped *shaped; /* its shape, or NULL where not known */
+    bool feed;                   /* from stage_next: text.p[text.n] is LF */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader
@@ -135,6 +136,10 @@ int stage_emit(struct stage *st, struct str text);
 
 /* The usual end of a record: counts it out and emits it. */
 int stage_pass(struct stage *st, struct str text);
+
+/* The same for a record from stage_next as it came. Records that follow each
+ * other are written in one piece. */
+int stage_pass_record(struct stage *st, const struct record *rec);
 
 /* The same for n records at once, with LF behind each in text. */
 int stage_pass_lines(struct stage *st, struct str text, size_t n);

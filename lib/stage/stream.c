@@ -20,7 +20,9 @@ static int on_idle(void *ctx, struct err *e)
     (void)e;
     if (stage_stopping())
         return interrupted(st);
-    return st->out.buf ? output_flush(&st->out, &st->err) : 0;
+    if (!st->out.buf)
+        return 0;
+    return stream_write_run(st) || output_flush(&st->out, &st->err) ? -1 : 0;
 }
 
 static int on_progress(void *ctx, struct err *e)
@@ -146,7 +148,8 @@ static int take_line(struct stage *st, const struct reader_line *l,
                             line->line,
                             line->offset,
                             line->too_long ? line->length : 0,
-                            l->shaped };
+                            l->shaped,
+                            l->feed };
     if (line->unterminated)
         st->priv->check = true; /* whole, or cut? Nobody vouches for that */
     bool good = !line->too_long && is_record(st, l);
@@ -166,53 +169,68 @@ static int take_line(struct stage *st, const struct reader_line *l,
     return 1;
 }
 
-/* Reads the next record into place `at` of the batch: 1, 0 at the end, -1. */
-static int next_into(struct stage *st, size_t at, struct record *rec)
+/* Reads the next lines: 1, 0 at the end, -1. */
+static int read_lines(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    struct reader_line *line = &p->batch[at];
-    while (!p->stream_done) {
-        if (stage_stopping())
-            return interrupted(st);
-        int r = reader_next(&p->reader, line, &st->err);
-        if (r < 0)
+    if (!p->in_open && open_stream(st))
+        return -1;
+    if (p->stream_done)
+        return 0;
+    if (stage_stopping())
+        return interrupted(st);
+    p->at_line = p->n_lines = 0;
+    int n = reader_at_hand(&p->reader, p->lines, STAGE_BATCH, &st->err);
+    if (n == 0) { /* the block is about to move */
+        if (stream_write_run(st))
             return -1;
-        if (r == 0) {
-            p->stream_done = true;
-            return stage_judge(st, &p->in);
-        }
-        if (line->line.line == 1)
-            p->check = !mark_trusted(STDIN_FILENO);
-        r = take_line(st, line, rec);
-        if (r)
-            return r;
-        if (at && !reader_ready(&p->reader))
-            return 2; /* the batch ends here */
+        n = reader_batch(&p->reader, p->lines, STAGE_BATCH, &st->err);
     }
-    return 0;
+    if (n < 0)
+        return -1;
+    if (n == 0) {
+        p->stream_done = true;
+        return stage_judge(st, &p->in);
+    }
+    p->n_lines = n;
+    if (p->lines[0].line.line == 1)
+        p->check = !mark_trusted(STDIN_FILENO);
+    return 1;
+}
+
+/* Up to max of the records read: their number, 0 where none is left, -1. */
+static inline int take_records(struct stage *st, struct record *recs, int max)
+{
+    struct stage_private *p = st->priv;
+    int n = 0;
+    while (n < max && p->at_line < p->n_lines) {
+        int r = take_line(st, &p->lines[p->at_line++], &recs[n]);
+        if (r < 0) /* behind the records that came before it */
+            return n ? n : -1;
+        n += r;
+    }
+    return n;
+}
+
+static int next_records(struct stage *st, struct record *recs, int max)
+{
+    if (st->err.code)
+        return -1;
+    for (;;) {
+        int n = take_records(st, recs, max), r = 1;
+        if (n || (r = read_lines(st)) != 1)
+            return n ? n : r;
+    }
 }
 
 int stage_next(struct stage *st, struct record *rec)
 {
-    if (!st->priv->in_open && open_stream(st))
-        return -1;
-    return next_into(st, 0, rec);
+    return next_records(st, rec, 1);
 }
 
 int stage_next_batch(struct stage *st, struct record *recs)
 {
-    if (st->err.code)
-        return -1; /* behind the records that came before it */
-    int n = stage_next(st, &recs[0]);
-    if (n <= 0)
-        return n;
-    while (n < STAGE_BATCH && reader_ready(&st->priv->reader)) {
-        int r = next_into(st, (size_t)n, &recs[n]);
-        if (r != 1)
-            break;
-        n++;
-    }
-    return n;
+    return next_records(st, recs, STAGE_BATCH);
 }
 
 int stage_admit(struct stage *st, const struct record *rec)
@@ -230,8 +248,17 @@ int stage_admit(struct stage *st, const struct record *rec)
 
 /* ---- records out ---- */
 
+int stream_write_run(struct stage *st)
+{
+    struct str run = st->priv->run;
+    st->priv->run = STR("");
+    return output_write(&st->out, run, &st->err);
+}
+
 int stage_emit(struct stage *st, struct str text)
 {
+    if (st->priv->run.n && stream_write_run(st))
+        return -1;
     if (output_write(&st->out, text, &st->err))
         return -1;
     return output_write(&st->out, STR("\n"), &st->err);
@@ -243,8 +270,27 @@ int stage_pass(struct stage *st, struct str text)
     return stage_emit(st, text);
 }
 
+int stage_pass_record(struct stage *st, const struct record *rec)
+{
+    struct str *run = &st->priv->run, text = rec->text;
+    /* A line that is not ended by a line feed alone is written for itself. */
+    if (!rec->feed)
+        return stage_pass(st, text);
+    st->counts.out++;
+    if (run->n && run->p + run->n == text.p) {
+        run->n += text.n + 1;
+        return 0;
+    }
+    if (run->n && stream_write_run(st))
+        return -1;
+    *run = (struct str){ text.p, text.n + 1 };
+    return 0;
+}
+
 int stage_pass_lines(struct stage *st, struct str text, size_t n)
 {
+    if (st->priv->run.n && stream_write_run(st))
+        return -1;
     st->counts.out += n;
     return output_write(&st->out, text, &st->err);
 }
