@@ -111,6 +111,7 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     m->newline = equal(v, '\n');
     m->space = any_of(class, SPACE);
     m->point = any_of(class, POINT);
+    m->digit = m->zero = m->minus = 0; /* emit and odd_pairs do without */
     m->rare = any_of(class, RARE) | plain(_mm512_movepi8_mask(v));
 }
 

@@ -21,7 +21,7 @@ struct shape_cache {
     const struct shape *by_n[GUESSES]; /* the last one of so many tokens */
 };
 
-static uint64_t next_serial = 1;
+static _Atomic uint64_t next_serial = 1;
 
 struct shape_cache *shape_cache_new(void)
 {

@@ -10,9 +10,9 @@ int reader_init(struct reader *r, struct input *in, size_t max,
     *r = (struct reader){
         .in = in, .cap = BLOCK, .max = max, .max_depth = max_depth
     };
-    r->buf = malloc(r->cap + SCAN_PADDING);
+    r->buf = in ? malloc(r->cap + SCAN_PADDING) : NULL;
     r->shapes = shape_cache_new();
-    if (r->buf && r->shapes)
+    if ((r->buf || !in) && r->shapes)
         return 0;
     reader_free(r);
     return err_nomem(e);
@@ -20,7 +20,8 @@ int reader_init(struct reader *r, struct input *in, size_t max,
 
 void reader_free(struct reader *r)
 {
-    free(r->buf);
+    if (r->in)
+        free(r->buf);
     scan_free(&r->scan);
     shape_cache_free(r->shapes);
     *r = (struct reader){ 0 };
@@ -170,6 +171,19 @@ int reader_batch(struct reader *r, struct reader_line *lines, int max,
 int reader_next(struct reader *r, struct reader_line *line, struct err *e)
 {
     return reader_batch(r, line, 1, e);
+}
+
+void reader_use(struct reader *r, struct str block, size_t from,
+                uint64_t offset, bool last)
+{
+    /* reader never writes to a block that it did not read itself */
+    r->buf = (char *)(uintptr_t)block.p;
+    r->n = r->cap = block.n;
+    r->base = offset;
+    r->line = 0;
+    r->started = true;
+    r->eof = last;
+    scan_restart(&r->scan, (uint32_t)from);
 }
 
 bool reader_check(const struct reader_line *l)

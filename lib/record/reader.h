@@ -12,8 +12,9 @@
 
 struct reader {
     struct input *in; /* borrowed */
-    char *buf;        /* owned: the block; READER_PADDING bytes behind cap */
-    size_t cap, n;    /* bytes that fit, bytes there */
+    char *buf;     /* the block, owned if there is an input; SCAN_PADDING bytes
+                      behind cap */
+    size_t cap, n; /* bytes that fit, bytes there */
     struct scan scan;
     struct shape_cache *shapes; /* owned */
     unsigned max_depth;
@@ -34,7 +35,8 @@ struct reader_line {
                                     of the depth allowed, or is too long */
 };
 
-/* in is borrowed. Returns 0 or -1 (memory). */
+/* in is borrowed; NULL for a reader of blocks (reader_use). Returns 0 or -1
+ * (memory). */
 int reader_init(struct reader *r, struct input *in, size_t max,
                 unsigned max_depth, struct err *e);
 
@@ -53,6 +55,13 @@ int reader_batch(struct reader *r, struct reader_line *lines, int max,
  * this is true of the last call's only. */
 int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
                    struct err *e);
+
+/* Makes a reader without an input read this block, borrowed and readable for
+ * SCAN_PADDING bytes behind it: whole lines from byte `from` on and, if it is
+ * the last, one without its end. offset is that of block in the input; lines
+ * are counted from 1 again. */
+void reader_use(struct reader *r, struct str block, size_t from,
+                uint64_t offset, bool last);
 
 /* True if a line with a shape is JSON and UTF-8 to the last byte, which its
  * shape does not say of numbers, words, escapes and characters. */

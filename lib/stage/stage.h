@@ -36,7 +36,8 @@ enum {
     STAGE_READS = 2,    /* reads the stream from stdin: verdict, limits */
     STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
     STAGE_OPERANDS = 8, /* takes operands */
-    STAGE_DASHES = 16   /* has a part of its own behind "--" */
+    STAGE_DASHES = 16,  /* has a part of its own behind "--" */
+    STAGE_LANES = 32    /* works by lanes: has -j */
 };
 
 struct command {
@@ -75,10 +76,13 @@ struct reason {
     struct str message;
 };
 
+#define STAGE_JOBS_MAX 64
+
 /* Options that all commands share, as given (NULL or 0: not given). */
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     uint64_t min_sample, max_record, max_depth;
+    uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES */
     bool quiet, verbose;
 };
 

@@ -14,7 +14,7 @@ static int interrupted(struct stage *st)
 }
 
 /* The input has nothing more for now: let the reader have what we have. */
-static int on_idle(void *ctx, struct err *e)
+int stream_idle(void *ctx, struct err *e)
 {
     struct stage *st = ctx;
     (void)e;
@@ -38,7 +38,7 @@ void stage_watch(struct stage *st, struct input *in)
         p->bytes_in += p->current->bytes;
         p->raw_in += p->current->raw_bytes;
     }
-    in->idle = on_idle;
+    in->idle = stream_idle;
     in->progress = on_progress;
     in->ctx = st;
     p->current = in;
@@ -88,7 +88,7 @@ int stage_judge(struct stage *st, struct input *in)
 
 /* ---- records in ---- */
 
-static int open_stream(struct stage *st)
+int stream_open(struct stage *st)
 {
     struct stage_private *p = st->priv;
     input_fd(&p->in, STDIN_FILENO, "-");
@@ -98,7 +98,7 @@ static int open_stream(struct stage *st)
                     (unsigned)st->opts.max_depth, &st->err))
         return -1;
     p->in_open = true;
-    p->check = true;
+    p->lane = (struct lane){ .st = st, .opts = &st->opts, .check = true };
     return 0;
 }
 
@@ -117,7 +117,7 @@ static int reject_malformed(struct stage *st, const struct record *rec,
                          f->offset + 1);
 }
 
-static int truncated(struct stage *st, const struct line *line)
+int stream_truncated(struct stage *st, uint64_t line)
 {
     /* Behind a killed upstream this is the expected sight: its verdict is the
      * better reason. */
@@ -126,54 +126,20 @@ static int truncated(struct stage *st, const struct line *line)
     return err_set(&st->err, ERR_DATA,
                    "input is truncated: line %llu has no end and is no whole "
                    "object",
-                   (unsigned long long)line->line);
+                   (unsigned long long)line);
 }
 
-/* Is the line handed out last a record, to the last byte? */
-static bool is_record(struct stage *st, const struct reader_line *l)
+int stream_end(struct stage *st)
 {
-    return l->shaped && (!st->priv->check || reader_check(l));
-}
-
-/* 1: a record; 0: rejected or blank; -1. */
-static int take_line(struct stage *st, const struct reader_line *l,
-                     struct record *rec)
-{
-    const struct line *line = &l->line;
-    struct json_fault f;
-    if (l->blank)
-        return 0;
-    *rec = (struct record){ line->text,
-                            "-",
-                            line->line,
-                            line->offset,
-                            line->too_long ? line->length : 0,
-                            l->shaped,
-                            l->feed };
-    if (line->unterminated)
-        st->priv->check = true; /* whole, or cut? Nobody vouches for that */
-    bool good = !line->too_long && is_record(st, l);
-    if (!good && line->unterminated)
-        return truncated(st, line);
-    st->counts.in++;
-    if (line->too_long)
-        return stage_rejectf(st, rec, "too_long", "",
-                             "record of %llu bytes, limit is %llu",
-                             (unsigned long long)line->length,
-                             (unsigned long long)st->opts.max_record);
-    if (good)
-        return 1;
-    rec->shaped = NULL;
-    if (json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
-        return reject_malformed(st, rec, &f);
-    return 1;
+    st->priv->stream_done = true;
+    return stage_judge(st, &st->priv->in);
 }
 
 /* Reads the next lines: 1, 0 at the end, -1. */
 static int read_lines(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    if (!p->in_open && open_stream(st))
+    if (!p->in_open && stream_open(st))
         return -1;
     if (p->stream_done)
         return 0;
@@ -188,38 +154,27 @@ static int read_lines(struct stage *st)
     }
     if (n < 0)
         return -1;
-    if (n == 0) {
-        p->stream_done = true;
-        return stage_judge(st, &p->in);
-    }
+    if (n == 0)
+        return stream_end(st);
     p->n_lines = n;
     if (p->lines[0].line.line == 1)
-        p->check = !mark_trusted(STDIN_FILENO);
+        p->lane.check = !mark_trusted(STDIN_FILENO);
     return 1;
-}
-
-/* Up to max of the records read: their number, 0 where none is left, -1. */
-static inline int take_records(struct stage *st, struct record *recs, int max)
-{
-    struct stage_private *p = st->priv;
-    int n = 0;
-    while (n < max && p->at_line < p->n_lines) {
-        int r = take_line(st, &p->lines[p->at_line++], &recs[n]);
-        if (r < 0) /* behind the records that came before it */
-            return n ? n : -1;
-        n += r;
-    }
-    return n;
 }
 
 static int next_records(struct stage *st, struct record *recs, int max)
 {
-    if (st->err.code)
-        return -1;
+    struct stage_private *p = st->priv;
     for (;;) {
-        int n = take_records(st, recs, max), r = 1;
-        if (n || (r = read_lines(st)) != 1)
-            return n ? n : r;
+        if (p->at_line == p->n_lines) {
+            int r = read_lines(st);
+            if (r <= 0)
+                return r;
+        }
+        int n =
+            lane_take(&p->lane, p->lines, p->n_lines, &p->at_line, recs, max);
+        if (n)
+            return n;
     }
 }
 
@@ -231,6 +186,22 @@ int stage_next(struct stage *st, struct record *rec)
 int stage_next_batch(struct stage *st, struct record *recs)
 {
     return next_records(st, recs, STAGE_BATCH);
+}
+
+int lane_run(struct stage *st, lane_work *work, void *const *workers, size_t n)
+{
+    static struct record recs[STAGE_BATCH];
+    int r, worked;
+    if (stream_open(st))
+        return -1;
+    if (n > 1)
+        return crew_run(st, work, workers, n) ? -1 : stream_end(st);
+    while ((r = stage_next_batch(st, recs)) > 0) {
+        worked = work(workers[0], &st->priv->lane, recs, r);
+        if (worked)
+            return -1;
+    }
+    return r;
 }
 
 int stage_admit(struct stage *st, const struct record *rec)
