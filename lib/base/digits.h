@@ -125,6 +125,7 @@ static inline bool digits_read_padded(const char *p, size_t n, int64_t *v,
                                       int32_t *scale)
 {
     uint64_t u = 0;
+    *scale = 0;
     size_t neg = *p == '-';
     p += neg;
     n -= neg;

@@ -27,16 +27,11 @@ enum order_kind {
 };
 
 struct order_key {
-    union {
-        int64_t v;      /* number: v * 10^-scale, as digits_read reads it */
-        uint64_t first; /* string: its characters, the first one highest, */
-    };
-    uint64_t second; /* 16 of them, zeros behind the end */
+    uint64_t high; /* string: its first 8 characters, the first one highest;
+                      number: v, an int64_t, of v * 10^-scale */
+    uint64_t low;  /* string: 8 more, with zeros behind the end */
     uint32_t kind;
-    union {
-        int32_t scale;
-        uint32_t whole; /* the string has no more characters */
-    };
+    int32_t scale; /* string: 1 if it goes on behind them */
 };
 
 #define ORDER_PADDING DIGITS_PADDING
@@ -53,44 +48,56 @@ static inline struct order_key order_key_string(const char *p, size_t n)
     uint64_t w[2];
     const uint64_t *mask = order_masks[n < 16 ? n : 16];
     memcpy(w, p, sizeof(w));
-    return (struct order_key){ .first = be64toh(w[0]) & mask[0],
-                               .second = be64toh(w[1]) & mask[1],
-                               .kind = ORDER_STRING,
-                               .whole = n <= 16 };
+    return (struct order_key){ be64toh(w[0]) & mask[0], be64toh(w[1]) & mask[1],
+                               ORDER_STRING, n > 16 };
+}
+
+/* The key of a number of n bytes, of which ORDER_PADDING are readable. */
+static inline struct order_key order_key_number(const char *p, size_t n)
+{
+    int64_t v;
+    int32_t scale;
+    bool good = digits_read_padded(p, n, &v, &scale);
+    return (struct order_key){ (uint64_t)v, 0,
+                               good ? ORDER_NUMBER : ORDER_OTHER, scale };
 }
 
 /* The key of v, of which ORDER_PADDING bytes are readable whatever its length.
  * A string must have no escapes: with one it has no key. */
 static inline struct order_key order_key_of(struct val v)
 {
-    struct order_key k = { .kind = ORDER_OTHER };
     if (v.type == JSON_STRING)
         return order_key_string(v.raw.p + 1, v.raw.n - 2);
-    if (v.type == JSON_NUMBER &&
-        digits_read_padded(v.raw.p, v.raw.n, &k.v, &k.scale))
-        k.kind = ORDER_NUMBER;
-    return k;
+    if (v.type == JSON_NUMBER)
+        return order_key_number(v.raw.p, v.raw.n);
+    return (struct order_key){ .kind = ORDER_OTHER };
+}
+
+static inline int order_cmp_numbers(struct order_key a, struct order_key b)
+{
+    decimal_int x = (int64_t)a.high, y = (int64_t)b.high;
+    if (a.scale < b.scale) /* times 10^18 at most: fits */
+        x *= (decimal_int)digits_pow10[b.scale - a.scale];
+    else if (a.scale > b.scale)
+        y *= (decimal_int)digits_pow10[a.scale - b.scale];
+    return (x > y) - (x < y);
 }
 
 /* Sets *order and returns true where the keys of two values tell it. */
-static inline bool order_keys_cmp(const struct order_key *a,
-                                  const struct order_key *b, int *order)
+static inline bool order_keys_cmp(struct order_key a, struct order_key b,
+                                  int *order)
 {
-    if (a->kind != b->kind || a->kind == ORDER_OTHER)
+    if (a.kind != b.kind || a.kind == ORDER_OTHER)
         return false;
-    if (a->kind == ORDER_STRING) {
-        *order = a->first != b->first
-                     ? (a->first < b->first ? -1 : 1)
-                     : (a->second > b->second) - (a->second < b->second);
-        return *order || (a->whole && b->whole);
+    if (a.kind == ORDER_NUMBER) {
+        *order = order_cmp_numbers(a, b);
+        return true;
     }
-    decimal_int x = a->v, y = b->v; /* times 10^18 at most: fits */
-    if (a->scale < b->scale)
-        x *= (decimal_int)digits_pow10[b->scale - a->scale];
-    else if (a->scale > b->scale)
-        y *= (decimal_int)digits_pow10[a->scale - b->scale];
-    *order = (x > y) - (x < y);
-    return true;
+    if (a.high != b.high)
+        *order = a.high < b.high ? -1 : 1;
+    else
+        *order = (a.low > b.low) - (a.low < b.low);
+    return *order || !(a.scale | b.scale);
 }
 
 #endif

@@ -360,7 +360,7 @@ static int sum_one_row(struct acc *acc, struct sum *s,
                 continue;
             if (run->numbers[i].scale != scale)
                 break;
-            part += run->numbers[i].v;
+            part += (int64_t)run->numbers[i].high;
             n++;
         }
         int64_t v = (int64_t)part;
@@ -376,10 +376,11 @@ static int run_sum(struct acc *acc, const struct acc_run *run, struct err *e)
     if (run->one_row)
         return sum_one_row(acc, sum_in(run->rows[run->from], acc), run, e);
     for (size_t i = run->from; i < run->to; i++) {
-        const struct order_key *k = &run->numbers[i];
+        int64_t v = (int64_t)run->numbers[i].high;
+        int32_t scale = run->numbers[i].scale;
         struct sum *s = sum_in(run->rows[i], acc);
-        if (!is_gap(run, i) && !sum_add_narrow(s, k->v, k->scale) &&
-            sum_add_wide(acc, s, k->v, k->scale, e))
+        if (!is_gap(run, i) && !sum_add_narrow(s, v, scale) &&
+            sum_add_wide(acc, s, v, scale, e))
             return -1;
     }
     return 0;
@@ -409,7 +410,7 @@ static inline int extreme_one_row(const struct acc *acc, struct cell *c,
         if (is_gap(run, i))
             continue;
         struct order_key k = key_at(run, i);
-        if (order_keys_cmp(&k, &best, &order)) {
+        if (order_keys_cmp(k, best, &order)) {
             if (order * sign < 0) {
                 best = k;
                 at = i;
@@ -440,7 +441,7 @@ static inline int extreme_rows(const struct acc *acc, const struct acc_run *run,
         struct cell *c = cell_in(run->rows[i], acc);
         struct order_key k = key_at(run, i), have = cell_key(c, side);
         int order;
-        if (!order_keys_cmp(&k, &have, &order)) {
+        if (!order_keys_cmp(k, have, &order)) {
             if (take_extreme(acc, c, side, run->vals[i], sign,
                              k.kind != ORDER_OTHER, e))
                 return -1;

@@ -26,16 +26,19 @@ void batch_free(struct batch *b)
 
 static void read_numbers(struct batch *b, size_t column)
 {
-    const struct val *vals = batch_vals(b, column);
-    struct order_key *keys = b->numbers + column * SELECT_BATCH;
+    const struct val *v = batch_vals(b, column), *end = v + b->n;
+    struct order_key *key = b->numbers + column * SELECT_BATCH;
     uint64_t no_key = 0, walked = b->walked;
-    for (size_t i = 0; i < b->n; i++) {
-        if (vals[i].type != JSON_NUMBER)
+    for (uint64_t bit = 1; v < end; v++, key++, bit <<= 1) {
+        if (v->type != JSON_NUMBER)
             continue;
-        if (!(walked & BATCH_BIT(i)))
-            keys[i] = order_key_of(vals[i]);
-        if (walked & BATCH_BIT(i) || keys[i].kind == ORDER_OTHER)
-            no_key |= BATCH_BIT(i);
+        if (walked & bit) {
+            no_key |= bit;
+            continue;
+        }
+        *key = order_key_number(v->raw.p, v->raw.n);
+        if (key->kind == ORDER_OTHER)
+            no_key |= bit;
     }
     b->no_key[column] = no_key;
 }
