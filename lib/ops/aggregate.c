@@ -1,6 +1,5 @@
 #include "ops/aggregate.h"
 
-#include "json/key.h"
 #include "json/pointer.h"
 #include "json/select.h"
 #include "ops/acc.h"
@@ -13,6 +12,9 @@
 /* Fewer groups than this stay in the caches, and need not be sent for. */
 #define PREFETCH_FROM 4096
 #define CACHE_LINE 64
+
+/* Keys of a batch, where they do not lie in the records. */
+#define KEYS_BYTES 65536
 
 /* What aggregates skip. */
 #define GAPS (BATCH_TYPE(JSON_MISSING) | BATCH_TYPE(JSON_NULL))
@@ -32,12 +34,6 @@ struct feed {
     const char *fn; /* the function that asked for it first, for messages */
     size_t judged;  /* the argument */
     size_t taken;   /* what acc_judged made of it */
-};
-
-/* The key of a record's group. */
-struct keyed {
-    struct str key;
-    struct hash128 hash;
 };
 
 /* Records come in batches. Most are taken column by column; what can be
@@ -61,8 +57,8 @@ struct aggregate {
     struct feed *feeds;
     size_t n_feeds;
     struct batch batch;
-    struct keyed keyed[SELECT_BATCH]; /* the batch's group keys */
-    uint32_t group[SELECT_BATCH];     /* and where the records taken belong */
+    struct group_key keyed[SELECT_BATCH]; /* the batch's keys */
+    uint32_t group[SELECT_BATCH]; /* and where the records taken belong */
     char *row[SELECT_BATCH];
     uint64_t special; /* records of the batch to be taken one by one */
     struct groups groups;
@@ -271,65 +267,44 @@ int aggregate_begin(struct aggregate *a, struct err *e)
             return -1;
     }
     group_init(&a->groups, a->n_by, a->budget);
+    a->keys.max = KEYS_BYTES;
+    if (a->n_by && buf_reserve(&a->keys, KEYS_BYTES))
+        return err_nomem(e);
     return lay_out_vals(a, e);
 }
 
 /* ---- keys ---- */
 
-/* Appends a key part in canonical form, as key_add does; returns as it. A
- * string alone needs no length: its key is what stands in the record, less the
- * closing quote. */
-static int add_part(const struct aggregate *a, struct buf *out, struct val v)
+static const struct val *key_vals(struct aggregate *a, size_t i)
 {
-    if (a->n_by > 1 || v.type != JSON_STRING)
-        return key_add(out, v);
-    buf_addc(out, '"');
-    return json_unescape(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
+    for (size_t k = 0; k < a->n_by; k++)
+        a->key_vals[k] = batch_vals(&a->batch, a->by_arg[k])[i];
+    return a->key_vals;
 }
 
-/* The keys of the batch. What has none is special. */
+/* Makes the keys of the batch and sends for what their lookup will need. What
+ * has no key, or one too long for the buffer, which must not move, is
+ * special. */
 static void make_keys(struct aggregate *a)
 {
     struct batch *b = &a->batch;
+    uint64_t no_key = b->escaped | b->walked;
     const struct val *alone = a->n_by == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
+    size_t part;
     buf_reset(&a->keys);
     for (size_t i = 0; i < b->n; i++) {
-        struct str *key = &a->keyed[i].key;
-        if (alone && alone[i].type == JSON_STRING &&
-            !((b->escaped | b->walked) & BATCH_BIT(i))) {
-            *key = (struct str){ alone[i].raw.p, alone[i].raw.n - 1 };
-            continue;
-        }
         size_t at = a->keys.n;
-        for (size_t k = 0; k < a->n_by; k++) {
-            if (add_part(a, &a->keys, batch_vals(b, a->by_arg[k])[i])) {
-                a->special |= BATCH_BIT(i);
-                a->keys.n = at;
-                a->keys.failed = false;
-                break;
-            }
+        if (group_key_of(&a->groups, alone ? &alone[i] : key_vals(a, i),
+                         !(no_key >> i & 1), &a->keys, &a->keyed[i], &part)) {
+            a->special |= BATCH_BIT(i);
+            a->keys.n = at;
+            a->keys.failed = false;
+            a->keyed[i] = (struct group_key){ 0 };
         }
-        *key = (struct str){ NULL, a->keys.n - at };
+        group_prefetch(&a->groups, &a->keyed[i]);
     }
-}
-
-/* Hashes the keys, now that they stay in place, and sends for what the lookup
- * will need. */
-static void hash_keys(struct aggregate *a)
-{
-    const struct keyset *set = &a->groups.keys;
-    const char *p = a->keys.p;
-    for (size_t i = 0; i < a->batch.n; i++) {
-        struct keyed *k = &a->keyed[i];
-        if (!k->key.p) {
-            k->key.p = p ? p : "";
-            p += k->key.n;
-        }
-        k->hash = hash128(k->key);
-        keyset_prefetch(set, k->hash);
-    }
-    for (size_t i = 0; set->n >= PREFETCH_FROM && i < a->batch.n; i++)
-        keyset_prefetch_key(set, a->keyed[i].hash);
+    for (size_t i = 0; a->groups.n >= PREFETCH_FROM && i < b->n; i++)
+        group_prefetch_bytes(&a->groups, &a->keyed[i]);
 }
 
 /* ---- groups ---- */
@@ -339,12 +314,10 @@ static char *row_of(const struct aggregate *a, uint32_t group)
     return a->rows.p + (size_t)group * a->row_size;
 }
 
-static int new_group(struct aggregate *a, size_t i, const struct keyed *k,
+static int new_group(struct aggregate *a, size_t i, const struct group_key *k,
                      uint32_t *group, struct err *e)
 {
-    for (size_t part = 0; part < a->n_by; part++)
-        a->key_vals[part] = batch_vals(&a->batch, a->by_arg[part])[i];
-    if (group_add(&a->groups, k->hash, k->key, a->key_vals, group, e))
+    if (group_add(&a->groups, k, key_vals(a, i), group, e))
         return -1;
     return add_row(a, e);
 }
@@ -354,8 +327,8 @@ static int find_groups(struct aggregate *a, size_t from, size_t to,
                        struct err *e)
 {
     for (size_t i = from; i < to; i++) {
-        const struct keyed *k = &a->keyed[i];
-        if (!group_find(&a->groups, k->hash, k->key, &a->group[i]) &&
+        const struct group_key *k = &a->keyed[i];
+        if (!group_find(&a->groups, k, &a->group[i]) &&
             new_group(a, i, k, &a->group[i], e))
             return -1;
         const char *row = row_of(a, a->group[i]);
@@ -412,10 +385,8 @@ static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
         if (acc_wants_numbers(f->acc.kind))
             a->special |= b->no_key[f->judged];
     }
-    if (a->n_by) {
+    if (a->n_by)
         make_keys(a);
-        hash_keys(a);
-    }
     return begin_rows(a, e);
 }
 
@@ -446,18 +417,15 @@ static int key_fault(struct aggregate *a, int r, size_t arg,
                     a->arg_path[arg]);
 }
 
-static int make_key(struct aggregate *a, struct keyed *k,
+static int make_key(struct aggregate *a, size_t i, struct group_key *k,
                     struct aggregate_fault *f, struct err *e)
 {
+    size_t part;
+    bool has_key = !((a->batch.escaped | a->batch.walked) & BATCH_BIT(i));
     buf_reset(&a->key);
-    for (size_t i = 0; i < a->n_by; i++) {
-        int r = add_part(a, &a->key, a->vals[a->by_arg[i]]);
-        if (r)
-            return key_fault(a, r, a->by_arg[i], f, e);
-    }
-    k->key = buf_str(&a->key);
-    k->hash = hash128(k->key);
-    return 1;
+    int r =
+        group_key_of(&a->groups, key_vals(a, i), has_key, &a->key, k, &part);
+    return r ? key_fault(a, r, a->by_arg[part], f, e) : 1;
 }
 
 static bool wanted(const struct feed *f, const struct val *vals)
@@ -487,12 +455,12 @@ static int judge(struct aggregate *a, struct aggregate_fault *fault,
 
 /* Once numbers near the ends of the range have come, tries all sums of the
  * group aside before one is changed: 1, 0 with a fault, -1. */
-static int rehearse(struct aggregate *a, const struct keyed *k,
+static int rehearse(struct aggregate *a, const struct group_key *k,
                     struct aggregate_fault *fault, struct err *e)
 {
     const char *code = NULL;
     uint32_t group = 0;
-    if (a->n_by && !group_find(&a->groups, k->hash, k->key, &group))
+    if (a->n_by && !group_find(&a->groups, k, &group))
         return 1;
     for (size_t i = 0; i < a->n_feeds; i++) {
         const struct feed *f = &a->feeds[i];
@@ -510,7 +478,7 @@ static int rehearse(struct aggregate *a, const struct keyed *k,
 static int take_one(struct aggregate *a, size_t i,
                     struct aggregate_fault *fault, struct err *e)
 {
-    struct keyed k;
+    struct group_key k;
     uint32_t group = 0;
     buf_reset(&a->message);
     if (a->batch.broken & BATCH_BIT(i)) {
@@ -519,14 +487,14 @@ static int take_one(struct aggregate *a, size_t i,
     }
     for (size_t arg = 0; arg < a->n_args; arg++)
         a->vals[arg] = batch_vals(&a->batch, arg)[i];
-    int r = make_key(a, &k, fault, e);
+    int r = a->n_by ? make_key(a, i, &k, fault, e) : 1;
     if (r == 1)
         r = judge(a, fault, e);
     if (r == 1 && a->far)
         r = rehearse(a, &k, fault, e);
     if (r != 1)
         return r;
-    if (a->n_by && !group_find(&a->groups, k.hash, k.key, &group) &&
+    if (a->n_by && !group_find(&a->groups, &k, &group) &&
         new_group(a, i, &k, &group, e))
         return -1;
     for (size_t n = 0; n < a->n_feeds; n++) {
@@ -599,7 +567,7 @@ static int add_result(const struct aggregate *a, struct buf *line,
 
 int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
 {
-    if (a->next == (a->n_by ? a->groups.keys.n : 1))
+    if (a->next == (a->n_by ? a->groups.n : 1))
         return 0;
     uint32_t group = a->order ? a->order[a->next] : a->next;
     a->next++;
