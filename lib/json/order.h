@@ -36,20 +36,29 @@ struct order_key {
 
 #define ORDER_PADDING DIGITS_PADDING
 
-/* What of bytes 0 to 7 and 8 to 15 belongs to a string of so many bytes, as
- * masks of big-endian words. */
-extern const uint64_t order_masks[17][2];
+/* The first n bytes of a big-endian word; of 8 and more all. */
+extern const uint64_t order_masks[9];
 
-/* The key of a string without escapes: n characters from p, of which 16 bytes
- * are readable. Bytes that are not escaped are in the order of characters, and
- * none is 0. */
+/* Characters 0 to 7, and 8 to 15, of a string of n, of which 16 bytes are
+ * readable: as they are where it has no escapes. */
+static inline uint64_t order_high(const char *p, size_t n)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return be64toh(w) & order_masks[n < 8 ? n : 8];
+}
+
+static inline uint64_t order_low(const char *p, size_t n)
+{
+    return n > 8 ? order_high(p + 8, n - 8) : 0;
+}
+
+/* The key of such a string. Bytes that are not escaped are in the order of
+ * characters, and none is 0. */
 static inline struct order_key order_key_string(const char *p, size_t n)
 {
-    uint64_t w[2];
-    const uint64_t *mask = order_masks[n < 16 ? n : 16];
-    memcpy(w, p, sizeof(w));
-    return (struct order_key){ be64toh(w[0]) & mask[0], be64toh(w[1]) & mask[1],
-                               ORDER_STRING, n > 16 };
+    return (struct order_key){ order_high(p, n), order_low(p, n), ORDER_STRING,
+                               n > 16 };
 }
 
 /* The key of a number of n bytes, of which ORDER_PADDING are readable. */

@@ -19,7 +19,7 @@ typedef uint64_t words __attribute__((vector_size(16)));
 /* Where the wanted values stand in lines of one shape whose keys are these. */
 struct plan {
     uint64_t serial; /* of the shape; 0: no plan */
-    uint64_t made;   /* number among all plans made, from 1 */
+    uint64_t noted;  /* the batch that has seen its types */
     unsigned misses; /* lines of the shape with other keys, of late */
     bool long_keys;  /* some are longer than `words` */
     struct plan_key {
@@ -31,8 +31,8 @@ struct plan {
     struct buf bytes; /* the keys' bytes */
     struct plan_val {
         enum json_type type;
-        uint32_t token, end; /* the value is between them, but for spaces */
-        uint32_t more;       /* bytes of the end token that belong to it */
+        uint32_t token, end; /* the value is between them, but for spaces; end
+                                of 0: missing, or the record itself */
     } * vals;                /* owned, one a slot */
 };
 
@@ -43,7 +43,7 @@ struct select {
     struct node root;
     size_t slots;
     struct plan *plans; /* owned, PLANS of them, by serial; NULL: none yet */
-    uint64_t made;      /* plans so far */
+    uint64_t batches;
 };
 
 struct select *select_new(void)
@@ -234,18 +234,18 @@ static void plan_clear(struct plan *p, const struct node *n)
         plan_clear(p, n->child[i]);
 }
 
-/* Between its token and the next one stands a scalar; a container ends with
- * its closing token. */
+static uint32_t behind_value(const struct shape *s, uint32_t token)
+{
+    uint8_t t = s->tok[token];
+    return (t == '{' || t == '[' ? s->close[token] : token) + 1;
+}
+
 static void plan_val(struct planner *w, int slot, uint32_t token)
 {
     const struct shape *s = w->r->shape;
-    uint8_t t = s->tok[token];
-    bool container = t == '{' || t == '[';
     w->plan->vals[slot] =
-        (struct plan_val){ .type = json_type_of((char)t),
-                           .token = token,
-                           .end = container ? s->close[token] : token + 1,
-                           .more = container };
+        (struct plan_val){ json_type_of((char)s->tok[token]), token,
+                           token ? behind_value(s, token) : 0 };
 }
 
 static void plan_take(struct planner *w, const struct node *c, uint32_t token)
@@ -280,12 +280,6 @@ static struct str plan_key(struct planner *w, uint32_t token)
     p->long_keys |= n > head;
     buf_add(&p->bytes, raw.p + 1, n);
     return (struct str){ raw.p + 1, raw.n - 2 };
-}
-
-static uint32_t behind_value(const struct shape *s, uint32_t token)
-{
-    uint8_t t = s->tok[token];
-    return (t == '{' || t == '[' ? s->close[token] : token) + 1;
 }
 
 static void plan_walk(struct planner *w, const struct node *n, uint32_t token)
@@ -332,13 +326,13 @@ static int plan_make(struct select *s, struct plan *p, const struct shaped *r)
     if (p->bytes.failed)
         return -1;
     p->serial = r->shape->serial;
-    p->made = ++s->made;
+    p->noted = 0;
     return 0;
 }
 
 /* The keys beyond `words`; the bytes of others are known to be the same. */
-static bool long_keys_fit(const struct plan *p, const uint32_t *pos,
-                          const char *block)
+__attribute__((noinline)) static bool
+long_keys_fit(const struct plan *p, const uint32_t *pos, const char *block)
 {
     for (size_t k = 0; k < p->n_keys; k++) {
         const struct plan_key *key = &p->keys[k];
@@ -371,8 +365,8 @@ static inline bool plan_fits(const struct plan *p, const uint32_t *pos,
 
 /* Other keys under a shape that was known, or a new shape: planned anew, in the
  * first case now and then. NULL where the record has to be walked. */
-static const struct plan *plan_anew(struct select *s, struct plan *p,
-                                    const struct shaped *r)
+__attribute__((noinline)) static struct plan *
+plan_anew(struct select *s, struct plan *p, const struct shaped *r)
 {
     bool known = p->serial == r->shape->serial;
     if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
@@ -380,8 +374,8 @@ static const struct plan *plan_anew(struct select *s, struct plan *p,
     return p;
 }
 
-static inline const struct plan *plan_of(struct select *s,
-                                         const struct shaped *r)
+__attribute__((always_inline)) static inline struct plan *
+plan_of(struct select *s, const struct shaped *r)
 {
     if (!r || !s->plans)
         return NULL;
@@ -391,16 +385,29 @@ static inline const struct plan *plan_of(struct select *s,
     return plan_anew(s, p, r);
 }
 
-static inline struct val plan_get(const struct plan_val *v, const uint32_t *pos,
-                                  const char *block)
+/* What stands between no two tokens. */
+__attribute__((noinline)) static void
+put_edge(struct val *to, const struct plan_val *v, const struct shaped *r)
 {
-    if (v->type == JSON_MISSING)
-        return (struct val){ JSON_MISSING, { "", 0 } };
-    const char *p = block + pos[v->token];
-    const char *end = block + pos[v->end] + v->more;
+    *to = (struct val){ v->type, { "", 0 } };
+    if (v->type != JSON_MISSING)
+        to->raw = shape_text(r->shape, r->block, r->line, 0);
+}
+
+static inline void put_value(struct val *to, const struct plan_val *v,
+                             const uint32_t *pos, const char *block,
+                             const struct shaped *r)
+{
+    if (!v->end) {
+        put_edge(to, v, r);
+        return;
+    }
+    const char *p = block + pos[v->token], *end = block + pos[v->end];
     while ((unsigned char)end[-1] <= ' ')
         end--;
-    return (struct val){ v->type, { p, (size_t)(end - p) } };
+    to->type = v->type; /* one by one: a copy would wait for them */
+    to->raw.p = p;
+    to->raw.n = (size_t)(end - p);
 }
 
 static inline void plans_begin(struct select *s)
@@ -417,13 +424,15 @@ int select_pick(struct select *s, struct str text, const struct shaped *r,
     if (!p)
         return select_run(s, text, vals);
     for (size_t i = 0; i < s->slots; i++)
-        vals[i] = plan_get(&p->vals[i], r->line->pos, r->block);
+        put_value(&vals[i], &p->vals[i], r->line->pos, r->block, r);
     return 0;
 }
 
 /* Picks from a record without a plan into place `at` of the columns. */
-static int walk_into(const struct select *s, struct str text,
-                     struct select_batch *b, size_t at)
+__attribute__((noinline)) static int walk_into(const struct select *s,
+                                               struct str text,
+                                               struct select_batch *b,
+                                               size_t at)
 {
     int r = select_run(s, text, b->row);
     for (size_t i = 0; i < s->slots; i++) {
@@ -433,30 +442,37 @@ static int walk_into(const struct select *s, struct str text,
     return r;
 }
 
+/* What types this plan has, the first time in a batch that it is used. */
+static void note_types(struct select *s, struct plan *p, unsigned *types)
+{
+    p->noted = s->batches;
+    for (size_t i = 0; i < s->slots; i++)
+        types[i] |= 1U << p->vals[i].type;
+}
+
 uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
                            size_t n, struct select_batch *b)
 {
     uint64_t broken = 0;
-    uint64_t noted = 0; /* the plan whose types are noted */
     size_t slots = s->slots;
     plans_begin(s);
+    s->batches++;
     memset(b->types, 0, slots * sizeof(*b->types));
     for (size_t at = 0; at < n; at++) {
-        const struct plan *p = plan_of(s, recs[at].shaped);
+        const struct shaped *r = recs[at].shaped;
+        struct plan *p = plan_of(s, r);
         if (!p) {
             if (walk_into(s, recs[at].text, b, at))
                 broken |= (uint64_t)1 << at;
             continue;
         }
-        const struct plan_val *v = p->vals;
-        const uint32_t *pos = recs[at].shaped->line->pos;
-        const char *block = recs[at].shaped->block;
-        struct val *to = b->vals + at;
-        for (size_t i = 0; i < slots; i++)
-            to[i * SELECT_BATCH] = plan_get(&v[i], pos, block);
-        for (size_t i = 0; p->made != noted && i < slots; i++)
-            b->types[i] |= 1U << v[i].type;
-        noted = p->made;
+        if (p->noted != s->batches)
+            note_types(s, p, b->types);
+        const struct plan_val *v = p->vals, *end = v + slots;
+        const uint32_t *pos = r->line->pos;
+        const char *block = r->block;
+        for (struct val *to = b->vals + at; v < end; v++, to += SELECT_BATCH)
+            put_value(to, v, pos, block, r);
     }
     return broken;
 }

@@ -396,70 +396,156 @@ static inline struct order_key key_at(const struct acc_run *run, size_t i)
     return (struct order_key){ .kind = ORDER_OTHER };
 }
 
-/* One cell for the whole run: the best so far stays in registers, and what is
- * in the cell is looked at only where keys do not tell. */
-static inline int extreme_one_row(const struct acc *acc, struct cell *c,
-                                  const struct acc_run *run, int sign,
-                                  struct err *e)
+/* True if value i goes before what c holds (sign 1), or behind it (-1), for
+ * all that keys tell; else *told is false. */
+static inline bool is_better(const struct acc_run *run, size_t i,
+                             struct order_key best, int sign, bool *told)
+{
+    int order = 0;
+    *told = order_keys_cmp(key_at(run, i), best, &order);
+    return order * sign < 0;
+}
+
+/* The general case of one value: slower, and the only one that there need be.
+ */
+__attribute__((noinline)) static int
+take_by_value(const struct acc *acc, struct cell *c, const struct acc_run *run,
+              size_t i, int sign, struct err *e)
 {
     struct region *side = run->side;
-    struct order_key best = cell_key(c, side);
-    size_t at = run->to; /* of the best, where it is not in the cell */
-    int order;
-    for (size_t i = run->from; i < run->to; i++) {
-        if (is_gap(run, i))
+    bool told, keyed = key_at(run, i).kind != ORDER_OTHER;
+    bool better = is_better(run, i, cell_key(c, side), sign, &told);
+    if (!told)
+        return take_extreme(acc, c, side, run->vals[i], sign, keyed, e);
+    return better ? cell_set_keyed(c, acc->cell, side, run->vals[i].raw, e) : 0;
+}
+
+/* What makes the order of words the other way round where sign is -1. */
+static inline uint64_t flip(int sign)
+{
+    return sign > 0 ? 0 : ~(uint64_t)0;
+}
+
+/* One cell for the whole run of strings: the best so far stays in registers.
+ * Returns the first value that keys do not tell from it, or run->to. */
+static inline size_t best_string(const struct acc_run *run, size_t from,
+                                 int sign, struct order_key *best, size_t *at)
+{
+    const struct val *vals = run->vals;
+    uint64_t f = flip(sign), high = best->high ^ f, low = best->low ^ f;
+    size_t i = from, to = run->to;
+    for (; i < to; i++) {
+        const char *p = vals[i].raw.p + 1;
+        size_t n = vals[i].raw.n - 2;
+        uint64_t x = order_high(p, n) ^ f;
+        if (x > high)
             continue;
-        struct order_key k = key_at(run, i);
-        if (order_keys_cmp(k, best, &order)) {
-            if (order * sign < 0) {
-                best = k;
-                at = i;
-            }
+        uint64_t y = order_low(p, n) ^ f;
+        if (x == high && y > low)
+            continue;
+        if (x == high && y == low) {
+            if (n > 16 || best->scale)
+                break;
             continue;
         }
+        high = x;
+        low = y;
+        best->scale = n > 16;
+        *at = i;
+    }
+    best->high = high ^ f;
+    best->low = low ^ f;
+    return i;
+}
+
+/* The same for values of any kind. */
+static inline size_t best_value(const struct acc_run *run, size_t from,
+                                int sign, struct order_key *best, size_t *at)
+{
+    size_t i = from;
+    bool told;
+    for (; i < run->to; i++) {
+        if (is_gap(run, i))
+            continue;
+        if (is_better(run, i, *best, sign, &told)) {
+            *best = key_at(run, i);
+            *at = i;
+        }
+        if (!told)
+            break;
+    }
+    return i;
+}
+
+/* What is in the cell is looked at only where keys do not tell. */
+static int extreme_one_row(const struct acc *acc, struct cell *c,
+                           const struct acc_run *run, int sign, struct err *e)
+{
+    struct region *side = run->side;
+    for (size_t i = run->from; i < run->to; i++) {
+        struct order_key best = cell_key(c, side);
+        size_t at = run->to; /* of the best, where it is not in the cell */
+        if (run->strings && best.kind == ORDER_STRING)
+            i = best_string(run, i, sign, &best, &at);
+        else
+            i = best_value(run, i, sign, &best, &at);
         if (at < run->to &&
             cell_set_keyed(c, acc->cell, side, run->vals[at].raw, e))
             return -1;
-        if (take_extreme(acc, c, side, run->vals[i], sign,
-                         k.kind != ORDER_OTHER, e))
+        if (i < run->to && take_by_value(acc, c, run, i, sign, e))
             return -1;
-        best = cell_key(c, side);
-        at = run->to;
     }
-    return at < run->to
-               ? cell_set_keyed(c, acc->cell, side, run->vals[at].raw, e)
-               : 0;
+    return 0;
 }
 
-static inline int extreme_rows(const struct acc *acc, const struct acc_run *run,
-                               int sign, struct err *e)
+/* Rows of their own: strings against strings that lie in the cells. */
+static int extreme_strings(const struct acc *acc, const struct acc_run *run,
+                           int sign, struct err *e)
 {
-    struct region *side = run->side;
+    const struct val *vals = run->vals;
+    char *const *rows = run->rows;
+    size_t at = acc->at, size = acc->cell;
+    uint64_t f = flip(sign);
     for (size_t i = run->from; i < run->to; i++) {
-        if (is_gap(run, i))
-            continue;
-        struct cell *c = cell_in(run->rows[i], acc);
-        struct order_key k = key_at(run, i), have = cell_key(c, side);
-        int order;
-        if (!order_keys_cmp(k, have, &order)) {
-            if (take_extreme(acc, c, side, run->vals[i], sign,
-                             k.kind != ORDER_OTHER, e))
+        struct cell *c = (struct cell *)(void *)(rows[i] + at);
+        struct str raw = vals[i].raw;
+        if (!cell_has_string(c)) {
+            if (take_by_value(acc, c, run, i, sign, e))
                 return -1;
-        } else if (order * sign < 0 &&
-                   cell_set_keyed(c, acc->cell, side, run->vals[i].raw, e)) {
+            continue;
+        }
+        const char *p = raw.p + 1, *q = cell_bytes(c) + 1;
+        size_t n = raw.n - 2, m = cell_length(c) - 2;
+        uint64_t x = order_high(p, n), y = order_high(q, m);
+        if (x == y) {
+            x = order_low(p, n);
+            y = order_low(q, m);
+        }
+        if ((x ^ f) > (y ^ f))
+            continue;
+        if (x == y) {
+            if ((n > 16 || m > 16) && take_by_value(acc, c, run, i, sign, e))
+                return -1;
+        } else if (cell_set_keyed(c, size, run->side, raw, e)) {
             return -1;
         }
     }
     return 0;
 }
 
-static inline int run_extreme(const struct acc *acc, const struct acc_run *run,
-                              int sign, struct err *e)
+static int run_extreme(const struct acc *acc, const struct acc_run *run,
+                       int sign, struct err *e)
 {
     if (run->one_row)
         return extreme_one_row(acc, cell_in(run->rows[run->from], acc), run,
                                sign, e);
-    return extreme_rows(acc, run, sign, e);
+    if (run->strings)
+        return extreme_strings(acc, run, sign, e);
+    for (size_t i = run->from; i < run->to; i++)
+        if (!is_gap(run, i) &&
+            take_by_value(acc, cell_in(run->rows[i], acc), run, i, sign, e))
+            return -1;
+    return 0;
 }
 
 /* All others, one by one. */

@@ -88,6 +88,7 @@ struct acc_run {
     const struct order_key *numbers; /* keys, where a value is one */
     uint64_t no_keys; /* records whose strings have no keys, as bits */
     bool gaps;        /* some values may be null or missing */
+    bool strings;     /* all values are strings that have keys */
     bool one_row;     /* all records are of one group */
     char *const *rows;
     const uint32_t *groups;

@@ -358,6 +358,8 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
             .numbers = batch_numbers(b, f->judged),
             .no_keys = b->escaped | b->walked,
             .gaps = batch_has(b, f->judged, GAPS),
+            .strings = b->picked.types[f->judged] == BATCH_TYPE(JSON_STRING) &&
+                       !(b->escaped | b->walked),
             .one_row = a->n_by == 0,
             .rows = a->row,
             .groups = a->group,

@@ -78,13 +78,31 @@ static inline bool cell_is_empty(const struct cell *c)
     return c->head == 0;
 }
 
+/* The bytes and length of what c holds in itself. */
+static inline const char *cell_bytes(const struct cell *c)
+{
+    return (const char *)c + 1;
+}
+
+static inline size_t cell_length(const struct cell *c)
+{
+    return c->head & CELL_LENGTH;
+}
+
+/* True if c holds a string, in itself, that has a key. */
+static inline bool cell_has_string(const struct cell *c)
+{
+    return (c->head & (CELL_FAR | CELL_KEYED)) == CELL_KEYED &&
+           *cell_bytes(c) == '"';
+}
+
 /* The bytes that c holds; borrowed as of cell_get. */
 static inline struct str cell_raw(const struct cell *c,
                                   const struct region *side)
 {
     if (c->head & CELL_FAR)
         return (struct str){ side->p + (size_t)c->at * CELL_UNIT, c->n };
-    return (struct str){ (const char *)c + 1, c->head & CELL_LENGTH };
+    return (struct str){ cell_bytes(c), cell_length(c) };
 }
 
 /* What c holds; MISSING where it is empty. Borrowed until the next change of

@@ -49,7 +49,7 @@ static void plain_string(const struct groups *g, struct str raw,
         return;
     }
     key->kind = GROUP_CHARS;
-    key->word = order_key_string(raw.p + 1, raw.n - 2).high;
+    key->word = order_high(raw.p + 1, raw.n - 2);
 }
 
 static int escaped_string(const struct groups *g, struct str raw,
