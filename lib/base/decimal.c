@@ -594,8 +594,29 @@ static int write_digits(struct buf *out, struct str digits, int32_t scale)
     return out->failed ? -1 : 0;
 }
 
+/* A coefficient of 64 bits, written from the end in one go. */
+static int format_short(struct buf *out, const struct decimal *d)
+{
+    char text[64], *p = text + sizeof(text);
+    uint64_t u = (uint64_t)magnitude(d->small);
+    for (int32_t i = 0; i < d->scale; i++, u /= 10)
+        *--p = (char)('0' + u % 10);
+    if (d->scale)
+        *--p = '.';
+    do {
+        *--p = (char)('0' + u % 10);
+        u /= 10;
+    } while (u);
+    if (d->small < 0)
+        *--p = '-';
+    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
+}
+
 int decimal_format(struct buf *out, const struct decimal *d)
 {
+    if (!d->big && d->scale >= 0 && d->scale <= 40 &&
+        magnitude(d->small) <= UINT64_MAX)
+        return format_short(out, d);
     if (sign_of(d) < 0)
         buf_addc(out, '-');
     if (!d->big) {

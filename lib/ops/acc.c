@@ -1,6 +1,7 @@
 #include "ops/acc.h"
 
 #include "json/key.h"
+#include "json/number.h"
 #include "json/order.h"
 #include "ops/cell.h"
 
@@ -597,7 +598,7 @@ void acc_print(const struct acc *acc, const char *row,
         v = cell_get((const struct cell *)(const void *)(row + acc->at), side);
         buf_add_str(out, v.type == JSON_MISSING ? STR("null") : v.raw);
         return;
-    default: buf_addf(out, "%llu", (unsigned long long)acc_count(acc, row));
+    default: number_add_u64(out, acc_count(acc, row));
     }
 }
 

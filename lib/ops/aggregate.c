@@ -371,13 +371,17 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
     return 0;
 }
 
-/* Looks the records' values up and sorts out which are special. */
+/* Looks the records' values up and sorts out which are special. Numbers are
+ * read while the slots of the keys are on their way. */
 static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
                 struct err *e)
 {
     struct batch *b = &a->batch;
     batch_fill(b, a->select, recs, n);
     a->special = b->broken | b->walked;
+    if (a->n_by)
+        make_keys(a);
+    batch_read_numbers(b);
     for (size_t i = 0; i < a->n_feeds; i++) {
         const struct feed *f = &a->feeds[i];
         if (f->acc.kind == ACC_ROWS)
@@ -387,8 +391,6 @@ static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
         if (acc_wants_numbers(f->acc.kind))
             a->special |= b->no_key[f->judged];
     }
-    if (a->n_by)
-        make_keys(a);
     return begin_rows(a, e);
 }
 

@@ -5,7 +5,7 @@
 int batch_init(struct batch *b, const struct select *s, struct err *e)
 {
     size_t columns = select_size(s) + 1; /* so that none is not no memory */
-    *b = (struct batch){ 0 };
+    *b = (struct batch){ .columns = select_size(s) };
     b->wants_numbers = calloc(columns, sizeof(*b->wants_numbers));
     b->numbers = calloc(columns * SELECT_BATCH, sizeof(*b->numbers));
     b->no_key = calloc(columns, sizeof(*b->no_key));
@@ -24,7 +24,7 @@ void batch_free(struct batch *b)
     *b = (struct batch){ 0 };
 }
 
-static void read_numbers(struct batch *b, size_t column)
+static void read_column(struct batch *b, size_t column)
 {
     const struct val *v = batch_vals(b, column), *end = v + b->n;
     struct order_key *key = b->numbers + column * SELECT_BATCH;
@@ -55,10 +55,14 @@ void batch_fill(struct batch *b, struct select *s,
         else if (recs[i].shaped->line->flags & SCAN_ESCAPES)
             b->escaped |= BATCH_BIT(i);
     }
-    for (size_t column = 0; column < select_size(s); column++)
+}
+
+void batch_read_numbers(struct batch *b)
+{
+    for (size_t column = 0; column < b->columns; column++)
         if (b->wants_numbers[column] &&
             batch_has(b, column, BATCH_TYPE(JSON_NUMBER)))
-            read_numbers(b, column);
+            read_column(b, column);
         else
             b->no_key[column] = 0;
 }

@@ -16,6 +16,7 @@
 
 struct batch {
     size_t n; /* records */
+    size_t columns;
     struct select_batch picked;
     bool *wants_numbers;       /* owned, by column; the caller's to set */
     struct order_key *numbers; /* owned, as picked.vals */
@@ -31,10 +32,13 @@ struct batch {
 int batch_init(struct batch *b, const struct select *s, struct err *e);
 void batch_free(struct batch *b);
 
-/* Fills b with n records (SELECT_BATCH at most). What it holds borrows from
- * them. */
+/* Fills b with n records (SELECT_BATCH at most), but for the keys of numbers.
+ * What it holds borrows from them. */
 void batch_fill(struct batch *b, struct select *s,
                 const struct select_record *recs, size_t n);
+
+/* Fills in the keys of numbers. */
+void batch_read_numbers(struct batch *b);
 
 static inline const struct val *batch_vals(const struct batch *b, size_t column)
 {

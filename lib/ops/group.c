@@ -126,9 +126,9 @@ static struct group_slot *slots_of(struct groups *g)
 
 static struct group_slot *empty_slot(struct groups *g, uint64_t word)
 {
-    uint32_t i = group_home(g, word);
+    uint32_t i = group_home(g, word), n = 0;
     while (slots_of(g)[i].place)
-        i = (i + 1) & g->mask;
+        i = group_next(g, i, ++n);
     return &slots_of(g)[i];
 }
 
