@@ -102,9 +102,11 @@ static inline uint32_t group_next(const struct groups *g, uint32_t i,
     return (i + line) & g->mask;
 }
 
-/* Starts to load the slot that key leads to, a while before it is needed. */
-static inline void group_prefetch(const struct groups *g,
-                                  const struct group_key *key)
+/* Starts to load the slot that key leads to, a while before it is needed.
+ * Inlined always: a function that does nothing else is pure to GCC 12, which
+ * then drops the call. */
+__attribute__((always_inline)) static inline void
+group_prefetch(const struct groups *g, const struct group_key *key)
 {
     if (g->n)
         __builtin_prefetch(&group_slots(g)[group_home(g, key->word)]);
@@ -112,8 +114,8 @@ static inline void group_prefetch(const struct groups *g,
 
 /* The next step, once the slot is there: starts to load the bytes that may be
  * the key's. */
-static inline void group_prefetch_bytes(const struct groups *g,
-                                        const struct group_key *key)
+__attribute__((always_inline)) static inline void
+group_prefetch_bytes(const struct groups *g, const struct group_key *key)
 {
     if (key->kind != GROUP_BYTES || !g->n)
         return;
