@@ -17,6 +17,7 @@ static bool has(const char *name)
 #if defined(__x86_64__)
     if (strcmp(name, "avx512") == 0)
         return __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vbmi") &&
                __builtin_cpu_supports("avx512vbmi2") &&
                __builtin_cpu_supports("bmi2") &&
                __builtin_cpu_supports("pclmul");
