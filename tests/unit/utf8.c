@@ -202,6 +202,23 @@ TEST(
     }
 }
 
+TEST("every lead byte with every second one, in front of what may follow")
+{
+    static const uint8_t rest[] = { 0x41, 0x80, 0xbf, 0xc3 };
+    memset(fenced(), 'x', ROOM);
+    EACH_KERNEL(k)
+    {
+        uint32_t wrong = 0;
+        for (uint32_t i = 0; i < 0x40 * 0x100 * 16; i++) {
+            uint8_t s[] = { (uint8_t)(0xc0 | i >> 12), (uint8_t)(i >> 4),
+                            rest[i >> 2 & 3], rest[i & 3] };
+            bool want = by_reference(s, 4);
+            wrong += wrong_between(s, 4, want, i % 67, i % 67 + 2, i % 3);
+        }
+        CHECK(wrong == 0);
+    }
+}
+
 TEST("a character cut anywhere ends no text, however long")
 {
     static const char *const characters[] = { "\xc3\xa9", "\xe2\x82\xac",
