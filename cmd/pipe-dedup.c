@@ -88,9 +88,11 @@ static int prepare(struct stage *st, struct dedup *d)
         return -1;
     if (duplicates && open_dropped(st, d))
         return -1;
-    /* Only keys as bytes have numbers, by which the last record is kept. */
-    return *keep == 'l' ? spool_open(&d->spool, tmpdir, &st->err)
-                        : fieldkey_use_words(&d->key, &st->err);
+    if (*keep == 'l') {
+        keyset_init(&d->seen, &d->budget); /* by number the last is kept */
+        return spool_open(&d->spool, tmpdir, &st->err);
+    }
+    return fieldkey_use_words(&d->key, &st->err);
 }
 
 static int reject(struct stage *st, struct dedup *d, const struct record *rec,
@@ -141,7 +143,8 @@ static int key_batch(struct stage *st, struct dedup *d,
             continue;
         }
         k->n = d->key.key.n - k->at;
-        k->hash = hash128((struct str){ d->key.key.p + k->at, k->n });
+        k->hash =
+            keyset_hash(&d->seen, (struct str){ d->key.key.p + k->at, k->n });
         keyset_prefetch(&d->seen, k->hash);
     }
     for (size_t i = 0; i < n; i++)
@@ -257,7 +260,7 @@ int main(int argc, char **argv)
                        .dropped.fd = -1,
                        .last.budget = &d.budget };
     wordset_init(&d.words, &d.budget);
-    keyset_init(&d.seen, &d.budget);
+    keyset_init_unnumbered(&d.seen, &d.budget);
     if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &d) == 0)
         dedup(&st, &d);
     fieldkey_free(&d.key);

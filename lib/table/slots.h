@@ -1,7 +1,8 @@
 /* slots: a hash table of 64-bit values, kept in order of the values.
  *
- * Open addressing with linear probing. A value is its own hash: its home is
- * value * homes / 2^64, so that values lie in ascending order from front to
+ * Open addressing with linear probing. A value is its own hash: its leading 30
+ * bits, as a fraction of all that they can be, say where among the slots its
+ * home is, so that values lie in ascending order from front to
  * back (Amble and Knuth 1974, "Ordered hash tables"), but for gaps. A search
  * ends at the first value that is not less; and the table grows in place, by
  * any factor, in one pass in order: a quarter at a time where it is large, so
@@ -16,6 +17,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Of a value, at the end: they order values of one home and nothing else. */
+#define SLOTS_FREE_BITS 34
 
 struct slots {
     struct region mem; /* owned */
@@ -36,7 +40,7 @@ void slots_free(struct slots *s);
 
 static inline uint64_t slots_home(const struct slots *s, uint64_t value)
 {
-    return (value >> 32) * s->homes >> 32;
+    return (value >> SLOTS_FREE_BITS) * s->homes >> (64 - SLOTS_FREE_BITS);
 }
 
 /* The slot of the first value that is not less, as far as the search goes; or

@@ -150,21 +150,30 @@ static struct run run_of(size_t from, size_t to)
     return r;
 }
 
-/* All of a pattern but for runs and number. False where there is no digit. */
-static bool outline(struct pattern *p, struct str text)
+/* A text with its digits left open. */
+struct outline {
+    struct str of;
+    size_t words;
+    uint64_t text[WORDS];   /* with 0 for each digit */
+    uint64_t digits[WORDS]; /* 0xff for each digit */
+};
+
+/* False where less than a quarter of text is digits: of such keys each has a
+ * pattern of its own, as names and mail addresses have. */
+static bool outline(struct outline *o, struct str text)
 {
-    uint64_t any = 0;
-    p->n = (uint32_t)text.n;
-    p->words = (uint32_t)((text.n + 7) / 8);
-    for (uint32_t i = 0; i < p->words; i++) {
+    uint64_t n = 0;
+    o->of = text;
+    o->words = (text.n + 7) / 8;
+    for (size_t i = 0; i < o->words; i++) {
         uint64_t w = load_word(text, i), x = w ^ EVERY('0');
         uint64_t other = (((x & EVERY(0x7f)) + EVERY(0x76)) | x) & EVERY(0x80);
-        uint64_t digits = ((other ^ EVERY(0x80)) >> 7) * 0xff;
-        p->text[i] = (w & ~digits) | (EVERY('0') & digits);
-        p->add[i] = (EVERY(0x76) & digits) | (EVERY(0x7f) & ~digits);
-        any |= digits;
+        uint64_t digit = (other ^ EVERY(0x80)) >> 7; /* 1 for each */
+        o->digits[i] = digit * 0xff;
+        o->text[i] = (w & ~o->digits[i]) | digit * '0';
+        n += digit;
     }
-    return any != 0;
+    return 4 * (n * EVERY(1) >> 56) >= text.n;
 }
 
 /* Fills the runs. False where there are too many digits for a word. -1 to -9
@@ -188,25 +197,24 @@ static bool find_runs(struct pattern *p, struct str text)
     return digits <= DIGITS && !(text.n == 2 && text.p[0] == '-');
 }
 
-static bool same_pattern(const struct pattern *a, const struct pattern *b)
+static struct pattern *add_pattern(struct wordkeys *w, const struct outline *o,
+                                   uint16_t *index)
 {
-    return a->n == b->n &&
-           memcmp(a->text, b->text, a->words * sizeof(*a->text)) == 0;
-}
-
-static struct pattern *add_pattern(struct wordkeys *w, struct pattern *p,
-                                   struct str text, uint16_t *index)
-{
-    if (w->closed || !find_runs(p, text))
+    struct pattern p = { .n = (uint32_t)o->of.n, .words = (uint32_t)o->words };
+    if (w->closed || !find_runs(&p, o->of))
         return NULL;
+    for (size_t i = 0; i < o->words; i++) {
+        p.text[i] = o->text[i];
+        p.add[i] = EVERY(0x7f) - (EVERY(0x7f - 0x76) & o->digits[i]);
+    }
     struct pattern *added = malloc(sizeof(*added));
     /* Without memory no more are added than where they are too many: keys go
      * on having words or having none. */
     w->closed = !added || w->n + 1 == WORDKEY_PATTERNS;
     if (!added)
         return NULL;
-    *added = *p;
-    added->number = (uint64_t)++w->n << DIGIT_BITS;
+    p.number = (uint64_t)++w->n << DIGIT_BITS;
+    *added = p;
     w->patterns[w->n] = added;
     *index = (uint16_t)w->n;
     return added;
@@ -215,17 +223,18 @@ static struct pattern *add_pattern(struct wordkeys *w, struct pattern *p,
 /* The pattern of text, added where it is new; NULL: it has none. */
 static struct pattern *pattern_of(struct wordkeys *w, struct str text)
 {
-    struct pattern p = { 0 };
-    if (!outline(&p, text))
+    struct outline o;
+    if (!outline(&o, text))
         return NULL;
-    uint64_t at = XXH3_64bits_withSeed(p.text, p.words * sizeof(*p.text),
-                                       w->seed + text.n);
+    size_t n = o.words * sizeof(*o.text);
+    uint64_t at = XXH3_64bits_withSeed(o.text, n, w->seed + text.n);
     for (;; at++) {
         uint16_t *i = &w->index[at % INDEX];
         if (*i == 0)
-            return add_pattern(w, &p, text, i);
-        if (same_pattern(w->patterns[*i], &p))
-            return w->patterns[*i];
+            return add_pattern(w, &o, i);
+        struct pattern *p = w->patterns[*i];
+        if (p->n == text.n && memcmp(p->text, o.text, n) == 0)
+            return p;
     }
 }
 
