@@ -171,7 +171,9 @@ static bool outline(struct outline *o, struct str text)
         uint64_t digit = (other ^ EVERY(0x80)) >> 7; /* 1 for each */
         o->digits[i] = digit * 0xff;
         o->text[i] = (w & ~o->digits[i]) | digit * '0';
-        n += digit;
+        /* The bytes that the last word shares were counted before. */
+        bool last = i && i + 1 == o->words;
+        n += last ? digit >> (64 * o->words - 8 * text.n) : digit;
     }
     return 4 * (n * EVERY(1) >> 56) >= text.n;
 }
