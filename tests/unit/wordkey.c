@@ -169,7 +169,7 @@ TEST("past the number of patterns keys have words or none as they had before")
     struct wordkeys *w = wordkeys_new();
     char text[32];
     size_t have = 0;
-    for (int round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < N && !unit_failed; i++) {
             unsigned x = i * 2654435761u % 26 ^ (i % 26);
             snprintf(text, sizeof(text), "\"%c%c%c%c1234%u\"", 'a' + i % 26,
@@ -181,7 +181,7 @@ TEST("past the number of patterns keys have words or none as they had before")
                 have += now != 0;
             } else {
                 CHECK((now != 0) == (words[i] != 0));
-                CHECK(!now || now == words[i] + (unsigned)round);
+                CHECK(!now || now == words[i] + round);
             }
         }
     }
