@@ -5,7 +5,7 @@
  * bits of the hash and where the key lies; so the table grows without touching
  * a key. Keys lie one behind the other in an append-only region, each with its
  * length in front, and its number if numbers are wanted. A key costs its
- * bytes, 1 or 2 more (5 or 6 with a number), 10 to 13 for its slot, and no
+ * bytes, 1 or 2 more (5 or 6 with a number), 10 to 15 for its slot, and no
  * malloc; to find it costs two loads that may miss the caches, and both can be
  * started early. Not thread-safe. */
 #ifndef TABLE_KEYSET_H

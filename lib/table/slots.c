@@ -2,11 +2,10 @@
 
 #include <string.h>
 
-#define FIRST 8192 /* slots: 64 KiB */
-#define DOUBLE_BELOW                                                  \
-    ((uint64_t)1 << 20)          /* slots: from 8 MiB on by a quarter \
-                                  */
-#define STEP ((uint64_t)1 << 18) /* slots: 2 MiB, a huge page */
+#define FIRST 8192                       /* slots: 64 KiB */
+#define DOUBLE_BELOW ((uint64_t)1 << 20) /* slots: 8 MiB */
+#define HALF_BELOW ((uint64_t)1 << 23)   /* slots: 64 MiB */
+#define STEP ((uint64_t)1 << 18)         /* slots: 2 MiB, a huge page */
 #define SPARE 256 /* slots behind the homes; few of them are ever needed */
 
 static uint64_t none[2];
@@ -76,19 +75,22 @@ static int resize(struct slots *s, uint64_t homes, uint64_t end, struct err *e)
     s->end = end;
     if (homes != s->homes) {
         s->homes = homes;
-        s->room = homes / 5 * 4;
+        s->room = end < DOUBLE_BELOW ? homes / 5 * 3 : homes / 5 * 4;
         spread(s, was);
     }
     return 0;
 }
 
+/* The larger, the less at a time: growing costs a pass over all values, and
+ * what is too much costs page faults. */
 static uint64_t next_end(const struct slots *s)
 {
     if (s->homes == 0)
         return FIRST;
     if (s->end < DOUBLE_BELOW)
         return s->end * 2;
-    return (s->end + s->end / 4 + STEP - 1) / STEP * STEP;
+    uint64_t end = s->end + s->end / (s->end < HALF_BELOW ? 2 : 4);
+    return (end + STEP - 1) / STEP * STEP;
 }
 
 int slots_reserve(struct slots *s, struct err *e)

@@ -5,10 +5,10 @@
  * home is, so that values lie in ascending order from front to
  * back (Amble and Knuth 1974, "Ordered hash tables"), but for gaps. A search
  * ends at the first value that is not less; and the table grows in place, by
- * any factor, in one pass in order: a quarter at a time where it is large, so
- * that it never holds much more than its values and never itself twice. Up to
- * four fifths of it are used. Values are spread well by whoever makes them; 0
- * is no value. Not thread-safe. */
+ * any factor, in one pass in order: by a half or a quarter where it is large,
+ * so that it never holds much more than its values, nor itself twice. Up to
+ * four fifths of it are used, where it is small three. Values are spread well
+ * by whoever makes them; 0 is no value. Not thread-safe. */
 #ifndef TABLE_SLOTS_H
 #define TABLE_SLOTS_H
 
@@ -57,7 +57,9 @@ static inline uint64_t *slots_seek(const struct slots *s, uint64_t value)
 /* Starts to load what slots_seek will look at. */
 static inline void slots_prefetch(const struct slots *s, uint64_t value)
 {
-    __builtin_prefetch(s->v + slots_home(s, value), 1);
+    const uint64_t *at = s->v + slots_home(s, value);
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + 4, 1); /* often in the next line */
 }
 
 /* True where slots_reserve has to be called before the next slots_put. */

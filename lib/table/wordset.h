@@ -3,7 +3,7 @@
  * A word goes through a bijection that the process's own random numbers
  * choose, and what comes out is its hash and its proof at once: equal hashes
  * are equal words, so a word costs 8 bytes over the load of the table (10 to
- * 13 in all where it is large), and to find it one load that may miss the
+ * 15 in all), and to find it one load that may miss the
  * caches. Not thread-safe. */
 #ifndef TABLE_WORDSET_H
 #define TABLE_WORDSET_H
