@@ -221,3 +221,8 @@ int pattern_match(const struct pattern *p, struct pattern_run *r,
         return 1;
     return n == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }
+
+bool pattern_is_simple(const struct pattern *p)
+{
+    return p->simple != NULL;
+}

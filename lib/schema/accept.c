@@ -1,0 +1,280 @@
+/* accept: the quick way, and the plans that it goes by. */
+#include "schema/plan.h"
+
+#include <stdlib.h>
+
+/* Plans are kept in sets by their shape's serial, so that a hundred shapes, or
+ * a few with several sequences of keys each, live side by side. */
+#define SETS 64
+#define WAYS 4
+
+/* Records without a plan that a full set lets pass before it makes one more:
+ * where no two records are alike, all that plans cost is this share. */
+#define MISSES_MAX 64
+
+#define HIGH 0x8080808080808080u
+
+struct plans {
+    struct planner *planner; /* owned */
+    struct set {
+        uint64_t serial[WAYS];
+        struct plan *plan[WAYS]; /* owned */
+        unsigned misses;
+    } sets[SETS];
+};
+
+static struct plans *plans_new(void)
+{
+    struct plans *c = calloc(1, sizeof(*c));
+    if (c)
+        c->planner = planner_new();
+    if (c && c->planner)
+        return c;
+    free(c);
+    return NULL;
+}
+
+void plans_free(struct plans *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < SETS; i++)
+        for (size_t k = 0; k < WAYS; k++)
+            free(c->sets[i].plan[k]);
+    planner_free(c->planner);
+    free(c);
+}
+
+/* ---- which plan ---- */
+
+static bool longs_same(const struct plan *p, const struct shaped *at)
+{
+    const uint32_t *pos = at->line->pos;
+    for (uint32_t i = 0; i < p->n_longs; i++) {
+        const struct plan_long *l = &p->longs[i];
+        if (pos[l->token + 1] - pos[l->token] - 1 < l->n ||
+            memcmp(at->block + pos[l->token] + 1, l->bytes, l->n) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The block is padded, so that 16 bytes can be read wherever a key stands. */
+static inline bool keys_same(const struct plan *p, const struct shaped *at)
+{
+    const uint32_t *pos = at->line->pos;
+    const char *text = at->block + 1;
+    plan_lane differ = { 0, 0 };
+    for (uint32_t i = 0; i < p->n_keys; i++) {
+        plan_lane have;
+        memcpy(&have, text + pos[p->keys[i].token], sizeof(have));
+        differ |= (have ^ p->keys[i].word) & p->keys[i].mask;
+    }
+    return !(differ[0] | differ[1]) && (!p->n_longs || longs_same(p, at));
+}
+
+/* The way that is free, or the one whose plan was of least use of late. */
+static size_t way_for(struct set *s)
+{
+    size_t least = 0;
+    for (size_t i = 0; i < WAYS; i++) {
+        if (!s->plan[i])
+            return i;
+        s->plan[i]->hits /= 2;
+        if (s->plan[i]->hits < s->plan[least]->hits)
+            least = i;
+    }
+    return least;
+}
+
+/* A plan for records like this one, now and then. */
+static __attribute__((cold, noinline)) struct plan *
+plan_missing(struct schema_run *r, struct set *s, const struct shaped *at)
+{
+    if (s->plan[WAYS - 1] && ++s->misses % MISSES_MAX)
+        return NULL;
+    struct plan *p = plan_make(r->plans->planner, r, at);
+    if (!p)
+        return NULL;
+    size_t i = way_for(s);
+    free(s->plan[i]);
+    s->plan[i] = p;
+    s->serial[i] = p->serial;
+    return p;
+}
+
+static inline struct plan *plan_of(struct schema_run *r,
+                                   const struct shaped *at)
+{
+    uint64_t serial = at->shape->serial;
+    struct set *s = &r->plans->sets[serial % SETS];
+    for (size_t i = 0; i < WAYS; i++)
+        if (s->serial[i] == serial && keys_same(s->plan[i], at))
+            return s->plan[i];
+    return at->shape->n <= PLAN_TOKENS_MAX ? plan_missing(r, s, at) : NULL;
+}
+
+/* ---- numbers ---- */
+
+/* The eight bytes at p, the first one lowest. */
+static inline uint64_t load_le(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    return w;
+}
+
+/* How many digits the eight bytes at p begin with; *value: each byte less
+ * '0'. */
+static inline unsigned count_digits(const char *p, uint64_t *value)
+{
+    uint64_t w = load_le(p) ^ 0x3030303030303030u;
+    uint64_t other = (w | (w + 0x7676767676767676u)) & HIGH;
+    *value = w;
+    return other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+}
+
+/* The value of n digits, 1 to 7: three multiplications (Lemire, "Quickly
+ * parsing eight digits", 2018). */
+static inline int64_t digits_value(uint64_t w, unsigned n)
+{
+    w <<= 64 - 8 * n;
+    w = w * 10 + (w >> 8);
+    w = ((w & 0x000000ff000000ffu) * 0x000f424000000064u +
+         (w >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+        32;
+    return (int64_t)w;
+}
+
+/* The whole numbers between which the number of n bytes at p lies, if it has
+ * at most 7 digits before the point and 7 behind it; both are the same where
+ * it has no point. */
+static inline bool number_between(const char *p, size_t n, struct bounds *b)
+{
+    uint64_t w, rest;
+    bool negative = *p == '-';
+    p += negative;
+    n -= negative;
+    unsigned digits = count_digits(p, &w);
+    if (digits - 1 > 6)
+        return false;
+    int64_t whole = digits_value(w, digits);
+    bool fraction = digits != n;
+    if (fraction && (p[digits] != '.' || n - digits > 8 ||
+                     count_digits(p + digits + 1, &rest) != n - digits - 1))
+        return false;
+    *b = negative ? (struct bounds){ -whole - fraction, -whole }
+                  : (struct bounds){ whole, whole + fraction };
+    return true;
+}
+
+static inline bool number_step(const struct plan_step *s, const char *p,
+                               size_t n)
+{
+    const struct node *u = s->by.node;
+    bool integer = (u->types & TYPE_NUMBER) == TYPE_INTEGER;
+    bool multiple = u->number && u->number->multiple.text.p;
+    struct bounds b;
+    if (number_between(p, n, &b) && b.lo >= s->bounds.lo &&
+        b.hi <= s->bounds.hi && !(integer && b.lo != b.hi) && !multiple)
+        return true;
+    struct numscan x = number_scan(p, p + n);
+    return x.text.n == n && (!integer || numscan_is_integer(&x)) &&
+           (!u->number || number_fits(u->number, &x));
+}
+
+/* ---- strings ---- */
+
+static bool length_step(const struct string_rules *u, struct str text,
+                        bool ascii)
+{
+    uint64_t n = text.n;
+    for (size_t i = 0; !ascii && i < text.n; i++)
+        n -= ((unsigned char)text.p[i] & 0xc0) == 0x80;
+    return n >= u->min && n <= u->max;
+}
+
+static bool string_step(struct schema_run *r, const struct plan_step *s,
+                        struct str text, unsigned flags)
+{
+    /* What escapes stand for, the walk knows. */
+    if (flags & SCAN_ESCAPES && text.n && memchr(text.p, '\\', text.n))
+        return false;
+    switch (s->op) {
+    case PLAN_LENGTH:
+        return length_step(s->by.node->string, text, !(flags & SCAN_NON_ASCII));
+    case PLAN_PATTERN:
+        return pattern_match(s->by.node->string->pattern, r->pattern, text) ==
+               1;
+    case PLAN_FORMAT: return format_ok(s->by.node->string->format, text);
+    case PLAN_WORDS:
+        if (text.n <= WORD_MAX)
+            return words_have(s->by.values->words, text.p, text.n);
+        break;
+    default: break;
+    }
+    struct val v = { JSON_STRING, { text.p - 1, text.n + 2 } };
+    return values_match(s->by.values, v, text, &r->keys) == 1;
+}
+
+/* ---- the plan ---- */
+
+static bool value_step(struct schema_run *r, const struct plan_step *s,
+                       struct str raw)
+{
+    const struct where root = { .kind = WHERE_ROOT };
+    if (s->op == PLAN_WALK) {
+        r->depth = s->depth;
+        return run_value(r, s->by.node, raw.p, &root) && !r->stop;
+    }
+    struct val v = { json_type_of(raw.p[0]), raw };
+    return values_match(s->by.values, v, raw, &r->keys) == 1;
+}
+
+static inline bool plan_fits(struct schema_run *r, const struct plan *p,
+                             const struct shaped *at)
+{
+    const uint32_t *pos = at->line->pos;
+    for (uint32_t i = 0; i < p->n_steps; i++) {
+        const struct plan_step *s = &p->steps[i];
+        const char *from = at->block + pos[s->token];
+        const char *end = at->block + pos[s->token + 1];
+        bool ok;
+        if (s->op <= PLAN_STRING) {
+            while (end[-1] != '"')
+                end--;
+            struct str text = { from + 1, (size_t)(end - from) - 2 };
+            ok = string_step(r, s, text, at->line->flags);
+        } else if (s->op == PLAN_NUMBER) {
+            while ((unsigned char)end[-1] <= ' ')
+                end--;
+            ok = number_step(s, from, (size_t)(end - from));
+        } else {
+            ok = value_step(
+                r, s, shape_text(at->shape, at->block, at->line, s->token));
+        }
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool schema_accept(struct schema_run *r, const struct shaped *at)
+{
+    if (r->schema->root->kind == NODE_TRUE)
+        return true;
+    if (!at || (!r->plans && !(r->plans = plans_new())))
+        return false;
+    r->collect = r->keep = false;
+    r->precise = 0;
+    struct plan *p = plan_of(r, at);
+    if (!p || p->hopeless)
+        return false;
+    p->hits++;
+    run_start(r, shape_text(at->shape, at->block, at->line, 0));
+    r->steps = p->visits;
+    return plan_fits(r, p, at);
+}
