@@ -59,17 +59,24 @@ static bool longs_same(const struct plan *p, const struct shaped *at)
     return true;
 }
 
+static inline plan_lane key_differs(const struct plan_key *k, const char *text,
+                                    const uint32_t *pos)
+{
+    plan_lane have;
+    memcpy(&have, text + pos[k->token], sizeof(have));
+    return (have ^ k->word) & k->mask;
+}
+
 /* The block is padded, so that 16 bytes can be read wherever a key stands. */
 static inline bool keys_same(const struct plan *p, const struct shaped *at)
 {
     const uint32_t *pos = at->line->pos;
     const char *text = at->block + 1;
     plan_lane differ = { 0, 0 };
-    for (uint32_t i = 0; i < p->n_keys; i++) {
-        plan_lane have;
-        memcpy(&have, text + pos[p->keys[i].token], sizeof(have));
-        differ |= (have ^ p->keys[i].word) & p->keys[i].mask;
-    }
+    const struct plan_key *k = p->keys, *end = k + p->n_keys;
+    for (; k < end; k += PLAN_KEYS_STEP)
+        differ |= key_differs(k, text, pos) | key_differs(k + 1, text, pos) |
+                  key_differs(k + 2, text, pos) | key_differs(k + 3, text, pos);
     return !(differ[0] | differ[1]) && (!p->n_longs || longs_same(p, at));
 }
 
@@ -93,6 +100,8 @@ plan_missing(struct schema_run *r, struct set *s, const struct shaped *at)
 {
     if (s->plan[WAYS - 1] && ++s->misses % MISSES_MAX)
         return NULL;
+    r->collect = r->keep = false;
+    r->precise = 0;
     struct plan *p = plan_make(r->plans->planner, r, at);
     if (!p)
         return NULL;
@@ -127,21 +136,26 @@ static inline uint64_t load_le(const char *p)
     return w;
 }
 
-/* How many digits the eight bytes at p begin with; *value: each byte less
- * '0'. */
-static inline unsigned count_digits(const char *p, uint64_t *value)
+/* The top bits of those bytes of w that are no digits, up to the first one for
+ * certain. */
+static inline uint64_t not_digits(uint64_t w)
 {
-    uint64_t w = load_le(p) ^ 0x3030303030303030u;
-    uint64_t other = (w | (w + 0x7676767676767676u)) & HIGH;
-    *value = w;
+    w ^= 0x3030303030303030u;
+    return (w | (w + 0x7676767676767676u)) & HIGH;
+}
+
+/* How many digits the eight bytes of w begin with. */
+static inline unsigned count_digits(uint64_t w)
+{
+    uint64_t other = not_digits(w);
     return other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
 }
 
-/* The value of n digits, 1 to 7: three multiplications (Lemire, "Quickly
- * parsing eight digits", 2018). */
+/* The value of the first n digits of w, 1 to 7 of them: three multiplications
+ * (Lemire, "Quickly parsing eight digits", 2018). */
 static inline int64_t digits_value(uint64_t w, unsigned n)
 {
-    w <<= 64 - 8 * n;
+    w = (w & 0x0f0f0f0f0f0f0f0fu) << (64 - 8 * n);
     w = w * 10 + (w >> 8);
     w = ((w & 0x000000ff000000ffu) * 0x000f424000000064u +
          (w >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >>
@@ -152,27 +166,27 @@ static inline int64_t digits_value(uint64_t w, unsigned n)
 /* The whole numbers between which the number of n bytes at p lies, if it has
  * at most 7 digits before the point and 7 behind it; both are the same where
  * it has no point. */
-static inline bool number_between(const char *p, size_t n, struct bounds *b)
+static bool number_between(const char *p, size_t n, struct bounds *b)
 {
-    uint64_t w, rest;
     bool negative = *p == '-';
     p += negative;
     n -= negative;
-    unsigned digits = count_digits(p, &w);
+    uint64_t w = load_le(p);
+    unsigned digits = count_digits(w);
     if (digits - 1 > 6)
         return false;
     int64_t whole = digits_value(w, digits);
     bool fraction = digits != n;
     if (fraction && (p[digits] != '.' || n - digits > 8 ||
-                     count_digits(p + digits + 1, &rest) != n - digits - 1))
+                     count_digits(load_le(p + digits + 1)) != n - digits - 1))
         return false;
     *b = negative ? (struct bounds){ -whole - fraction, -whole }
                   : (struct bounds){ whole, whole + fraction };
     return true;
 }
 
-static inline bool number_step(const struct plan_step *s, const char *p,
-                               size_t n)
+static __attribute__((noinline)) bool number_step(const struct plan_step *s,
+                                                  const char *p, size_t n)
 {
     const struct node *u = s->by.node;
     bool integer = (u->types & TYPE_NUMBER) == TYPE_INTEGER;
@@ -186,46 +200,66 @@ static inline bool number_step(const struct plan_step *s, const char *p,
            (!u->number || number_fits(u->number, &x));
 }
 
+/* Is the number of n bytes at p at most eight digits? */
+static inline bool is_digits(const char *p, size_t n)
+{
+    return n <= 8 && !(not_digits(load_le(p)) << (64 - 8 * n));
+}
+
+/* The same with a point among them: of what can be in a number that begins
+ * with a digit, but for signs behind an exponent, only an exponent's letter has
+ * this bit. */
+static inline bool is_pointed(const char *p, size_t n)
+{
+    return n <= 8 && !((load_le(p) & 0x4040404040404040u) << (64 - 8 * n));
+}
+
 /* ---- strings ---- */
 
 static bool length_step(const struct string_rules *u, struct str text,
-                        bool ascii)
+                        unsigned flags)
 {
     uint64_t n = text.n;
-    for (size_t i = 0; !ascii && i < text.n; i++)
+    for (size_t i = 0; flags & SCAN_NON_ASCII && i < text.n; i++)
         n -= ((unsigned char)text.p[i] & 0xc0) == 0x80;
     return n >= u->min && n <= u->max;
 }
 
-static bool string_step(struct schema_run *r, const struct plan_step *s,
-                        struct str text, unsigned flags)
+static bool string_in(struct schema_run *r, const struct values *v,
+                      struct str text)
+{
+    struct val x = { JSON_STRING, { text.p - 1, text.n + 2 } };
+    return values_match(v, x, text, &r->keys) == 1;
+}
+
+static inline bool string_step(struct schema_run *r, const struct plan_step *s,
+                               struct str text, unsigned flags)
 {
     /* What escapes stand for, the walk knows. */
-    if (flags & SCAN_ESCAPES && text.n && memchr(text.p, '\\', text.n))
+    if (flags & SCAN_ESCAPES && memchr(text.p, '\\', text.n))
         return false;
     switch (s->op) {
-    case PLAN_LENGTH:
-        return length_step(s->by.node->string, text, !(flags & SCAN_NON_ASCII));
+    case PLAN_WORDS:
+        return text.n <= WORD_MAX
+                   ? words_have(s->by.values->words, text.p, text.n)
+                   : string_in(r, s->by.values, text);
+    case PLAN_LENGTH: return length_step(s->by.node->string, text, flags);
+    case PLAN_FORMAT: return format_ok(s->by.node->string->format, text);
     case PLAN_PATTERN:
         return pattern_match(s->by.node->string->pattern, r->pattern, text) ==
                1;
-    case PLAN_FORMAT: return format_ok(s->by.node->string->format, text);
-    case PLAN_WORDS:
-        if (text.n <= WORD_MAX)
-            return words_have(s->by.values->words, text.p, text.n);
-        break;
-    default: break;
+    default: return string_in(r, s->by.values, text);
     }
-    struct val v = { JSON_STRING, { text.p - 1, text.n + 2 } };
-    return values_match(s->by.values, v, text, &r->keys) == 1;
 }
 
 /* ---- the plan ---- */
 
-static bool value_step(struct schema_run *r, const struct plan_step *s,
-                       struct str raw)
+static __attribute__((noinline)) bool value_step(struct schema_run *r,
+                                                 const struct plan_step *s,
+                                                 const struct shaped *at)
 {
     const struct where root = { .kind = WHERE_ROOT };
+    struct str raw = shape_text(at->shape, at->block, at->line, s->token);
     if (s->op == PLAN_WALK) {
         r->depth = s->depth;
         return run_value(r, s->by.node, raw.p, &root) && !r->stop;
@@ -234,31 +268,47 @@ static bool value_step(struct schema_run *r, const struct plan_step *s,
     return values_match(s->by.values, v, raw, &r->keys) == 1;
 }
 
+static inline bool step_fits(struct schema_run *r, const struct plan_step *s,
+                             const struct shaped *at, const char *from,
+                             const char *end)
+{
+    if (s->op <= PLAN_STRING) {
+        while (end[-1] != '"')
+            end--;
+        struct str text = { from + 1, (size_t)(end - from) - 2 };
+        return string_step(r, s, text, at->line->flags);
+    }
+    if (s->op > PLAN_NUMBER)
+        return value_step(r, s, at);
+    while ((unsigned char)end[-1] <= ' ')
+        end--;
+    size_t n = (size_t)(end - from);
+    return (s->op == PLAN_POINT && *from >= s->first && is_pointed(from, n)) ||
+           (s->op == PLAN_DIGITS && *from >= s->first && is_digits(from, n)) ||
+           number_step(s, from, n);
+}
+
+static void walks_start(struct schema_run *r, const struct plan *p,
+                        const struct shaped *at)
+{
+    run_start(r, shape_text(at->shape, at->block, at->line, 0));
+    r->steps = p->visits;
+    r->collect = r->keep = false;
+    r->precise = 0;
+}
+
 static inline bool plan_fits(struct schema_run *r, const struct plan *p,
                              const struct shaped *at)
 {
     const uint32_t *pos = at->line->pos;
-    for (uint32_t i = 0; i < p->n_steps; i++) {
-        const struct plan_step *s = &p->steps[i];
-        const char *from = at->block + pos[s->token];
-        const char *end = at->block + pos[s->token + 1];
-        bool ok;
-        if (s->op <= PLAN_STRING) {
-            while (end[-1] != '"')
-                end--;
-            struct str text = { from + 1, (size_t)(end - from) - 2 };
-            ok = string_step(r, s, text, at->line->flags);
-        } else if (s->op == PLAN_NUMBER) {
-            while ((unsigned char)end[-1] <= ' ')
-                end--;
-            ok = number_step(s, from, (size_t)(end - from));
-        } else {
-            ok = value_step(
-                r, s, shape_text(at->shape, at->block, at->line, s->token));
-        }
-        if (!ok)
+    const char *block = at->block;
+    const struct plan_step *s = p->steps, *end = s + p->n_steps;
+    if (p->walks)
+        walks_start(r, p, at);
+    for (; s < end; s++)
+        if (!step_fits(r, s, at, block + pos[s->token],
+                       block + pos[s->token + 1]))
             return false;
-    }
     return true;
 }
 
@@ -268,13 +318,9 @@ bool schema_accept(struct schema_run *r, const struct shaped *at)
         return true;
     if (!at || (!r->plans && !(r->plans = plans_new())))
         return false;
-    r->collect = r->keep = false;
-    r->precise = 0;
     struct plan *p = plan_of(r, at);
     if (!p || p->hopeless)
         return false;
     p->hits++;
-    run_start(r, shape_text(at->shape, at->block, at->line, 0));
-    r->steps = p->visits;
     return plan_fits(r, p, at);
 }

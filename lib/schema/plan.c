@@ -61,7 +61,7 @@ static struct plan_step *step_add(struct planner *w, enum plan_op op,
     }
     struct plan_step *s = &w->steps[w->n_steps++];
     *s = (struct plan_step){ .token = token,
-                             .op = (uint16_t)op,
+                             .op = (uint8_t)op,
                              .depth = (uint16_t)w->depth };
     return s;
 }
@@ -149,8 +149,15 @@ static enum fit plan_number(struct planner *w, const struct node *n,
         return FIT_YES;
     struct plan_step *s = step_add(w, PLAN_NUMBER, token);
     s->by.node = n;
-    s->bounds = n->number ? bounds_of(n->number)
-                          : (struct bounds){ INT64_MIN, INT64_MAX };
+    s->bounds = (struct bounds){ INT64_MIN, INT64_MAX };
+    if (n->number)
+        s->bounds = bounds_of(n->number);
+    /* Most limits are met by what begins with a digit: 0, or above 0. */
+    if (s->bounds.lo <= 1 && s->bounds.hi == INT64_MAX &&
+        !(n->number && n->number->multiple.text.p)) {
+        s->op = types == TYPE_INTEGER ? PLAN_DIGITS : PLAN_POINT;
+        s->first = s->bounds.lo == 1 ? '1' : '0';
+    }
     return FIT_STEPS;
 }
 
@@ -470,7 +477,9 @@ static enum fit plan_value(struct planner *w, const struct node *n,
 /* Copies what was found into one block of just its size. */
 static struct plan *plan_copy(const struct planner *w)
 {
-    size_t keys = w->n_keys * sizeof(*w->keys);
+    const uint32_t step = PLAN_KEYS_STEP;
+    uint32_t n_keys = (w->n_keys + step - 1) / step * step;
+    size_t keys = n_keys * sizeof(*w->keys);
     size_t steps = w->n_steps * sizeof(*w->steps);
     size_t longs = w->n_longs * sizeof(*w->longs);
     size_t head = (sizeof(struct plan) + 15) & ~(size_t)15;
@@ -480,11 +489,13 @@ static struct plan *plan_copy(const struct planner *w)
     struct plan *p = (struct plan *)(void *)block;
     char *to = block + head;
     *p = (struct plan){ .serial = w->at->shape->serial,
-                        .n_keys = w->n_keys,
+                        .n_keys = n_keys,
                         .n_longs = w->n_longs,
                         .n_steps = w->n_steps,
                         .visits = w->visits };
-    p->keys = memcpy(to, w->keys, keys);
+    /* Those that fill up compare nothing. */
+    memset(to, 0, keys);
+    p->keys = memcpy(to, w->keys, w->n_keys * sizeof(*w->keys));
     p->steps = memcpy(to += keys, w->steps, steps);
     struct plan_long *l = memcpy(to += steps, w->longs, longs);
     p->longs = l;
@@ -507,6 +518,8 @@ struct plan *plan_make(struct planner *w, struct schema_run *r,
     memset(w->noted, 0, shaped->shape->n * sizeof(*w->noted));
     enum fit f = plan_value(w, r->schema->root, 0);
     struct plan *p = plan_copy(w);
+    for (uint32_t i = 0; p && i < p->n_steps; i++)
+        p->walks |= p->steps[i].op == PLAN_WALK;
     bool all = w->n_steps && w->steps->op == PLAN_WALK && !w->steps->token;
     if (p)
         p->hopeless = w->failed || f == FIT_NO || all;

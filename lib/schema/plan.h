@@ -18,8 +18,9 @@
 /* Sixteen bytes that are compared at once. */
 typedef uint64_t plan_lane __attribute__((vector_size(16)));
 
-/* A key that has to be the same: its first bytes with the closing quote, as
- * far as they go. */
+/* A key that has to be the same: its bytes with the closing quote, and zeros.
+ */
+#define PLAN_KEYS_STEP 4 /* their number is a multiple of this */
 struct plan_key {
     plan_lane word, mask;
     uint32_t token;
@@ -37,6 +38,9 @@ enum plan_op {
     PLAN_FORMAT,  /* string: node->string */
     PLAN_WORDS,   /* string: values */
     PLAN_STRING,  /* string: values, of any length and number */
+    PLAN_DIGITS,  /* number: as PLAN_NUMBER; it fits if it is plain digits of
+                     which none is below `first` at the start */
+    PLAN_POINT,   /* the same, and a point may be among the digits */
     PLAN_NUMBER,  /* number: node->types, node->number */
     PLAN_VALUE,   /* number, array, object: values */
     PLAN_WALK     /* anything: the walk judges this value by node */
@@ -44,7 +48,8 @@ enum plan_op {
 
 struct plan_step {
     uint32_t token;
-    uint16_t op;
+    uint8_t op;
+    char first;
     uint16_t depth; /* of the walk at this place */
     union {
         const struct node *node;
@@ -59,6 +64,7 @@ struct plan {
     uint32_t n_keys, n_longs, n_steps;
     uint32_t visits;             /* at least as many as the walk's steps */
     bool hopeless;               /* these records are for the walk */
+    bool walks;                  /* there is a PLAN_WALK among the steps */
     const struct plan_key *keys; /* all within the block that plan begins */
     const struct plan_long *longs;
     const struct plan_step *steps;
