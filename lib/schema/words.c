@@ -29,16 +29,15 @@ static size_t fill(struct words *w, const struct str *v, size_t n)
     size_t displaced = 0;
     memset(w->slots, 0, ((size_t)w->mask + 1) * sizeof(*w->slots));
     for (size_t i = 0; i < n; i++) {
-        struct word x = { { 0, 0 } };
         char text[WORD_MAX + 1] = { 0 };
         if (!is_word(v[i]))
             continue;
         memcpy(text, v[i].p, v[i].n);
         text[v[i].n] = '"';
-        memcpy(x.v, text, sizeof(x.v));
-        uint32_t at = words_slot(w, x.v);
-        displaced += w->slots[at].v[0] != 0;
-        while (w->slots[at].v[0])
+        struct word x = word_at(text);
+        uint32_t at = words_slot(w, x);
+        displaced += w->slots[at].lo != 0;
+        while (w->slots[at].lo)
             at = (at + 1) & w->mask;
         w->slots[at] = x;
     }

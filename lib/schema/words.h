@@ -12,14 +12,25 @@
 
 #define WORD_MAX 15 /* bytes of a word */
 
+struct word {
+    uint64_t lo, hi; /* its first eight bytes, and the others */
+};
+
 struct words {
     uint64_t factor[2];
     unsigned shift;
     uint32_t mask;
-    struct word {
-        uint64_t v[2]; /* zeros: the slot is free */
-    } * slots;         /* open addressing, at most a quarter full */
+    struct word *slots; /* open addressing, at most a quarter full; lo is 0
+                           where a slot is free */
 };
+
+static inline struct word word_at(const void *p)
+{
+    struct word x;
+    memcpy(&x.lo, p, sizeof(x.lo));
+    memcpy(&x.hi, (const char *)p + sizeof(x.lo), sizeof(x.hi));
+    return x;
+}
 
 #define WORDS_MAX 4096 /* in a set */
 
@@ -29,10 +40,9 @@ struct words {
 int words_new(struct words **out, struct arena *a, const struct str *v,
               size_t n);
 
-static inline uint32_t words_slot(const struct words *w, const uint64_t v[2])
+static inline uint32_t words_slot(const struct words *w, struct word x)
 {
-    return (uint32_t)((v[0] * w->factor[0] + v[1] * w->factor[1]) >> w->shift) &
-           w->mask;
+    return (uint32_t)((x.lo * w->factor[0] + x.hi * w->factor[1]) >> w->shift);
 }
 
 /* True if the string of n bytes at p is in the set. n is at most WORD_MAX,
@@ -43,16 +53,13 @@ static inline bool words_have(const struct words *w, const char *p, size_t n)
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     };
-    uint64_t v[2], k[2];
-    memcpy(v, p, sizeof(v));
-    memcpy(k, keep + WORD_MAX - n, sizeof(k));
-    v[0] &= k[0];
-    v[1] &= k[1];
-    for (uint32_t i = words_slot(w, v);; i = (i + 1) & w->mask) {
-        const uint64_t *have = w->slots[i].v;
-        if (have[0] == v[0] && have[1] == v[1])
+    struct word x = word_at(p), k = word_at(keep + WORD_MAX - n);
+    x.lo &= k.lo;
+    x.hi &= k.hi;
+    for (uint32_t i = words_slot(w, x);; i = (i + 1) & w->mask) {
+        if (w->slots[i].lo == x.lo && w->slots[i].hi == x.hi)
             return true;
-        if (!have[0])
+        if (!w->slots[i].lo)
             return false;
     }
 }
