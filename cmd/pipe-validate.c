@@ -82,29 +82,31 @@ static int reject(struct stage *st, struct validate *v,
     return stage_reject(st, rec, v->reasons, n);
 }
 
+/* 0 to go on, or -1. */
+static int validate_record(struct stage *st, struct validate *v,
+                           const struct record *rec)
+{
+    const struct schema_error *errors;
+    size_t n;
+    struct str text = rec->text;
+    if (schema_accept(v->run, rec->shaped))
+        return stage_pass(st, text);
+    if (coerce && schema_coerce(v->run, rec->text, &text, &st->err))
+        return -1;
+    switch (schema_check(v->run, text, &errors, &n, &st->err)) {
+    case 1: return stage_pass(st, text);
+    case 0: return reject(st, v, rec, errors, n);
+    default: return -1;
+    }
+}
+
 static int validate(struct stage *st, struct validate *v)
 {
     struct record rec;
     int r;
-    while ((r = stage_next(st, &rec)) == 1) {
-        const struct schema_error *errors;
-        size_t n;
-        struct str text = rec.text;
-        if (schema_accept(v->run, rec.shaped)) {
-            if (stage_pass(st, text))
-                return -1;
-            continue;
-        }
-        if (coerce && schema_coerce(v->run, rec.text, &text, &st->err))
+    while ((r = stage_next(st, &rec)) == 1)
+        if (validate_record(st, v, &rec))
             return -1;
-        switch (schema_check(v->run, text, &errors, &n, &st->err)) {
-        case 1: r = stage_pass(st, text); break;
-        case 0: r = reject(st, v, &rec, errors, n); break;
-        default: r = -1;
-        }
-        if (r)
-            return -1;
-    }
     return r;
 }
 
