@@ -8,18 +8,23 @@
 #define SETS 64
 #define WAYS 4
 
-/* Records without a plan that a full set lets pass before it makes one more:
- * where no two records are alike, all that plans cost is this share. */
+/* Plans that a set makes as soon as they are missed. From then on it lets so
+ * many records without a plan pass before it makes one more: where no two
+ * records are alike, all that plans cost is this share. */
+#define AT_ONCE 8
 #define MISSES_MAX 64
+
+#define BYTES_MAX ((size_t)8 << 20) /* of all plans */
 
 #define HIGH 0x8080808080808080u
 
 struct plans {
     struct planner *planner; /* owned */
+    size_t bytes;            /* of all plans */
     struct set {
         uint64_t serial[WAYS];
         struct plan *plan[WAYS]; /* owned */
-        unsigned misses;
+        unsigned made, misses;
     } sets[SETS];
 };
 
@@ -80,8 +85,8 @@ static inline bool keys_same(const struct plan *p, const struct shaped *at)
     return !(differ[0] | differ[1]) && (!p->n_longs || longs_same(p, at));
 }
 
-/* The way that is free, or the one whose plan was of least use of late. */
-static size_t way_for(struct set *s)
+/* A free way; or the one whose plan was of least use of late, made free. */
+static size_t way_for(struct plans *c, struct set *s)
 {
     size_t least = 0;
     for (size_t i = 0; i < WAYS; i++) {
@@ -91,22 +96,33 @@ static size_t way_for(struct set *s)
         if (s->plan[i]->hits < s->plan[least]->hits)
             least = i;
     }
+    c->bytes -= s->plan[least]->bytes;
+    free(s->plan[least]);
+    s->plan[least] = NULL;
+    s->serial[least] = 0;
     return least;
 }
 
-/* A plan for records like this one, now and then. */
+/* A plan for records like this one; now and then only, where there are many
+ * unlike. */
 static __attribute__((cold, noinline)) struct plan *
 plan_missing(struct schema_run *r, struct set *s, const struct shaped *at)
 {
-    if (s->plan[WAYS - 1] && ++s->misses % MISSES_MAX)
+    struct plans *c = r->plans;
+    if (s->made >= AT_ONCE && ++s->misses % MISSES_MAX)
         return NULL;
+    s->made++;
     r->collect = r->keep = false;
     r->precise = 0;
-    struct plan *p = plan_make(r->plans->planner, r, at);
+    struct plan *p = plan_make(c->planner, r, at);
     if (!p)
         return NULL;
-    size_t i = way_for(s);
-    free(s->plan[i]);
+    size_t i = way_for(c, s);
+    if (c->bytes + p->bytes > BYTES_MAX) {
+        free(p);
+        return NULL;
+    }
+    c->bytes += p->bytes;
     s->plan[i] = p;
     s->serial[i] = p->serial;
     return p;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #define KEYS_MAX (PLAN_TOKENS_MAX / 3) /* a key, its colon, its value */
-#define STEPS_MAX 2048
-#define VISITS_MAX 10000 /* schemas applied */
+#define STEPS_MAX 4096
+#define VISITS_MAX 20000 /* schemas applied */
 #define DEPTH_MAX 500    /* schemas within schemas */
 #define SEEN_WORDS 16    /* named properties of one object: 1024 */
 
@@ -483,12 +483,14 @@ static struct plan *plan_copy(const struct planner *w)
     size_t steps = w->n_steps * sizeof(*w->steps);
     size_t longs = w->n_longs * sizeof(*w->longs);
     size_t head = (sizeof(struct plan) + 15) & ~(size_t)15;
-    char *block = malloc(head + keys + steps + longs + w->long_bytes);
+    size_t bytes = head + keys + steps + longs + w->long_bytes;
+    char *block = malloc(bytes);
     if (!block)
         return NULL;
     struct plan *p = (struct plan *)(void *)block;
     char *to = block + head;
     *p = (struct plan){ .serial = w->at->shape->serial,
+                        .bytes = bytes,
                         .n_keys = n_keys,
                         .n_longs = w->n_longs,
                         .n_steps = w->n_steps,

@@ -13,7 +13,7 @@
 #include "schema/run.h"
 
 /* Shapes of more tokens are walked. */
-#define PLAN_TOKENS_MAX 1024
+#define PLAN_TOKENS_MAX 4096
 
 /* Sixteen bytes that are compared at once. */
 typedef uint64_t plan_lane __attribute__((vector_size(16)));
@@ -61,6 +61,7 @@ struct plan_step {
 struct plan {
     uint64_t serial; /* of the shape */
     uint64_t hits;   /* records that had these keys, of late */
+    size_t bytes;    /* of memory */
     uint32_t n_keys, n_longs, n_steps;
     uint32_t visits;             /* at least as many as the walk's steps */
     bool hopeless;               /* these records are for the walk */
