@@ -3,7 +3,8 @@
  * Compile once; a program is read-only and may be shared by threads, each with
  * a runner of its own. Records are walked as slices: no tree, no allocation
  * per record on the good path. Those whose shape the scanner knows (json/shape)
- * mostly need no walk: what their shape and keys decide is decided once. Numbers are compared as text, exactly.
+ * mostly need no walk: what their shape and keys decide is decided once.
+ * Numbers are compared as text, exactly.
  *
  * Reads draft-07, 2019-09 and 2020-12 (without $schema: 2020-12). A keyword
  * that would change a verdict and is not implemented is refused when the
