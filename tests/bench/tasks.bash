@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate transform load-sqlite flow
-    memory linear pipes)
+    gunzip unzstd memory linear pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
 export COLUMNS_SQL='order_id TEXT, customer_id TEXT, order_date TEXT,
@@ -355,6 +355,39 @@ jq -Rr 'try (fromjson | select(
         order_count INTEGER, total_revenue REAL, avg_order_value REAL,
         first_order TEXT, last_order TEXT)' \
         '.import --csv --skip 1 /dev/stdin t'
+END
+}
+
+# We check each record besides, on another thread than the one that inflates.
+# The libraries alone do nothing else, from memory to memory.
+task_gunzip() {
+    local library
+    input gzip
+    ours <<'END'
+pipe-extract --format ndjson - <$IN
+END
+    for library in isa-l libdeflate zlib; do
+        peer "$library alone" "bench-inflate-$library" \
+            <<<"bench-inflate-$library \$IN \$CHECK"
+    done
+    peer igzip <<'END'
+igzip -dc <$IN
+END
+    peer pigz <<'END'
+pigz -dc <$IN
+END
+    peer gzip <<'END'
+gzip -dc <$IN
+END
+}
+
+task_unzstd() {
+    input zstd
+    ours <<'END'
+pipe-extract --format ndjson - <$IN
+END
+    peer zstd <<'END'
+zstd -dcq <$IN
 END
 }
 
