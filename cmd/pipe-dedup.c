@@ -209,11 +209,12 @@ static int judge(struct stage *st, struct dedup *d, const struct record *rec,
     int r = number_record(st, d, rec, k, &number, &is_new);
     if (r <= 0)
         return r;
-    st->counts.out += is_new;
     st->counts.duplicates += !is_new;
-    if (*keep == 'l')
-        return set_aside(st, d, number, is_new, rec->text);
-    return is_new ? stage_emit(st, rec->text) : drop(st, d, rec->text);
+    if (*keep == 'f' && is_new)
+        return stage_pass_record(st, rec);
+    st->counts.out += is_new;
+    return *keep == 'l' ? set_aside(st, d, number, is_new, rec->text)
+                        : drop(st, d, rec->text);
 }
 
 static int dedup(struct stage *st, struct dedup *d)

@@ -93,7 +93,10 @@ static int validate(struct stage *st, struct validate *v)
         if (coerce && schema_coerce(v->run, rec.text, &text, &st->err))
             return -1;
         switch (schema_check(v->run, text, &errors, &n, &st->err)) {
-        case 1: r = stage_pass(st, text); break;
+        case 1:
+            r = text.p == rec.text.p ? stage_pass_record(st, &rec)
+                                     : stage_pass(st, text);
+            break;
         case 0: r = reject(st, v, &rec, errors, n); break;
         default: r = -1;
         }
