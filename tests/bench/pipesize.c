@@ -7,9 +7,11 @@
  * that no figure stands beside a size that was not there. */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static long bytes(const char *name)
@@ -40,12 +42,30 @@ int fcntl(int fd, int command, ...)
     return (int)syscall(SYS_fcntl, fd, command, argument);
 }
 
-ssize_t write(int fd, const void *p, size_t n)
+static size_t write_most(void)
 {
     static long most = -1;
     if (most < 0)
         most = bytes("WRITE_KIB");
-    if (most > 0 && n > (size_t)most)
-        n = (size_t)most;
-    return syscall(SYS_write, fd, p, n);
+    return most > 0 ? (size_t)most : SIZE_MAX;
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    size_t most = write_most();
+    return syscall(SYS_write, fd, p, n < most ? n : most);
+}
+
+ssize_t writev(int fd, const struct iovec *v, int n)
+{
+    struct iovec first[16];
+    size_t left = write_most();
+    int k = 0;
+    for (; k < n && k < 16 && left > 0; k++) {
+        first[k] = v[k];
+        if (first[k].iov_len > left)
+            first[k].iov_len = left;
+        left -= first[k].iov_len;
+    }
+    return syscall(SYS_writev, fd, first, k);
 }
