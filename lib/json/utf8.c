@@ -3,6 +3,8 @@
 #include "json/scan.h"
 #include "json/utf8_kernels.h"
 
+#include <stdatomic.h>
+
 size_t utf8_char(const char *s, const char *send)
 {
     const unsigned char *p = (const unsigned char *)s;
@@ -73,7 +75,7 @@ static const struct {
 #define KERNELS (sizeof(kernels) / sizeof(*kernels))
 
 static utf8_kernel choose;
-static utf8_kernel *kernel = choose;
+static _Atomic(utf8_kernel *) kernel = choose; /* no order is needed */
 
 /* The scanner knows what the machine has and what is asked for. */
 static void choose_as_scan(void)
@@ -82,13 +84,13 @@ static void choose_as_scan(void)
     size_t k = 0;
     while (k + 1 < KERNELS && strcmp(kernels[k].name, name) != 0)
         k++;
-    kernel = kernels[k].run;
+    atomic_store_explicit(&kernel, kernels[k].run, memory_order_relaxed);
 }
 
 static bool choose(const uint8_t *p, size_t n)
 {
     choose_as_scan();
-    return kernel(p, n);
+    return atomic_load_explicit(&kernel, memory_order_relaxed)(p, n);
 }
 
 bool utf8_use(const char *name)
@@ -101,5 +103,6 @@ bool utf8_use(const char *name)
 
 bool utf8_valid(struct str s)
 {
-    return kernel((const uint8_t *)s.p, s.n);
+    utf8_kernel *run = atomic_load_explicit(&kernel, memory_order_relaxed);
+    return run((const uint8_t *)s.p, s.n);
 }

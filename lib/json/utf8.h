@@ -4,8 +4,8 @@
  * U+10FFFF. The kernels with vectors look three digits of every two bytes up in
  * tables whose entries, anded, leave what is wrong with the pair: Keiser and
  * Lemire, "Validating UTF-8 In Less Than One Instruction Per Byte" (2021).
- * Nothing outside of a slice is read. Thread-safe apart from the choice of the
- * kernel, which the first call makes. */
+ * Nothing outside of a slice is read. Thread-safe once scan has its kernel
+ * (scan_kernel), apart from utf8_use. */
 #ifndef JSON_UTF8_H
 #define JSON_UTF8_H
 

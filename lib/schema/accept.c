@@ -180,7 +180,7 @@ static inline int64_t digits_value(uint64_t w, unsigned n)
 }
 
 /* The whole numbers between which the number of n bytes at p lies, if it has
- * at most 7 digits before the point and 7 behind it; both are the same where
+ * at most 7 digits before the point and 8 behind it; both are the same where
  * it has no point. */
 static bool number_between(const char *p, size_t n, struct bounds *b)
 {
@@ -193,7 +193,7 @@ static bool number_between(const char *p, size_t n, struct bounds *b)
         return false;
     int64_t whole = digits_value(w, digits);
     bool fraction = digits != n;
-    if (fraction && (p[digits] != '.' || n - digits > 8 ||
+    if (fraction && (p[digits] != '.' ||
                      count_digits(load_le(p + digits + 1)) != n - digits - 1))
         return false;
     *b = negative ? (struct bounds){ -whole - fraction, -whole }

@@ -80,10 +80,11 @@ void schema_run_free(struct schema_run *r);
 int schema_check(struct schema_run *r, struct str text,
                  const struct schema_error **errors, size_t *n, struct err *e);
 
-/* The quick way to the good ones, by way of the record's shape (NULL: not
- * known): true if the record fits, and then schema_coerce would leave it as it
- * is; false says nothing, schema_check has the verdict. Records of a shape and
- * keys seen before cost a fraction of a walk. */
+/* The quick way to the good ones, by way of the shape of a record that was
+ * checked (NULL: not known; on other bytes it stays within the block): true if
+ * the record fits, and then schema_coerce would leave it as it is; false says
+ * nothing, schema_check has the verdict. Records of a shape and keys seen
+ * before cost a fraction of a walk. */
 bool schema_accept(struct schema_run *r, const struct shaped *shaped);
 
 /* Casts strings to what the schema wants there: where it takes no string, one

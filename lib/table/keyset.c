@@ -68,7 +68,7 @@ static uint64_t *probe(const struct keyset *k, uint64_t tag, struct str key,
                        bool *found)
 {
     uint64_t *at = slots_seek(&k->slots, tag);
-    for (; *at && (*at & ~AT_MASK) == tag; at++) {
+    for (; *at && (*at ^ tag) <= AT_MASK; at++) {
         if (str_eq(entry_key(k, entry_of(k, *at)), key)) {
             *found = true;
             return at;
@@ -117,7 +117,7 @@ int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
     }
     if (append(k, key, &at, e))
         return -1;
-    slots_put(&k->slots, slot, tag | at);
+    slots_put(&k->slots, slot, (tag & ~AT_MASK) | at);
     *number = k->numbered ? k->n : 0;
     k->n++;
     return 1;

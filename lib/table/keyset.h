@@ -55,10 +55,10 @@ static inline struct hash128 keyset_hash(const struct keyset *k, struct str key)
     return (struct hash128){ h.low64, h.high64 };
 }
 
-/* The least slot of this hash. */
+/* The least slot that a key of this hash can have. */
 static inline uint64_t keyset_tag(struct hash128 hash)
 {
-    return hash.hi >> KEYSET_AT_BITS << KEYSET_AT_BITS;
+    return (hash.hi >> KEYSET_AT_BITS << KEYSET_AT_BITS) + 1;
 }
 
 /* Starts to load the slot that hash leads to, a while before it is needed. */

@@ -8,11 +8,13 @@
 #define STEP ((uint64_t)1 << 18)         /* slots: 2 MiB, a huge page */
 #define SPARE 256 /* slots behind the homes; few of them are ever needed */
 
-static uint64_t none[2];
+static uint64_t none[SLOTS_AT_A_TIME];
 
 void slots_init(struct slots *s, struct budget *budget)
 {
-    *s = (struct slots){ .mem.budget = budget, .v = none, .end = 2 };
+    *s = (struct slots){ .mem.budget = budget,
+                         .v = none,
+                         .end = SLOTS_AT_A_TIME };
 }
 
 void slots_free(struct slots *s)

@@ -21,11 +21,13 @@
 /* Of a value, at the end: they order values of one home and nothing else. */
 #define SLOTS_FREE_BITS 34
 
+#define SLOTS_AT_A_TIME 4
+
 struct slots {
     struct region mem; /* owned */
-    uint64_t *v;       /* the slots: in mem, or one that is always empty */
+    uint64_t *v;       /* the slots: in mem, or some that stay empty */
     uint64_t homes;    /* behind these are slots for what found none */
-    uint64_t end;      /* slots; the last one is always empty */
+    uint64_t end;      /* slots; the last SLOTS_AT_A_TIME stay empty */
     uint64_t n, room;  /* values; values that fit before the table must grow */
 };
 
@@ -45,13 +47,19 @@ static inline uint64_t slots_home(const struct slots *s, uint64_t value)
 
 /* The slot of the first value that is not less, as far as the search goes; or
  * the empty slot before it. Only value itself can be there or not: others are
- * where value would have to stand. */
+ * where value would have to stand. Looks at some slots at a time without
+ * branches, for where the search ends nobody can guess. */
 static inline uint64_t *slots_seek(const struct slots *s, uint64_t value)
 {
     uint64_t *at = s->v + slots_home(s, value);
-    while (*at && *at < value)
-        at++;
-    return at;
+    for (;;) {
+        unsigned n = 0;
+        for (unsigned i = 0; i < SLOTS_AT_A_TIME; i++)
+            n += at[i] - 1 < value - 1; /* so 0 is greater than all */
+        at += n;
+        if (n < SLOTS_AT_A_TIME)
+            return at;
+    }
 }
 
 /* Starts to load what slots_seek will look at. */
@@ -65,7 +73,7 @@ static inline void slots_prefetch(const struct slots *s, uint64_t value)
 /* True where slots_reserve has to be called before the next slots_put. */
 static inline bool slots_full(const struct slots *s)
 {
-    return s->n >= s->room || s->v[s->end - 2];
+    return s->n >= s->room || s->v[s->end - SLOTS_AT_A_TIME - 1];
 }
 
 /* Puts value, which is not there, into the slot where slots_seek found that it

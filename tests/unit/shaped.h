@@ -18,10 +18,9 @@ struct shaper {
 };
 
 /* Text behind `before` bytes of another line; NULL where it is no line with
- * the shape of a checked record, or without memory. Valid until the next call.
- */
-static inline const struct shaped *shaper_next(struct shaper *s,
-                                               struct str text, size_t before)
+ * the shape of a record, or without memory. Valid until the next call. */
+static inline const struct shaped *shaper_guess(struct shaper *s,
+                                                struct str text, size_t before)
 {
     size_t n = before + text.n + 1;
     free(s->block);
@@ -41,7 +40,15 @@ static inline const struct shaped *shaper_next(struct shaper *s,
         return NULL;
     const struct shape *shape = shape_of(s->shapes, &s->line, 256);
     s->view = (struct shaped){ shape, &s->line, s->block };
-    return shape && shape_check(shape, s->block, &s->line) ? &s->view : NULL;
+    return shape ? &s->view : NULL;
+}
+
+/* The same, checked to the last byte. */
+static inline const struct shaped *shaper_next(struct shaper *s,
+                                               struct str text, size_t before)
+{
+    const struct shaped *at = shaper_guess(s, text, before);
+    return at && shape_check(at->shape, at->block, at->line) ? at : NULL;
 }
 
 static inline void shaper_free(struct shaper *s)

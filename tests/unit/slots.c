@@ -30,7 +30,8 @@ static void check_table(const struct slots *s)
         last = v;
     }
     CHECK(n == s->n && n <= s->room);
-    CHECK(s->v[s->end - 1] == 0);
+    for (unsigned i = 1; i <= SLOTS_AT_A_TIME; i++)
+        CHECK(s->v[s->end - i] == 0);
 }
 
 /* 1: new, 0: there, -1. */
