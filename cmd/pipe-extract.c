@@ -220,8 +220,11 @@ static int reject(struct stage *st, const struct record *rec,
 static int take(struct stage *st, const struct source *s, const char *uri,
                 const struct source_item *item)
 {
-    struct record rec = { item->raw,    uri,          item->line,
-                          item->offset, item->length, NULL };
+    struct record rec = { .text = item->raw,
+                          .uri = uri,
+                          .line = item->line,
+                          .offset = item->offset,
+                          .length = item->length };
 
     if (item->kind == SOURCE_RECORD) {
         st->counts.in++;

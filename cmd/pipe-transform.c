@@ -1,7 +1,7 @@
 /* pipe-transform: filter records and set fields by SQL expressions. */
 #include "expr/expr.h"
 #include "ops/derive.h"
-#include "stage/stage.h"
+#include "stage/lane.h"
 
 static const char *where;
 static struct opt_list sets;
@@ -21,12 +21,17 @@ static const struct command command = {
     .summary = "filter records and set fields by SQL expressions",
     .usage = "[OPTION...] [-w EXPR] [-s FIELD=EXPR]...",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_LANES,
     .notes = "Expressions: man pipeutils-expr",
 };
 
+struct variables {
+    struct buf text[3]; /* $date, $start, $end */
+    struct expr_env env;
+};
+
+/* What one thread needs. */
 struct transform {
-    struct buf variables[3]; /* $date, $start, $end */
     struct expr_set *exprs;
     struct derive derive;
 };
@@ -47,25 +52,23 @@ static int note_args(struct stage *st)
     return b->failed ? err_nomem(&st->err) : 0;
 }
 
-static int set_variables(struct stage *st, struct transform *t,
-                         struct expr_env *env)
+static int set_variables(struct stage *st, struct variables *v)
 {
     static const char *const texts[] = { "{date}", "{start}", "{end}" };
-    struct str *const values[] = { &env->date, &env->start, &env->end };
+    struct str *const values[] = { &v->env.date, &v->env.start, &v->env.end };
+    v->env.tz = st->opts.tz;
     for (size_t i = 0; i < 3 && st->opts.date; i++) {
-        if (stage_expand(st, &t->variables[i], texts[i]))
+        if (stage_expand(st, &v->text[i], texts[i]))
             return -1;
-        *values[i] = buf_str(&t->variables[i]);
+        *values[i] = buf_str(&v->text[i]);
     }
     return 0;
 }
 
-static int prepare(struct stage *st, struct transform *t)
+static int prepare(struct stage *st, struct transform *t,
+                   const struct variables *v)
 {
-    struct expr_env env = { .tz = st->opts.tz };
-    if (note_args(st) || set_variables(st, t, &env))
-        return -1;
-    t->exprs = expr_new(&env);
+    t->exprs = expr_new(&v->env);
     if (!t->exprs)
         return err_nomem(&st->err);
     derive_init(&t->derive, t->exprs);
@@ -78,36 +81,56 @@ static int prepare(struct stage *st, struct transform *t)
     return 0;
 }
 
-static int reject(struct stage *st, const struct record *rec,
+static int reject(struct lane *l, const struct record *rec,
                   const struct expr_fault *f)
 {
     struct reason r = { f->code, f->path, str_of(f->msg) };
-    return stage_reject(st, rec, &r, 1);
+    return lane_reject(l, rec, &r, 1);
 }
 
-static int transform(struct stage *st, struct transform *t)
+static int transform_one(struct transform *t, struct lane *l,
+                         const struct record *rec)
 {
-    struct record rec;
     struct expr_fault f;
     struct str out;
-    int r;
-    while ((r = stage_next(st, &rec)) == 1) {
-        expr_begin(t->exprs);
-        if (expr_load(t->exprs, rec.text, rec.shaped)) {
-            if (stage_rejectf(st, &rec, "not_json", "", "not JSON"))
-                return -1;
-            continue;
-        }
-        int keep = where ? expr_test(t->exprs, 0, &f) : 1;
-        if (keep == 0) {
-            st->counts.filtered++;
-            continue;
-        }
-        r = keep < 0 ? keep : derive_run(&t->derive, rec.text, &out, &f);
-        if (r == -2)
-            return err_nomem(&st->err);
-        if (r ? reject(st, &rec, &f) : stage_pass(st, out))
+    expr_begin(t->exprs);
+    if (expr_load(t->exprs, rec->text, rec->shaped))
+        return lane_rejectf(l, rec, "not_json", "", "not JSON");
+    int keep = where ? expr_test(t->exprs, 0, &f) : 1;
+    if (keep == 0)
+        return lane_filter(l);
+    int r = keep < 0 ? keep : derive_run(&t->derive, rec->text, &out, &f);
+    if (r == -2)
+        return err_nomem(lane_err(l));
+    if (r)
+        return reject(l, rec, &f);
+    return out.p == rec->text.p ? lane_pass_record(l, rec) : lane_pass(l, out);
+}
+
+static int transform(void *worker, struct lane *l, const struct record *recs,
+                     int n)
+{
+    for (int i = 0; i < n; i++)
+        if (transform_one(worker, l, &recs[i]))
             return -1;
+    return 0;
+}
+
+static int transform_all(struct stage *st, struct variables *v)
+{
+    struct transform t[STAGE_JOBS_MAX] = { 0 };
+    void *workers[STAGE_JOBS_MAX];
+    size_t n = st->opts.jobs;
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        workers[i] = &t[i];
+        r = prepare(st, &t[i], v);
+    }
+    if (r == 0)
+        r = lane_run(st, transform, workers, n);
+    for (size_t i = 0; i < n; i++) {
+        derive_free(&t[i].derive);
+        expr_free(t[i].exprs);
     }
     return r;
 }
@@ -115,12 +138,11 @@ static int transform(struct stage *st, struct transform *t)
 int main(int argc, char **argv)
 {
     struct stage st;
-    struct transform t = { 0 };
-    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &t) == 0)
-        transform(&st, &t);
-    derive_free(&t.derive);
-    expr_free(t.exprs);
+    struct variables v = { 0 };
+    if (stage_start(&st, &command, argc, argv) == 0 && note_args(&st) == 0 &&
+        set_variables(&st, &v) == 0)
+        transform_all(&st, &v);
     for (size_t i = 0; i < 3; i++)
-        buf_free(&t.variables[i]);
+        buf_free(&v.text[i]);
     return stage_finish(&st);
 }

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BLOCK ((size_t)256 << 10)
+#define DIRECT ((size_t)64 << 10) /* from so many bytes on without a copy */
 #define PIPE_BYTES (1 << 20)
 
 int output_fd(struct output *o, int fd, struct err *e)
@@ -125,10 +127,19 @@ static const char *name_of(const struct output *o)
     return o->path ? o->path : o->fd == STDOUT_FILENO ? "stdout" : "a pipe";
 }
 
-static int write_all(struct output *o, const char *p, size_t n, struct err *e)
+/* Writes two pieces, which may be empty, in as few calls as it takes. */
+static int write_all(struct output *o, struct str first, struct str second,
+                     struct err *e)
 {
-    while (n) {
-        ssize_t w = write(o->fd, p, n);
+    struct str part[2] = { first, second };
+    while (part[0].n + part[1].n) {
+        /* writev reads what iovec points to, although its type has no const */
+        struct iovec v[2] = {
+            { (void *)(uintptr_t)part[0].p, part[0].n },
+            { (void *)(uintptr_t)part[1].p, part[1].n },
+        };
+        int skip = part[0].n == 0;
+        ssize_t w = writev(o->fd, v + skip, 2 - skip);
         if (w < 0 && errno == EINTR) {
             if (o->stop && o->stop())
                 return err_set(e, ERR_TEMPFAIL, "interrupted");
@@ -139,26 +150,31 @@ static int write_all(struct output *o, const char *p, size_t n, struct err *e)
             return err_sys(e, ERR_IO, errno, "cannot write '%s'", name_of(o));
         }
         o->bytes += (uint64_t)w;
-        p += w;
-        n -= (size_t)w;
+        for (int i = 0; i < 2; i++) {
+            size_t n = (size_t)w < part[i].n ? (size_t)w : part[i].n;
+            part[i] = (struct str){ part[i].p + n, part[i].n - n };
+            w -= (ssize_t)n;
+        }
     }
     return 0;
 }
 
 int output_flush(struct output *o, struct err *e)
 {
-    size_t n = o->n;
+    struct str buffered = { o->buf, o->n };
     o->n = 0;
-    return n ? write_all(o, o->buf, n, e) : 0;
+    return write_all(o, buffered, STR(""), e);
 }
 
 int output_write(struct output *o, struct str s, struct err *e)
 {
-    if (o->cap - o->n < s.n) {
-        if (output_flush(o, e))
+    if (s.n >= DIRECT || o->cap - o->n < s.n) {
+        struct str buffered = { o->buf, o->n };
+        o->n = 0;
+        if (s.n >= DIRECT)
+            return write_all(o, buffered, s, e);
+        if (write_all(o, buffered, STR(""), e))
             return -1;
-        if (s.n >= o->cap)
-            return write_all(o, s.p, s.n, e);
     }
     memcpy(o->buf + o->n, s.p, s.n);
     o->n += s.n;

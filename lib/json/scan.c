@@ -17,6 +17,7 @@ static bool has(const char *name)
 #if defined(__x86_64__)
     if (strcmp(name, "avx512") == 0)
         return __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vbmi") &&
                __builtin_cpu_supports("avx512vbmi2") &&
                __builtin_cpu_supports("bmi2") &&
                __builtin_cpu_supports("pclmul");
@@ -71,107 +72,76 @@ void scan_free(struct scan *s)
 {
     free(s->tok);
     free(s->pos);
-    free(s->marked);
+    free(s->ends);
     *s = (struct scan){ 0 };
 }
 
 void scan_restart(struct scan *s, uint32_t from)
 {
-    s->n = s->used = s->n_marked = s->used_marked = 0;
+    s->n = s->used = s->n_ends = s->used_ends = 0;
     s->at = s->line = from;
-    s->in_string = s->escaped = s->bare = 0;
+    s->carry = (struct scan_carry){ 0 };
     s->flags = 0;
 }
 
 /* Makes room for more tokens: first over those handed out. */
 static int make_room(struct scan *s)
 {
-    if (s->used) {
-        size_t left = s->n - s->used;
-        memmove(s->tok, s->tok + s->used, left);
-        memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
-        s->n = left;
-        s->used = 0;
-    }
-    if (s->used_marked) {
-        size_t left = s->n_marked - s->used_marked;
-        memmove(s->marked, s->marked + s->used_marked,
-                left * sizeof(*s->marked));
-        s->n_marked = left;
-        s->used_marked = 0;
-    }
-    if (s->cap - s->n < AHEAD) {
-        size_t cap = s->cap ? s->cap * 2 : AHEAD * 2;
-        uint8_t *tok = realloc(s->tok, cap);
-        uint32_t *pos = NULL;
-        if (tok) {
-            s->tok = tok;
-            pos = realloc(s->pos, cap * sizeof(*pos));
-        }
-        if (!pos)
-            return -1;
-        s->pos = pos;
-        s->cap = cap;
-    }
-    if (s->cap_marked - s->n_marked < 256) {
-        size_t cap = s->cap_marked ? s->cap_marked * 2 : 512;
-        struct scan_flag *m = realloc(s->marked, cap * sizeof(*m));
-        if (!m)
-            return -1;
-        s->marked = m;
-        s->cap_marked = cap;
-    }
+    size_t left = s->n - s->used;
+    memmove(s->tok, s->tok + s->used, left);
+    memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
+    s->n = left;
+    s->used = s->n_ends = s->used_ends = 0;
+    if (s->cap - s->n >= AHEAD)
+        return 0;
+    size_t cap = s->cap ? s->cap * 2 : AHEAD * 2;
+    uint8_t *tok = realloc(s->tok, cap + SCAN_TOKENS_PADDING);
+    if (!tok)
+        return -1;
+    s->tok = tok;
+    uint32_t *pos = realloc(s->pos, cap * sizeof(*pos));
+    if (!pos)
+        return -1;
+    s->pos = pos;
+    struct scan_end *ends = realloc(s->ends, cap * sizeof(*ends));
+    if (!ends)
+        return -1;
+    s->ends = ends;
+    s->cap = cap;
     return 0;
 }
 
-/* The flags that were noted for the line that ends at `end`. */
-static unsigned flags_of(struct scan *s, uint32_t end)
-{
-    if (s->used_marked < s->n_marked && s->marked[s->used_marked].end == end)
-        return s->marked[s->used_marked++].flags;
-    return 0;
-}
-
-/* The line whose tokens are tok[used .. nl). */
-static int hand_out(struct scan *s, size_t nl, uint32_t end, bool feed,
-                    struct scan_line *line)
+/* The line that the end of the block ends. Its last number was not looked at
+ * to its end. */
+static int hand_out_last(struct scan *s, uint32_t end, struct scan_line *line)
 {
     *line = (struct scan_line){ .tok = s->tok + s->used,
                                 .pos = s->pos + s->used,
-                                .n = (uint32_t)(nl - s->used),
+                                .n = (uint32_t)(s->n - s->used),
                                 .start = s->line,
                                 .end = end,
-                                .flags = feed ? flags_of(s, end) : s->flags };
-    s->used = nl + feed;
-    s->line = end + feed;
+                                .flags = s->flags | SCAN_NUMBERS };
+    if (s->carry.in_string)
+        line->flags |= SCAN_FAULT;
+    s->used = s->n;
+    s->line = end;
     return 1;
-}
-
-bool scan_ready(const struct scan *s)
-{
-    return s->n > s->used && memchr(s->tok + s->used, '\n', s->n - s->used);
 }
 
 int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line)
 {
-    for (size_t from = s->used;;) {
-        uint8_t *nl =
-            s->n > from ? memchr(s->tok + from, '\n', s->n - from) : NULL;
-        if (nl)
-            return hand_out(s, (size_t)(nl - s->tok), s->pos[nl - s->tok], true,
-                            line);
+    while (!scan_ready(s)) {
         if (s->at == block.n) {
             if (!last || s->line == block.n)
                 return 0;
-            if (s->in_string)
-                s->flags |= SCAN_FAULT;
-            return hand_out(s, s->n, (uint32_t)block.n, false, line);
+            return hand_out_last(s, (uint32_t)block.n, line);
         }
-        from = s->n - s->used;
         if (make_room(s))
             return -1;
-        (void)kernel()->run(s, (const uint8_t *)block.p, (uint32_t)block.n,
-                            s->at + AHEAD);
+        kernel()->run(s, (const uint8_t *)block.p, (uint32_t)block.n,
+                      s->at + AHEAD);
     }
+    scan_take(s, line);
+    return 1;
 }

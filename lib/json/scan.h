@@ -11,10 +11,11 @@
  * Langdale and Lemire, "Parsing Gigabytes of JSON per Second" (2019), section
  * 3.1; the shapes are in the spirit of Li et al., "Mison" (2017).
  *
- * What the pass sees but does not judge it flags per line: escapes to check,
- * bytes that are not ASCII, and faults (a control character in a string, a
- * string that does not end on its line). Thread-safe apart from the choice of
- * the kernel, which the first call makes. */
+ * The spelling of plain numbers is checked on the way, by bit masks too. What
+ * the pass sees but does not judge it flags per line: escapes to check, bytes
+ * that are not ASCII, numbers that are not plain, and faults (a control
+ * character in a string, a string that does not end on its line). Thread-safe
+ * apart from the choice of the kernel, which the first call makes. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
@@ -26,11 +27,16 @@
 enum {
     SCAN_ESCAPES = 1,   /* has a backslash: its escapes are not checked */
     SCAN_NON_ASCII = 2, /* has bytes above 0x7f: not checked as UTF-8 */
-    SCAN_FAULT = 4      /* is not JSON: a control character in a string, or a
+    SCAN_FAULT = 4,     /* is not JSON: a control character in a string, or a
                            string without end */
+    SCAN_NUMBERS = 8    /* has a number that is not mere digits with at most
+                           one point among them: its spelling is not checked */
 };
 
-/* One line's tokens: tok[0 .. n), and where each stands in the block. */
+/* One line's tokens: tok[0 .. n), and where each stands in the block. Behind
+ * tok[n] SCAN_TOKENS_PADDING bytes are readable, whatever they say. */
+#define SCAN_TOKENS_PADDING 128
+
 struct scan_line {
     const uint8_t *tok;
     const uint32_t *pos;
@@ -40,23 +46,33 @@ struct scan_line {
     unsigned flags;
 };
 
+/* Where a line ends: its line feed's token, and the line's flags. */
+struct scan_end {
+    uint32_t token;
+    unsigned flags;
+};
+
+/* What a 64-byte step hands to the next one: in_string is all ones or zero,
+ * the others are bits: was the last byte a backslash that escapes, part of a
+ * bare word, and as such a digit, a point, a minus, a leading zero, something
+ * else; and did a fraction's digits go on up to it. */
+struct scan_carry {
+    uint64_t in_string, escaped, bare;
+    uint64_t digit, point, minus, zero, other, fraction;
+};
+
 /* Tokens of the lines scanned ahead. */
 struct scan {
-    uint8_t *tok; /* owned, both of one capacity */
+    uint8_t *tok; /* owned, all three of one capacity */
     uint32_t *pos;
-    size_t cap;     /* tokens that fit */
-    size_t n, used; /* tokens there; of those handed out */
-    uint32_t at;    /* next byte of the block to scan */
-    uint32_t line;  /* first byte of the next line to hand out */
-    /* What a 64-byte step hands to the next one. */
-    uint64_t in_string, escaped, bare;
+    struct scan_end *ends;
+    size_t cap;               /* tokens that fit */
+    size_t n, used;           /* tokens there; of those handed out */
+    size_t n_ends, used_ends; /* lines there; of those handed out */
+    uint32_t at;              /* next byte of the block to scan */
+    uint32_t line;            /* first byte of the next line to hand out */
+    struct scan_carry carry;
     unsigned flags; /* of the line that is open at `at` */
-    /* Lines with flags, in order: the position of the line's end and them. */
-    struct scan_flag {
-        uint32_t end;
-        unsigned flags;
-    } * marked; /* owned */
-    size_t n_marked, used_marked, cap_marked;
 };
 
 /* Frees what s owns; a zeroed struct scan is ready for use. */
@@ -65,6 +81,28 @@ void scan_free(struct scan *s);
 /* Forgets all tokens: the block has moved or ended. The next line handed out
  * starts at byte `from` of the new block. */
 void scan_restart(struct scan *s, uint32_t from);
+
+/* True if the next line is scanned already: scan_take then hands it out, and
+ * scan_next without touching the tokens of the lines before it. */
+static inline bool scan_ready(const struct scan *s)
+{
+    return s->used_ends < s->n_ends;
+}
+
+/* The next line, if scan_ready. */
+static inline void scan_take(struct scan *s, struct scan_line *line)
+{
+    struct scan_end e = s->ends[s->used_ends++];
+    uint32_t end = s->pos[e.token];
+    *line = (struct scan_line){ .tok = s->tok + s->used,
+                                .pos = s->pos + s->used,
+                                .n = e.token - (uint32_t)s->used,
+                                .start = s->line,
+                                .end = end,
+                                .flags = e.flags };
+    s->used = (size_t)e.token + 1;
+    s->line = end + 1;
+}
 
 /* Hands out the next line of block that is ended by a line feed, or, if last,
  * also the one that the end of the block ends. block.p must be readable for
@@ -75,10 +113,6 @@ int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line);
 
 #define SCAN_PADDING 64
-
-/* True if the next line is scanned already: scan_next then hands it out
- * without touching the tokens of the lines before it. */
-bool scan_ready(const struct scan *s);
 
 /* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".
  * $PIPE_SIMD names one to use, if this machine has it. */
@@ -92,13 +126,17 @@ bool scan_use(const char *name);
 
 /* Masks of 64 bytes: bit i is byte i. */
 struct scan_masks {
-    uint64_t quote, backslash, control, structural, space, newline, high,
-        number;
+    uint64_t quote, structural, newline; /* structural has line feeds, too */
+    uint64_t edge; /* all that is no part of a bare word: structural, blank,
+                      tab, carriage return, quote */
+    uint64_t digit, zero, point, minus;
+    uint64_t rare; /* has a bit where one of these three does: */
+    uint64_t backslash, control, high; /* control: without line feeds */
 };
 
-/* Scans from s->at until at least one line has ended beyond `goal` bytes or
- * the block is used up. */
-typedef int scan_run(struct scan *s, const uint8_t *block, uint32_t n,
-                     uint32_t goal);
+/* Scans from s->at until at least one line has ended beyond `goal` bytes, the
+ * block is used up, or there is no room for more tokens. */
+typedef void scan_run(struct scan *s, const uint8_t *block, uint32_t n,
+                      uint32_t goal);
 
 #endif

@@ -32,17 +32,20 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     /* '[' and '{', ']' and '}' differ in this bit alone. */
     __m256i lo20 = _mm256_or_si256(lo, bit), hi20 = _mm256_or_si256(hi, bit);
     m->quote = equal(lo, hi, '"');
-    m->backslash = equal(lo, hi, '\\');
-    m->control = at_most(lo, hi, 0x1f);
-    m->structural = equal(lo20, hi20, '{') | equal(lo20, hi20, '}') |
-                    equal(lo, hi, ':') | equal(lo, hi, ',');
     m->newline = equal(lo, hi, '\n');
-    m->space = equal(lo, hi, ' ') | equal(lo, hi, '\t') | equal(lo, hi, '\r');
+    m->structural = equal(lo20, hi20, '{') | equal(lo20, hi20, '}') |
+                    equal(lo, hi, ':') | equal(lo, hi, ',') | m->newline;
+    m->edge = m->structural | m->quote | equal(lo, hi, ' ') |
+              equal(lo, hi, '\t') | equal(lo, hi, '\r');
+    const __m256i nil = _mm256_set1_epi8('0');
+    m->digit = at_most(_mm256_sub_epi8(lo, nil), _mm256_sub_epi8(hi, nil), 9);
+    m->zero = equal(lo, hi, '0');
+    m->point = equal(lo, hi, '.');
+    m->minus = equal(lo, hi, '-');
+    m->backslash = equal(lo, hi, '\\');
+    m->control = at_most(lo, hi, 0x1f) & ~m->newline;
     m->high = both(lo, hi);
-    __m256i zero = _mm256_set1_epi8('0');
-    m->number =
-        at_most(_mm256_sub_epi8(lo, zero), _mm256_sub_epi8(hi, zero), 9) |
-        equal(lo, hi, '-');
+    m->rare = m->backslash | m->control | m->high;
 }
 
 static inline uint64_t prefix_xor(uint64_t x)
@@ -53,6 +56,7 @@ static inline uint64_t prefix_xor(uint64_t x)
 }
 
 #define CLASSIFY(p, m) classify(p, m)
+#define CLASSIFY_RARE(p, m) (void)0
 #define PREFIX_XOR(x) prefix_xor(x)
 #define EMIT scan_emit_bits
 #define SCAN_NAME(x) avx2_##x

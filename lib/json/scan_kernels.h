@@ -11,14 +11,11 @@ scan_run scan_run_avx2, scan_run_avx512;
 scan_run scan_run_neon;
 #endif
 
-/* Emits the tokens of one step, bit by bit. */
-static inline void scan_emit_bits(struct scan *s, const uint8_t *p,
+/* Writes the tokens of one step, bit by bit. */
+static inline void scan_emit_bits(uint8_t *tok, uint32_t *pos, const uint8_t *p,
                                   uint32_t base, uint64_t tokens,
                                   uint64_t number)
 {
-    uint8_t *tok = s->tok + s->n;
-    uint32_t *pos = s->pos + s->n;
-    s->n += (size_t)__builtin_popcountll(tokens);
     while (tokens) {
         uint32_t i = (uint32_t)__builtin_ctzll(tokens);
         *tok++ = number >> i & 1 ? '0' : p[i];

@@ -15,7 +15,6 @@ enum {
     SPACE = BLANK | TAB_OR_CR,
     DIGIT = 32,
     MINUS = 64,
-    NUMBER = DIGIT | MINUS,
     NEWLINE = 128, /* the top bit, which is all that mask looks at */
 };
 
@@ -87,13 +86,17 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     class.val[2] = classes(v.val[2], low, high);
     class.val[3] = classes(v.val[3], low, high);
     m->quote = equal(v, '"');
-    m->backslash = equal(v, '\\');
-    m->control = below(v, 0x20);
-    m->structural = any_of(class, STRUCTURAL);
-    m->space = any_of(class, SPACE);
-    m->number = any_of(class, NUMBER);
     m->newline = top_bits(class);
+    m->structural = any_of(class, STRUCTURAL) | m->newline;
+    m->edge = m->structural | m->quote | any_of(class, SPACE);
+    m->digit = any_of(class, DIGIT);
+    m->minus = any_of(class, MINUS);
+    m->zero = equal(v, '0');
+    m->point = equal(v, '.');
+    m->backslash = equal(v, '\\');
+    m->control = below(v, 0x20) & ~m->newline;
     m->high = top_bits(v);
+    m->rare = m->backslash | m->control | m->high;
 }
 
 static inline uint64_t prefix_xor(uint64_t x)
@@ -107,6 +110,7 @@ static inline uint64_t prefix_xor(uint64_t x)
 }
 
 #define CLASSIFY(p, m) classify(p, m)
+#define CLASSIFY_RARE(p, m) (void)0
 #define PREFIX_XOR(x) prefix_xor(x)
 #define EMIT scan_emit_bits
 #define SCAN_NAME(x) neon_##x

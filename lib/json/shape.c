@@ -2,11 +2,13 @@
 
 #include "base/hash.h"
 #include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdlib.h>
 
 #define SHAPES 256 /* power of two; sets of WAYS */
 #define WAYS 4
+#define GUESSES 64       /* power of two */
 #define TOKENS_MAX 65536 /* longer sequences are proven anew every time */
 
 struct shape_cache {
@@ -17,10 +19,10 @@ struct shape_cache {
     uint32_t *stack; /* owned: open containers */
     size_t cap_stack;
     unsigned turn;
-    const struct shape *last;
+    const struct shape *by_n[GUESSES]; /* the last one of so many tokens */
 };
 
-static uint64_t next_serial = 1;
+static _Atomic uint64_t next_serial = 1;
 
 struct shape_cache *shape_cache_new(void)
 {
@@ -32,7 +34,8 @@ static void shape_free(struct shape *s)
     if (!s)
         return;
     free(s->tok);
-    free(s->bare);
+    free(s->number);
+    free(s->literal);
     free(s->close);
     free(s);
 }
@@ -67,13 +70,13 @@ static bool push(struct shape_cache *c, uint32_t depth, uint32_t token)
     return true;
 }
 
-static bool is_bare(uint8_t t)
+static bool is_literal(uint8_t t)
 {
-    return t == '0' || t == 't' || t == 'f' || t == 'n';
+    return t == 't' || t == 'f' || t == 'n';
 }
 
-/* Walks the tokens of s once (RFC 8259, section 2 on), filling bare, close and
- * depth. */
+/* Walks the tokens of s once (RFC 8259, section 2 on), filling number, literal,
+ * close and depth. */
 static bool prove(struct shape_cache *c, struct shape *s, unsigned max_depth)
 {
     enum expect expect = VALUE;
@@ -108,10 +111,12 @@ static bool prove(struct shape_cache *c, struct shape *s, unsigned max_depth)
                 expect = t == '{' ? KEY_OR_END : VALUE_OR_END;
                 continue;
             }
-            if (depth == 0 || (t != '"' && !is_bare(t)))
+            if (depth == 0 || (t != '"' && t != '0' && !is_literal(t)))
                 return false;
-            if (t != '"')
-                s->bare[s->n_bare++] = i;
+            if (t == '0')
+                s->number[s->n_number++] = i;
+            else if (t != '"')
+                s->literal[s->n_literal++] = i;
             expect = NEXT;
         } else {
             return false;
@@ -128,13 +133,17 @@ static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
     struct shape *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->tok = malloc((size_t)line->n + 1);
-    s->bare = malloc(((size_t)line->n + 1) * sizeof(*s->bare));
+    bool is_short = line->n <= SHAPE_SHORT;
+    s->tok = calloc(1, is_short ? 2 * SHAPE_SHORT : line->n);
+    s->number = malloc(((size_t)line->n + 1) * sizeof(*s->number));
+    s->literal = malloc(((size_t)line->n + 1) * sizeof(*s->literal));
     s->close = malloc(((size_t)line->n + 1) * sizeof(*s->close));
     s->n = line->n;
     s->hash = hash;
-    if (s->tok && s->bare && s->close) {
+    if (s->tok && s->number && s->literal && s->close) {
         memcpy(s->tok, line->tok, line->n);
+        if (is_short)
+            s->own = memset(s->tok + SHAPE_SHORT, 0xff, line->n);
         if (prove(c, s, max_depth)) {
             s->serial = next_serial++;
             return s;
@@ -147,22 +156,41 @@ static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
 /* Takes leave of a shape that somebody may still look at for a while. */
 static void let_go(struct shape_cache *c, struct shape *s)
 {
-    shape_free(c->gone[c->oldest]);
+    struct shape *out = c->gone[c->oldest];
+    if (out && c->by_n[out->n % GUESSES] == out)
+        c->by_n[out->n % GUESSES] = NULL;
+    shape_free(out);
     c->gone[c->oldest] = s;
     c->oldest = (c->oldest + 1) % SHAPE_KEEP;
 }
 
-static bool same(const struct shape *s, const struct scan_line *line)
+typedef uint64_t words __attribute__((vector_size(16)));
+
+/* Are the tokens the same? Short ones, in real data all, are compared without
+ * a branch that depends on their number: lines of several lengths take turns,
+ * and it would be guessed wrong. Behind the line's tokens come others, which
+ * are masked out (SCAN_TOKENS_PADDING has room for them). */
+static inline bool same(const struct shape *s, const struct scan_line *line)
 {
-    return s->n == line->n && memcmp(s->tok, line->tok, line->n) == 0;
+    if (s->n != line->n)
+        return false;
+    if (!s->own)
+        return memcmp(s->tok, line->tok, line->n) == 0;
+    words a, b, mask, diff = { 0 };
+#pragma GCC unroll 8
+    for (size_t i = 0; i < SHAPE_SHORT; i += sizeof(a)) {
+        memcpy(&a, s->tok + i, sizeof(a));
+        memcpy(&b, line->tok + i, sizeof(b));
+        memcpy(&mask, s->own + i, sizeof(mask));
+        diff |= (a ^ b) & mask;
+    }
+    return (diff[0] | diff[1]) == 0;
 }
 
-const struct shape *shape_of(struct shape_cache *c,
-                             const struct scan_line *line, unsigned max_depth)
+/* Where the guesses fail: looks among all, and proves what is new. */
+static const struct shape *
+look_up(struct shape_cache *c, const struct scan_line *line, unsigned max_depth)
 {
-    if (c->last && same(c->last, line))
-        return c->last;
-    c->last = NULL;
     struct shape *s;
     if (line->n > TOKENS_MAX) {
         s = learn(c, line, 0, max_depth);
@@ -174,13 +202,26 @@ const struct shape *shape_of(struct shape_cache *c,
     struct shape **set = &c->shapes[(hash & (SHAPES / WAYS - 1)) * WAYS];
     for (size_t i = 0; i < WAYS; i++)
         if (set[i] && set[i]->hash == hash && same(set[i], line))
-            return c->last = set[i];
+            return set[i];
     s = learn(c, line, hash, max_depth);
     if (!s)
         return NULL;
     struct shape **place = &set[c->turn++ % WAYS];
-    let_go(c, *place);
-    return c->last = *place = s;
+    if (*place)
+        let_go(c, *place);
+    return *place = s;
+}
+
+const struct shape *shape_of(struct shape_cache *c,
+                             const struct scan_line *line, unsigned max_depth)
+{
+    const struct shape **guess = &c->by_n[line->n % GUESSES];
+    if (*guess && same(*guess, line))
+        return *guess;
+    const struct shape *s = look_up(c, line, max_depth);
+    if (s && line->n <= TOKENS_MAX)
+        *guess = s;
+    return s;
 }
 
 /* ---- what the shape does not prove ---- */
@@ -210,30 +251,9 @@ struct str shape_text(const struct shape *s, const char *block,
     return (struct str){ p, (size_t)(text_end(block, line, i) - p) };
 }
 
-/* The plain numbers of real data: digits, maybe with a point among them. All
- * others go through the grammar. */
-static inline bool number_ok(const char *p, size_t n)
-{
-    const char *d = p + (*p == '-');
-    size_t left = n - (size_t)(d - p), i = 0;
-    while (i < left && (unsigned char)(d[i] - '0') < 10)
-        i++;
-    if (i == left)
-        return i && (d[0] != '0' || i == 1);
-    if (d[i] != '.' || i == 0 || (d[0] == '0' && i != 1))
-        return json_number_valid((struct str){ p, n });
-    size_t from = ++i;
-    while (i < left && (unsigned char)(d[i] - '0') < 10)
-        i++;
-    if (i == left)
-        return i > from;
-    return json_number_valid((struct str){ p, n });
-}
-
-static bool bare_ok(uint8_t t, const char *p, size_t n)
+static bool literal_ok(uint8_t t, const char *p, size_t n)
 {
     switch (t) {
-    case '0': return number_ok(p, n);
     case 't': return n == 4 && memcmp(p, "true", 4) == 0;
     case 'f': return n == 5 && memcmp(p, "false", 5) == 0;
     default: return n == 4 && memcmp(p, "null", 4) == 0;
@@ -266,23 +286,38 @@ static bool escapes_ok(const char *p, const char *end)
     return true;
 }
 
+static bool numbers_ok(const struct shape *s, const char *block,
+                       const struct scan_line *line)
+{
+    for (uint32_t k = 0; k < s->n_number; k++)
+        if (!json_number_valid(shape_text(s, block, line, s->number[k])))
+            return false;
+    return true;
+}
+
+static bool flags_ok(const struct shape *s, const char *block,
+                     const struct scan_line *line)
+{
+    const char *p = block + line->start, *end = block + line->end;
+    if (line->flags & SCAN_FAULT)
+        return false;
+    if (line->flags & SCAN_ESCAPES && !escapes_ok(p, end))
+        return false;
+    if (line->flags & SCAN_NON_ASCII &&
+        !utf8_valid((struct str){ p, (size_t)(end - p) }))
+        return false;
+    return !(line->flags & SCAN_NUMBERS) || numbers_ok(s, block, line);
+}
+
 bool shape_check(const struct shape *s, const char *block,
                  const struct scan_line *line)
 {
-    if (line->flags) {
-        const char *p = block + line->start, *end = block + line->end;
-        if (line->flags & SCAN_FAULT)
-            return false;
-        if (line->flags & SCAN_ESCAPES && !escapes_ok(p, end))
-            return false;
-        if (line->flags & SCAN_NON_ASCII &&
-            !utf8_valid((struct str){ p, (size_t)(end - p) }))
-            return false;
-    }
-    for (uint32_t k = 0; k < s->n_bare; k++) {
-        uint32_t i = s->bare[k];
+    if (line->flags && !flags_ok(s, block, line))
+        return false;
+    for (uint32_t k = 0; k < s->n_literal; k++) {
+        uint32_t i = s->literal[k];
         const char *p = block + line->pos[i];
-        if (!bare_ok(s->tok[i], p, (size_t)(text_end(block, line, i) - p)))
+        if (!literal_ok(s->tok[i], p, (size_t)(text_end(block, line, i) - p)))
             return false;
     }
     return true;

@@ -15,10 +15,13 @@
 /* One proven sequence of tokens. Lives until SHAPE_KEEP other shapes have been
  * proven after another one took its place. */
 struct shape {
-    uint8_t *tok; /* owned */
+    uint8_t *tok; /* owned; SHAPE_SHORT bytes or more */
+    uint8_t *own; /* behind them: 0xff for each byte that is a token; for up to
+                     SHAPE_SHORT tokens, else NULL */
     uint32_t n;
-    uint32_t *bare; /* owned: indexes of numbers and literals */
-    uint32_t n_bare;
+    uint32_t *number, *literal; /* owned: indexes of numbers; of true, false
+                                   and null */
+    uint32_t n_number, n_literal;
     uint32_t *close; /* owned: for each { or [ its closing token's index */
     unsigned depth;  /* containers within each other; 1: flat */
     uint64_t hash;
@@ -26,6 +29,7 @@ struct shape {
 };
 
 #define SHAPE_KEEP 128
+#define SHAPE_SHORT 128
 
 struct shape_cache;
 
@@ -43,6 +47,13 @@ const struct shape *shape_of(struct shape_cache *c,
  * the line is JSON and UTF-8. block is where line's positions point into. */
 bool shape_check(const struct shape *s, const char *block,
                  const struct scan_line *line);
+
+/* True if there is nothing for shape_check to do: the scan saw it all. */
+static inline bool shape_is_all(const struct shape *s,
+                                const struct scan_line *line)
+{
+    return !line->flags && !s->n_literal;
+}
 
 /* The bytes of the value or key that begins at token i, without spaces behind
  * it; for { and [ up to the closing token. */

@@ -10,9 +10,9 @@ int reader_init(struct reader *r, struct input *in, size_t max,
     *r = (struct reader){
         .in = in, .cap = BLOCK, .max = max, .max_depth = max_depth
     };
-    r->buf = malloc(r->cap + SCAN_PADDING);
+    r->buf = in ? malloc(r->cap + SCAN_PADDING) : NULL;
     r->shapes = shape_cache_new();
-    if (r->buf && r->shapes)
+    if ((r->buf || !in) && r->shapes)
         return 0;
     reader_free(r);
     return err_nomem(e);
@@ -20,7 +20,8 @@ int reader_init(struct reader *r, struct input *in, size_t max,
 
 void reader_free(struct reader *r)
 {
-    free(r->buf);
+    if (r->in)
+        free(r->buf);
     scan_free(&r->scan);
     shape_cache_free(r->shapes);
     *r = (struct reader){ 0 };
@@ -71,7 +72,8 @@ static int start(struct reader *r, struct err *e)
     return 0;
 }
 
-static int hand_out(struct reader *r, struct reader_line *out)
+/* Fills out, whose tokens are there. */
+static inline void hand_out(struct reader *r, struct reader_line *out)
 {
     struct scan_line *t = &out->tokens;
     size_t n = t->end - t->start;
@@ -83,6 +85,7 @@ static int hand_out(struct reader *r, struct reader_line *out)
                                .offset = r->base + t->start,
                                .length = n - cr,
                                .unterminated = !feed };
+    out->feed = feed && !cr && n <= r->max;
     out->blank = t->n == 0 && !(t->flags & SCAN_FAULT);
     out->flags = t->flags;
     out->shaped = NULL;
@@ -90,13 +93,12 @@ static int hand_out(struct reader *r, struct reader_line *out)
         out->line.too_long = true;
         out->blank = false;
         out->line.text.n = r->max < LINES_KEEP ? r->max : LINES_KEEP;
-        return 1;
+        return;
     }
     out->view =
         (struct shaped){ shape_of(r->shapes, t, r->max_depth), t, r->buf };
     if (out->view.shape && !(t->flags & SCAN_FAULT))
         out->shaped = &out->view;
-    return 1;
 }
 
 /* The open line is beyond the limit: keeps its first bytes, reads over the
@@ -132,38 +134,60 @@ static int skip_long(struct reader *r, struct reader_line *out, struct err *e)
     return 1;
 }
 
-int reader_at_hand(struct reader *r, struct reader_line *out, struct err *e)
+int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
+                   struct err *e)
 {
     if (!r->started)
         return 0;
-    int got =
-        scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof, &out->tokens);
-    if (got < 0)
-        return err_nomem(e);
-    return got > 0 ? hand_out(r, out) : 0;
+    int got = scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof,
+                        &lines[0].tokens);
+    if (got <= 0)
+        return got ? err_nomem(e) : 0;
+    hand_out(r, &lines[0]);
+    int n = 1;
+    while (n < max && scan_ready(&r->scan)) {
+        scan_take(&r->scan, &lines[n].tokens);
+        hand_out(r, &lines[n++]);
+    }
+    return n;
 }
 
-int reader_next(struct reader *r, struct reader_line *out, struct err *e)
+int reader_batch(struct reader *r, struct reader_line *lines, int max,
+                 struct err *e)
 {
     if (!r->started && start(r, e))
         return -1;
     for (;;) {
-        int got = reader_at_hand(r, out, e);
+        int got = reader_at_hand(r, lines, max, e);
         if (got || r->eof)
             return got;
         if (r->n - r->scan.line > r->max + 1)
-            return skip_long(r, out, e);
+            return skip_long(r, lines, e);
         if (refill(r, e))
             return -1;
     }
 }
 
-bool reader_ready(const struct reader *r)
+int reader_next(struct reader *r, struct reader_line *line, struct err *e)
 {
-    return r->started && scan_ready(&r->scan);
+    return reader_batch(r, line, 1, e);
+}
+
+void reader_use(struct reader *r, struct str block, size_t from,
+                uint64_t offset, bool last)
+{
+    /* reader never writes to a block that it did not read itself */
+    r->buf = (char *)(uintptr_t)block.p;
+    r->n = r->cap = block.n;
+    r->base = offset;
+    r->line = 0;
+    r->started = true;
+    r->eof = last;
+    scan_restart(&r->scan, (uint32_t)from);
 }
 
 bool reader_check(const struct reader_line *l)
 {
-    return shape_check(l->view.shape, l->view.block, &l->tokens);
+    return shape_is_all(l->view.shape, &l->tokens) ||
+           shape_check(l->view.shape, l->view.block, &l->tokens);
 }

@@ -12,8 +12,9 @@
 
 struct reader {
     struct input *in; /* borrowed */
-    char *buf;        /* owned: the block; READER_PADDING bytes behind cap */
-    size_t cap, n;    /* bytes that fit, bytes there */
+    char *buf;     /* the block, owned if there is an input; SCAN_PADDING bytes
+                      behind cap */
+    size_t cap, n; /* bytes that fit, bytes there */
     struct scan scan;
     struct shape_cache *shapes; /* owned */
     unsigned max_depth;
@@ -26,6 +27,7 @@ struct reader {
 struct reader_line {
     struct line line; /* as io/lines hands it out */
     bool blank;       /* nothing but spaces */
+    bool feed;        /* ended by a line feed alone, which stands behind text */
     unsigned flags;   /* SCAN_ */
     struct scan_line tokens;
     struct shaped view;          /* of tokens */
@@ -33,22 +35,33 @@ struct reader_line {
                                     of the depth allowed, or is too long */
 };
 
-/* in is borrowed. Returns 0 or -1 (memory). */
+/* in is borrowed; NULL for a reader of blocks (reader_use). Returns 0 or -1
+ * (memory). */
 int reader_init(struct reader *r, struct input *in, size_t max,
                 unsigned max_depth, struct err *e);
 
 /* 1 with line filled, 0 at the end, -1 with e. The line, which must not move,
- * borrows from the block until a call for which reader_ready was false. */
+ * borrows from the block until the next call. */
 int reader_next(struct reader *r, struct reader_line *line, struct err *e);
 
-/* The same, but 0 also where the next line can be had only by reading on. So
- * the text of lines handed out by it, and by the reader_next before it, stays
- * in place; of tokens and shape this is true of the last line only. */
-int reader_at_hand(struct reader *r, struct reader_line *line, struct err *e);
+/* As many lines as are at hand after the first, max (SHAPE_KEEP at most) or
+ * fewer: at least 1; 0 at the end, -1 with e. All of them stay valid, with
+ * tokens and shapes, until the next call. */
+int reader_batch(struct reader *r, struct reader_line *lines, int max,
+                 struct err *e);
 
-/* True if the next line can be had at once, without reading and with those
- * before it left in place (SHAPE_KEEP of them at most). */
-bool reader_ready(const struct reader *r);
+/* The same, but 0 also where the next line can be had only by reading on. So
+ * the text of lines handed out before stays in place; of tokens and shapes
+ * this is true of the last call's only. */
+int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
+                   struct err *e);
+
+/* Makes a reader without an input read this block, borrowed and readable for
+ * SCAN_PADDING bytes behind it: whole lines from byte `from` on and, if it is
+ * the last, one without its end. offset is that of block in the input; lines
+ * are counted from 1 again. */
+void reader_use(struct reader *r, struct str block, size_t from,
+                uint64_t offset, bool last);
 
 /* True if a line with a shape is JSON and UTF-8 to the last byte, which its
  * shape does not say of numbers, words, escapes and characters. */

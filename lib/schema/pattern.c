@@ -1,6 +1,6 @@
 #include "schema/pattern.h"
 
-#include "json/check.h"
+#include "json/utf8.h"
 #include "schema/simple.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

@@ -51,9 +51,7 @@ static int truncated(const struct ndjson *n, const struct line *line,
  * of the line before it are as good together as apart. */
 static bool is_plain(const struct ndjson *n, const struct reader_line *l)
 {
-    const struct line *line = &l->line;
-
-    return n->good && !line->unterminated && line->text.p[line->text.n] == '\n';
+    return n->good && l->feed;
 }
 
 /* Behind a plain line in n->line: takes those that follow and are plain too. */
@@ -69,7 +67,7 @@ static int take_batch(struct ndjson *n, struct source_item *item, struct err *e)
         const struct line *line = &n->line.line;
         text.n = (size_t)(line->text.p - text.p) + line->text.n + 1;
         item->count++;
-        r = text.n < BATCH ? reader_at_hand(&n->reader, &n->line, e) : 0;
+        r = text.n < BATCH ? reader_at_hand(&n->reader, &n->line, 1, e) : 0;
         if (r <= 0)
             break;
         n->good = n->line.shaped && reader_check(&n->line);

@@ -2,18 +2,38 @@
 #ifndef STAGE_PRIVATE_H
 #define STAGE_PRIVATE_H
 
+#include "base/arena.h"
 #include "record/reader.h"
+#include "stage/lane.h"
 #include "stage/stage.h"
 
 #include <signal.h>
+
+struct lane {
+    struct stage *st; /* the lane is the stage itself; else NULL, and the rest
+                         is used, but for opts and check */
+    const struct stage_opts *opts;
+    bool check; /* every byte is to be checked: nobody did before */
+    struct err err;
+    struct counts counts;
+    struct buf out;
+    struct str run; /* as the stage's own, below */
+    struct arena arena;
+    struct kept *kept; /* owned: rejects, their texts in arena */
+    size_t n_kept, cap_kept;
+    uint64_t truncated; /* the line that was, else 0 */
+};
 
 struct stage_private {
     struct mark mark;
     struct input in; /* stdin as the stream */
     struct reader reader;
-    struct reader_line batch[STAGE_BATCH];
+    struct reader_line lines[STAGE_BATCH]; /* read: [at_line .. n_lines) */
+    int n_lines, at_line;                  /* are still to be handed out */
+    struct str run; /* records of the block, one behind the other, that are
+                       passed but not written yet */
     bool in_open, stream_done, settled;
-    bool check; /* every byte is to be checked: nobody did before */
+    struct lane lane;
     struct dlq *dlq;
     bool dlq_wanted;     /* a DLQ was named or follows from the pipeline */
     char *dlq_uri;       /* owned */
@@ -50,6 +70,26 @@ int where_dlq(struct stage *st);
 
 /* stream.c */
 void stream_close(struct stage *st);
+int stream_open(struct stage *st);
+int stream_end(struct stage *st);         /* judges: 0 or -1 */
+int stream_idle(void *st, struct err *e); /* writes all out: 0 or -1 */
+int stream_write_run(struct stage *st);
+int stream_truncated(struct stage *st, uint64_t line); /* -1 */
 int stream_limits(struct stage *st);
+
+/* lane.c */
+/* Makes records of lines[*at .. n) and moves *at: up to max, and none behind a
+ * line that is no record and gets rejected, so that rejects stay in order.
+ * Returns how many, which may be 0 before the end; -1 (the lane's err). */
+int lane_take(struct lane *l, const struct reader_line *lines, int n, int *at,
+              struct record *recs, int max);
+/* Takes what a thread's lane kept into the stage, which has settled so many
+ * lines before, and empties it. 0 or -1 with st->err. */
+int lane_settle(struct lane *l, struct stage *st, uint64_t line);
+void lane_reset(struct lane *l);
+void lane_free(struct lane *l);
+
+/* crew.c: lane_run with threads. */
+int crew_run(struct stage *st, lane_work *work, void *const *workers, size_t n);
 
 #endif

@@ -97,6 +97,13 @@ static const struct opt rows_rejects[] = {
     { 0 }
 };
 
+static const struct opt rows_lanes[] = {
+    { OPT_COUNT, 'j', "jobs", "N", &shared.jobs,
+      "work with N threads, in the order of the input; default 1", NULL, 1,
+      STAGE_JOBS_MAX, 0, COMPLETE_NONE, "PIPE_JOBS" },
+    { 0 }
+};
+
 static bool want_help, want_version; /* taken before parsing; rows document */
 
 static const struct opt rows_common[] = {
@@ -141,6 +148,8 @@ static void build_tables(struct stage *st)
         *t++ = st->cmd->opts;
     if (st->cmd->flags & STAGE_EMITS)
         *t++ = rows_output;
+    if (st->cmd->flags & STAGE_LANES)
+        *t++ = rows_lanes;
     if (st->cmd->flags & STAGE_REJECTS)
         *t++ = rows_rejects;
     *t++ = rows_common;
@@ -341,6 +350,7 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
         return err_set(&st->err, ERR_USAGE,
                        "another pipeutils stage writes to this pipe");
     catch_signals();
+    shared.jobs = 1;
     shared.min_sample = 100;
     shared.max_record = (uint64_t)16 << 20;
     shared.max_depth = JSON_DEPTH_DEFAULT;
@@ -390,13 +400,15 @@ int stage_finish(struct stage *st)
     struct stage_private *p = st->priv;
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
-               (st->out.buf && output_commit(&st->out, &st->err)));
+               (st->out.buf &&
+                (stream_write_run(st) || output_commit(&st->out, &st->err))));
     /* What was good so far is shown also by a stage that fails: its mark says
      * that it is not the whole. */
     struct err lost;
     if (st->err.code != ERR_NONE && st->out.buf && !st->out.tmp &&
         !st->out.reader_gone && !stage_signal)
-        (void)output_flush(&st->out, &lost);
+        (void)(output_write(&st->out, p->run, &lost) ||
+               output_flush(&st->out, &lost));
     int sig = st->err.code == ERR_NONE ? 0
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;

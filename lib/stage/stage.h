@@ -36,7 +36,8 @@ enum {
     STAGE_READS = 2,    /* reads the stream from stdin: verdict, limits */
     STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
     STAGE_OPERANDS = 8, /* takes operands */
-    STAGE_DASHES = 16   /* has a part of its own behind "--" */
+    STAGE_DASHES = 16,  /* has a part of its own behind "--" */
+    STAGE_LANES = 32    /* works by lanes: has -j */
 };
 
 struct command {
@@ -59,6 +60,7 @@ struct record {
     uint64_t offset; /* 0-based byte in the (decompressed) source */
     uint64_t length; /* of the whole input where text is cut; else 0 */
     const struct shaped *shaped; /* its shape, or NULL where not known */
+    bool feed;                   /* from stage_next: text.p[text.n] is LF */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader
@@ -74,10 +76,13 @@ struct reason {
     struct str message;
 };
 
+#define STAGE_JOBS_MAX 64
+
 /* Options that all commands share, as given (NULL or 0: not given). */
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     uint64_t min_sample, max_record, max_depth;
+    uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES */
     bool quiet, verbose;
 };
 
@@ -135,6 +140,10 @@ int stage_emit(struct stage *st, struct str text);
 
 /* The usual end of a record: counts it out and emits it. */
 int stage_pass(struct stage *st, struct str text);
+
+/* The same for a record from stage_next as it came. Records that follow each
+ * other are written in one piece. */
+int stage_pass_record(struct stage *st, const struct record *rec);
 
 /* The same for n records at once, with LF behind each in text. */
 int stage_pass_lines(struct stage *st, struct str text, size_t n);

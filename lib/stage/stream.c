@@ -14,13 +14,15 @@ static int interrupted(struct stage *st)
 }
 
 /* The input has nothing more for now: let the reader have what we have. */
-static int on_idle(void *ctx, struct err *e)
+int stream_idle(void *ctx, struct err *e)
 {
     struct stage *st = ctx;
     (void)e;
     if (stage_stopping())
         return interrupted(st);
-    return st->out.buf ? output_flush(&st->out, &st->err) : 0;
+    if (!st->out.buf)
+        return 0;
+    return stream_write_run(st) || output_flush(&st->out, &st->err) ? -1 : 0;
 }
 
 static int on_progress(void *ctx, struct err *e)
@@ -36,7 +38,7 @@ void stage_watch(struct stage *st, struct input *in)
         p->bytes_in += p->current->bytes;
         p->raw_in += p->current->raw_bytes;
     }
-    in->idle = on_idle;
+    in->idle = stream_idle;
     in->progress = on_progress;
     in->ctx = st;
     p->current = in;
@@ -86,7 +88,7 @@ int stage_judge(struct stage *st, struct input *in)
 
 /* ---- records in ---- */
 
-static int open_stream(struct stage *st)
+int stream_open(struct stage *st)
 {
     struct stage_private *p = st->priv;
     input_fd(&p->in, STDIN_FILENO, "-");
@@ -96,7 +98,7 @@ static int open_stream(struct stage *st)
                     (unsigned)st->opts.max_depth, &st->err))
         return -1;
     p->in_open = true;
-    p->check = true;
+    p->lane = (struct lane){ .st = st, .opts = &st->opts, .check = true };
     return 0;
 }
 
@@ -115,7 +117,7 @@ static int reject_malformed(struct stage *st, const struct record *rec,
                          f->offset + 1);
 }
 
-static int truncated(struct stage *st, const struct line *line)
+int stream_truncated(struct stage *st, uint64_t line)
 {
     /* Behind a killed upstream this is the expected sight: its verdict is the
      * better reason. */
@@ -124,95 +126,82 @@ static int truncated(struct stage *st, const struct line *line)
     return err_set(&st->err, ERR_DATA,
                    "input is truncated: line %llu has no end and is no whole "
                    "object",
-                   (unsigned long long)line->line);
+                   (unsigned long long)line);
 }
 
-/* Is the line handed out last a record, to the last byte? */
-static bool is_record(struct stage *st, const struct reader_line *l)
+int stream_end(struct stage *st)
 {
-    return l->shaped && (!st->priv->check || reader_check(l));
+    st->priv->stream_done = true;
+    return stage_judge(st, &st->priv->in);
 }
 
-/* 1: a record; 0: rejected or blank; -1. */
-static int take_line(struct stage *st, const struct reader_line *l,
-                     struct record *rec)
+/* Reads the next lines: 1, 0 at the end, -1. */
+static int read_lines(struct stage *st)
 {
-    const struct line *line = &l->line;
-    struct json_fault f;
-    if (l->blank)
+    struct stage_private *p = st->priv;
+    if (!p->in_open && stream_open(st))
+        return -1;
+    if (p->stream_done)
         return 0;
-    *rec = (struct record){ line->text,
-                            "-",
-                            line->line,
-                            line->offset,
-                            line->too_long ? line->length : 0,
-                            l->shaped };
-    if (line->unterminated)
-        st->priv->check = true; /* whole, or cut? Nobody vouches for that */
-    bool good = !line->too_long && is_record(st, l);
-    if (!good && line->unterminated)
-        return truncated(st, line);
-    st->counts.in++;
-    if (line->too_long)
-        return stage_rejectf(st, rec, "too_long", "",
-                             "record of %llu bytes, limit is %llu",
-                             (unsigned long long)line->length,
-                             (unsigned long long)st->opts.max_record);
-    if (good)
-        return 1;
-    rec->shaped = NULL;
-    if (json_check_object(line->text, (unsigned)st->opts.max_depth, &f))
-        return reject_malformed(st, rec, &f);
+    if (stage_stopping())
+        return interrupted(st);
+    p->at_line = p->n_lines = 0;
+    int n = reader_at_hand(&p->reader, p->lines, STAGE_BATCH, &st->err);
+    if (n == 0) { /* the block is about to move */
+        if (stream_write_run(st))
+            return -1;
+        n = reader_batch(&p->reader, p->lines, STAGE_BATCH, &st->err);
+    }
+    if (n < 0)
+        return -1;
+    if (n == 0)
+        return stream_end(st);
+    p->n_lines = n;
+    if (p->lines[0].line.line == 1)
+        p->lane.check = !mark_trusted(STDIN_FILENO);
     return 1;
 }
 
-/* Reads the next record into place `at` of the batch: 1, 0 at the end, -1. */
-static int next_into(struct stage *st, size_t at, struct record *rec)
+static int next_records(struct stage *st, struct record *recs, int max)
 {
     struct stage_private *p = st->priv;
-    struct reader_line *line = &p->batch[at];
-    while (!p->stream_done) {
-        if (stage_stopping())
-            return interrupted(st);
-        int r = reader_next(&p->reader, line, &st->err);
-        if (r < 0)
-            return -1;
-        if (r == 0) {
-            p->stream_done = true;
-            return stage_judge(st, &p->in);
+    for (;;) {
+        if (p->at_line == p->n_lines) {
+            int r = read_lines(st);
+            if (r <= 0)
+                return r;
         }
-        if (line->line.line == 1)
-            p->check = !mark_trusted(STDIN_FILENO);
-        r = take_line(st, line, rec);
-        if (r)
-            return r;
-        if (at && !reader_ready(&p->reader))
-            return 2; /* the batch ends here */
+        int n =
+            lane_take(&p->lane, p->lines, p->n_lines, &p->at_line, recs, max);
+        if (n)
+            return n;
     }
-    return 0;
 }
 
 int stage_next(struct stage *st, struct record *rec)
 {
-    if (!st->priv->in_open && open_stream(st))
-        return -1;
-    return next_into(st, 0, rec);
+    return next_records(st, rec, 1);
 }
 
 int stage_next_batch(struct stage *st, struct record *recs)
 {
-    if (st->err.code)
-        return -1; /* behind the records that came before it */
-    int n = stage_next(st, &recs[0]);
-    if (n <= 0)
-        return n;
-    while (n < STAGE_BATCH && reader_ready(&st->priv->reader)) {
-        int r = next_into(st, (size_t)n, &recs[n]);
-        if (r != 1)
-            break;
-        n++;
+    return next_records(st, recs, STAGE_BATCH);
+}
+
+int lane_run(struct stage *st, lane_work *work, void *const *workers, size_t n)
+{
+    static struct record recs[STAGE_BATCH];
+    int r, worked;
+    if (stream_open(st))
+        return -1;
+    if (n > 1)
+        return crew_run(st, work, workers, n) ? -1 : stream_end(st);
+    while ((r = stage_next_batch(st, recs)) > 0) {
+        worked = work(workers[0], &st->priv->lane, recs, r);
+        if (worked)
+            return -1;
     }
-    return n;
+    return r;
 }
 
 int stage_admit(struct stage *st, const struct record *rec)
@@ -230,8 +219,17 @@ int stage_admit(struct stage *st, const struct record *rec)
 
 /* ---- records out ---- */
 
+int stream_write_run(struct stage *st)
+{
+    struct str run = st->priv->run;
+    st->priv->run = STR("");
+    return output_write(&st->out, run, &st->err);
+}
+
 int stage_emit(struct stage *st, struct str text)
 {
+    if (st->priv->run.n && stream_write_run(st))
+        return -1;
     if (output_write(&st->out, text, &st->err))
         return -1;
     return output_write(&st->out, STR("\n"), &st->err);
@@ -243,8 +241,27 @@ int stage_pass(struct stage *st, struct str text)
     return stage_emit(st, text);
 }
 
+int stage_pass_record(struct stage *st, const struct record *rec)
+{
+    struct str *run = &st->priv->run, text = rec->text;
+    /* A line that is not ended by a line feed alone is written for itself. */
+    if (!rec->feed)
+        return stage_pass(st, text);
+    st->counts.out++;
+    if (run->n && run->p + run->n == text.p) {
+        run->n += text.n + 1;
+        return 0;
+    }
+    if (run->n && stream_write_run(st))
+        return -1;
+    *run = (struct str){ text.p, text.n + 1 };
+    return 0;
+}
+
 int stage_pass_lines(struct stage *st, struct str text, size_t n)
 {
+    if (st->priv->run.n && stream_write_run(st))
+        return -1;
     st->counts.out += n;
     return output_write(&st->out, text, &st->err);
 }

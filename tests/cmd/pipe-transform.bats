@@ -310,3 +310,113 @@ END
     sed 's/.*"net":\([0-9.]*\).*/\1/' out |
         awk '{ printf "%.2f\n", $1 }' | cmp wanted -
 }
+
+# ---- threads
+
+# mixed N: N lines of which some are no records, some fail, some are blank.
+mixed() {
+    make_orders "$1" | awk '
+        NR % 97 == 0 { print "{\"id\":" NR ",\"amount\":\"x\"}" }
+        NR % 131 == 0 { print "{\"id\":" NR ",\"amount\":01}" }
+        NR % 211 == 0 { print "" }
+        NR % 307 == 0 { print "[" NR "]" }
+        NR % 401 == 0 { printf "{\"id\":%d,\"amount\":2}\r\n", NR }
+        { print }'
+}
+
+# in_lanes J ARG...: what a run with -j J leaves behind, in files named by J.
+in_lanes() {
+    local j=$1
+    shift
+    pipe-transform -j "$j" -w "country <> 'DE' OR country IS MISSING" \
+        -s 'double=amount*2' --max-reject 10% --dlq "dead$j.ndjson" -v "$@" \
+        >"out$j" 2>"err$j" || echo "exit $?" >>"err$j"
+    jq -c '[.errors,.source,.raw]' "dead$j.ndjson" >"letters$j"
+    sed -i 's/dead[0-9]*/dead/g' "err$j"
+}
+
+@test "-j N gives the output, the dead letters and the counts of -j 1, in order" {
+    mixed 30000 >in
+    in_lanes 1 <in
+    [ "$(wc -l <letters1)" -gt 500 ]
+    grep -q ':30' letters1
+    for j in 2 3 16; do
+        in_lanes "$j" <in
+        cmp out1 "out$j"
+        cmp letters1 "letters$j"
+        cmp err1 "err$j"
+    done
+    # From a pipe blocks are cut elsewhere.
+    mixed 30000 | in_lanes 4
+    cmp out1 out4
+    cmp letters1 letters4
+}
+
+@test "-j N starts behind a byte order mark, and takes the last line without its end" {
+    printf '\xef\xbb\xbf{"a":1}\n{"a":2}' | pipe-transform -j 2 -s b=a >out
+    assert_file out $'{"a":1,"b":1}\n{"a":2,"b":2}'
+    printf '' | pipe-transform -j 2 -s b=a >out
+    assert_file out ''
+}
+
+@test "-j N fails on a cut last line with its number, and shows what was good" {
+    { mixed 5000; printf '{"id":1'; } >in
+    in_lanes 1 <in
+    in_lanes 3 <in
+    grep -q 'truncated: line 5[0-9]* has no end' err1
+    grep -q 'exit 65' err1
+    cmp err1 err3
+    cmp out1 out3
+}
+
+@test "-j N reads over a line beyond the limit, wherever it stands" {
+    big=$(head -c 400000 /dev/zero | tr '\0' x)
+    for at in 0 1 2 1500; do
+        { make_orders "$at"; printf '{"big":"%s"}\n' "$big"; make_orders 1500; } >in
+        for j in 1 3; do
+            pipe-transform -j $j --max-record 100K --max-reject 1 -s x=id <in >out$j 2>err$j
+        done
+        cmp out1 out3
+        cmp err1 err3
+        grep -q "line $((at + 1)): record of 400010 bytes" err3
+        [ "$(wc -l <out3)" = $((at + 1500)) ]
+    done
+    printf '{"a":1}\n{"big":"%s' "$big" >in
+    assert_exit 65 pipe-transform -j 2 --max-record 100K -s x=1 <in
+    grep -q 'truncated: line 2' err
+    # Within the limit a line may be longer than a block.
+    { make_orders 10; printf '{"big":"%s"}\n' "$big"; make_orders 10; } >in
+    pipe-transform -j 2 -s x=1 <in | sed 's/,"x":1}$/}/' | cmp - in
+}
+
+@test "-j N stops at the limit of rejects, and passes on that its upstream failed" {
+    mixed 20000 >in
+    assert_exit 65 pipe-transform -j 3 -s x=1 --max-reject 2 <in
+    grep -q '3 of [0-9]* records rejected, --max-reject is 2' err
+    run bash -c "pipe-transform -s x=1/0 --max-reject 0 <in 2>/dev/null |
+        pipe-transform -j 2 -s y=1 >out"
+    [ "$status" = 65 ]
+    [[ $output == *"upstream failed"* ]]
+}
+
+@test "-j N does not hold back what a slow writer has sent" {
+    mkfifo fifo
+    pipe-transform -j 4 -s b=a <fifo >out &
+    exec 5>fifo
+    printf '{"a":1}\n{"a":2' >&5
+    for _ in $(seq 50); do [ -s out ] && break; sleep 0.1; done
+    assert_file out '{"a":1,"b":1}'
+    printf '}\n' >&5
+    for _ in $(seq 50); do [ "$(wc -l <out)" = 2 ] && break; sleep 0.1; done
+    assert_file out $'{"a":1,"b":1}\n{"a":2,"b":2}'
+    exec 5>&-
+    wait $!
+}
+
+@test "the number of threads is 1 to 64" {
+    for n in 0 65 x; do
+        assert_exit 64 pipe-transform -j $n -s a=1 </dev/null
+    done
+    echo '{}' | PIPE_JOBS=2 pipe-transform -s a=1 >out
+    assert_file out '{"a":1}'
+}

@@ -472,3 +472,23 @@ END
     run -0 bash -c 'pipe-validate -s s.json --max-reject 20% --log json <in 2>&1 >/dev/null | tail -n 1'
     [[ $output == *'"read":200000,"out":180000,"rejected":20000'* ]]
 }
+
+# ---- threads
+
+@test "-j N gives the output, the dead letters, the counts and the summary of -j 1" {
+    echo '{"properties":{"id":{"type":"integer"},"amount":{"type":"number","maximum":85},
+        "country":{"enum":["DE","FR","GB","NL"]}}}' >s.json
+    make_orders 20000 | awk 'NR % 89 == 0 { print "{\"id\":\"" NR "\"}" }
+        NR % 301 == 0 { print "{\"id\":" NR } { print }' >in
+    for j in 1 2 5; do
+        pipe-validate -j $j -s s.json --dlq dead$j.ndjson --max-reject 50% -v \
+            <in >out$j 2>err$j
+        jq -c '[.errors,.source,.raw]' dead$j.ndjson >letters$j
+        sed -i 's/dead[0-9]/dead/g' err$j
+        cmp out1 out$j
+        cmp letters1 letters$j
+        cmp err1 err$j
+    done
+    [ "$(wc -l <letters1)" -gt 4000 ]
+    grep -q 'rejected by enum at /country' err1
+}

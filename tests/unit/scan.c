@@ -209,6 +209,100 @@ TEST("a line is accepted by its shape exactly if the grammar accepts it")
     buf_free(&text);
 }
 
+/* Digits, points, minuses and now and then what numbers do not have. */
+static void add_almost_number(struct buf *b)
+{
+    static const char often[] = "0123456789012345678900.-",
+                      seldom[] = "eE+. x\"t]\xd0\xb0";
+    for (uint32_t n = random_below(12) + 1; n > 0; n--) {
+        if (random_below(12))
+            buf_addc(b, often[random_below(sizeof(often) - 1)]);
+        else
+            buf_addc(b, seldom[random_below(sizeof(seldom) - 1)]);
+    }
+    if (random_below(8) == 0) /* longer than a step */
+        for (uint32_t n = random_below(140); n > 0; n--)
+            buf_addc(b, "0123456789"[random_below(10)]);
+}
+
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)? */
+static bool is_plain(struct str t)
+{
+    size_t i = t.n && t.p[0] == '-', from = i, point;
+    while (i < t.n && t.p[i] >= '0' && t.p[i] <= '9')
+        i++;
+    if (i == from || (t.p[from] == '0' && i != from + 1))
+        return false;
+    if (i == t.n || t.p[i] != '.')
+        return i == t.n;
+    for (point = i++; i < t.n && t.p[i] >= '0' && t.p[i] <= '9';)
+        i++;
+    return i == t.n && i > point + 1;
+}
+
+/* The whole line's flags and whether it is accepted, the text offered in two
+ * pieces. */
+static bool accepts_pieces(struct shape_cache *c, struct str text, size_t cut,
+                           unsigned *flags)
+{
+    static char block[1024 + SCAN_PADDING];
+    struct scan s = { 0 };
+    struct scan_line l;
+    memset(block, '7', sizeof(block));
+    memcpy(block, text.p, cut);
+    bool good = false;
+    int r = scan_next(&s, (struct str){ block, cut }, false, &l);
+    memcpy(block, text.p, text.n);
+    if (r == 0)
+        r = scan_next(&s, (struct str){ block, text.n }, false, &l);
+    if (r > 0 && l.end == text.n - 1) {
+        const struct shape *sh = shape_of(c, &l, 256);
+        good = sh && !(l.flags & SCAN_FAULT) && shape_check(sh, block, &l);
+        *flags = l.flags;
+    }
+    scan_free(&s);
+    return good;
+}
+
+TEST("plain numbers need no second look, and nothing else goes without one")
+{
+    struct shape_cache *c = shape_cache_new();
+    struct json_fault f;
+    struct buf text = { 0 }, number = { 0 };
+    unsigned plain = 0, good = 0, bad = 0;
+    for (int i = 0; i < 60000; i++) {
+        buf_reset(&text);
+        buf_reset(&number);
+        add_almost_number(&number);
+        bool list = random_below(9) == 0;
+        buf_addf(&text, "{\"%*s\":%s%.*s%s}\n", (int)random_below(130), "k",
+                 list ? "[1.5,-0 ," : "", STR_ARG(buf_str(&number)),
+                 list ? ",10.25]" : "");
+        bool want =
+            json_check_object((struct str){ text.p, text.n - 1 }, 256, &f) == 0;
+        size_t cut = random_below((uint32_t)text.n + 1);
+        for (size_t k = 0; k < KERNELS; k++) {
+            unsigned flags = 0;
+            if (!scan_use(kernels[k]))
+                continue;
+            bool have = accepts_pieces(c, buf_str(&text), cut, &flags);
+            if (want != have || (is_plain(buf_str(&number)) && flags))
+                printf("# %s, cut at %zu, flags %u: %.*s", kernels[k], cut,
+                       flags, STR_ARG(buf_str(&text)));
+            CHECK(want == have);
+            CHECK(!is_plain(buf_str(&number)) || flags == 0);
+        }
+        plain += is_plain(buf_str(&number));
+        good += want;
+        bad += !want;
+    }
+    printf("# %u plain, %u good, %u bad\n", plain, good, bad);
+    CHECK(plain > 5000 && good > plain && bad > 5000);
+    shape_cache_free(c);
+    buf_free(&text);
+    buf_free(&number);
+}
+
 /* The values that select finds by both ways, which have to agree. */
 static void pick_both(struct select *s, struct shape_cache *c, struct str text)
 {

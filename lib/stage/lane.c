@@ -1,0 +1,216 @@
+#include "json/check.h"
+#include "stage/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct err *lane_err(struct lane *l)
+{
+    return l->st ? &l->st->err : &l->err;
+}
+
+/* ---- what a thread keeps until its block's turn ---- */
+
+struct kept {
+    struct record rec; /* its line counts from the block's first */
+    struct reason *reasons;
+    size_t n;
+};
+
+static int keep_reject(struct lane *l, const struct record *rec,
+                       const struct reason *reasons, size_t n)
+{
+    if (l->n_kept == l->cap_kept) {
+        size_t cap = l->cap_kept ? l->cap_kept * 2 : 16;
+        struct kept *grown = realloc(l->kept, cap * sizeof(*grown));
+        if (!grown)
+            return err_nomem(&l->err);
+        l->kept = grown;
+        l->cap_kept = cap;
+    }
+    struct reason *copy = arena_alloc(&l->arena, n * sizeof(*copy));
+    if (!copy)
+        return err_nomem(&l->err);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = (struct reason){ reasons[i].code,
+                                   arena_dup(&l->arena, reasons[i].path),
+                                   arena_dup(&l->arena, reasons[i].message) };
+        if (!copy[i].path.p || !copy[i].message.p)
+            return err_nomem(&l->err);
+    }
+    l->kept[l->n_kept++] = (struct kept){ *rec, copy, n };
+    return 0;
+}
+
+static int keep_run(struct lane *l)
+{
+    struct str run = l->run;
+    l->run = STR("");
+    return buf_add_str(&l->out, run) ? err_nomem(&l->err) : 0;
+}
+
+int lane_settle(struct lane *l, struct stage *st, uint64_t line)
+{
+    if (!l->err.code && keep_run(l))
+        return -1;
+    st->counts.in += l->counts.in;
+    st->counts.out += l->counts.out;
+    st->counts.filtered += l->counts.filtered;
+    if (output_write(&st->out, buf_str(&l->out), &st->err))
+        return -1;
+    for (size_t i = 0; i < l->n_kept; i++) {
+        struct kept *k = &l->kept[i];
+        k->rec.line += line;
+        if (stage_reject(st, &k->rec, k->reasons, k->n))
+            return -1;
+    }
+    if (l->truncated)
+        return stream_truncated(st, line + l->truncated);
+    if (l->err.code) {
+        st->err = l->err;
+        return -1;
+    }
+    lane_reset(l);
+    return 0;
+}
+
+void lane_reset(struct lane *l)
+{
+    buf_reset(&l->out);
+    l->run = STR("");
+    arena_reset(&l->arena);
+    l->n_kept = 0;
+    l->counts = (struct counts){ 0 };
+    l->truncated = 0;
+}
+
+void lane_free(struct lane *l)
+{
+    buf_free(&l->out);
+    arena_free(&l->arena);
+    free(l->kept);
+    *l = (struct lane){ 0 };
+}
+
+/* ---- the ends of a record ---- */
+
+int lane_pass_record(struct lane *l, const struct record *rec)
+{
+    if (l->st)
+        return stage_pass_record(l->st, rec);
+    if (!rec->feed)
+        return lane_pass(l, rec->text);
+    l->counts.out++;
+    if (l->run.p + l->run.n == rec->text.p) {
+        l->run.n += rec->text.n + 1;
+        return 0;
+    }
+    int r = keep_run(l);
+    l->run = (struct str){ rec->text.p, rec->text.n + 1 };
+    return r;
+}
+
+int lane_pass(struct lane *l, struct str text)
+{
+    if (l->st)
+        return stage_pass(l->st, text);
+    l->counts.out++;
+    if (keep_run(l))
+        return -1;
+    buf_add_str(&l->out, text);
+    return buf_addc(&l->out, '\n') ? err_nomem(&l->err) : 0;
+}
+
+int lane_filter(struct lane *l)
+{
+    (l->st ? &l->st->counts : &l->counts)->filtered++;
+    return 0;
+}
+
+int lane_reject(struct lane *l, const struct record *rec,
+                const struct reason *reasons, size_t n)
+{
+    return l->st ? stage_reject(l->st, rec, reasons, n)
+                 : keep_reject(l, rec, reasons, n);
+}
+
+int lane_rejectf(struct lane *l, const struct record *rec, const char *code,
+                 const char *path, const char *fmt, ...)
+{
+    char msg[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    struct reason r = { code, str_of(path), str_of(msg) };
+    return lane_reject(l, rec, &r, 1);
+}
+
+/* ---- from lines to records ---- */
+
+static int truncated(struct lane *l, const struct line *line)
+{
+    if (l->st)
+        return stream_truncated(l->st, line->line);
+    l->truncated = line->line;
+    return err_set(&l->err, ERR_DATA, "truncated");
+}
+
+/* Is the line a record, to the last byte? Nobody vouches for one without its
+ * end: it may be cut. */
+static bool is_record(const struct lane *l, const struct reader_line *from)
+{
+    return !from->line.too_long && from->shaped &&
+           ((!l->check && !from->line.unterminated) || reader_check(from));
+}
+
+/* A line that is none by its shape; json_check tells why, or knows better. */
+static int take_other(struct lane *l, const struct record *rec)
+{
+    struct json_fault f;
+    if (json_check_object(rec->text, (unsigned)l->opts->max_depth, &f) == 0)
+        return 1;
+    return lane_rejectf(l, rec, f.code, "", "%s at byte %zu", f.why,
+                        f.offset + 1);
+}
+
+static int take_line(struct lane *l, const struct reader_line *from, bool good,
+                     struct record *rec)
+{
+    const struct line *line = &from->line;
+    *rec = (struct record){ line->text,
+                            "-",
+                            line->line,
+                            line->offset,
+                            line->too_long ? line->length : 0,
+                            good ? from->shaped : NULL,
+                            from->feed };
+    if (!good && line->unterminated)
+        return truncated(l, line);
+    (l->st ? &l->st->counts : &l->counts)->in++;
+    if (line->too_long)
+        return lane_rejectf(l, rec, "too_long", "",
+                            "record of %llu bytes, limit is %llu",
+                            (unsigned long long)line->length,
+                            (unsigned long long)l->opts->max_record);
+    return good ? 1 : take_other(l, rec);
+}
+
+int lane_take(struct lane *l, const struct reader_line *lines, int n, int *at,
+              struct record *recs, int max)
+{
+    int taken = 0;
+    for (; *at < n && taken < max; ++*at) {
+        const struct reader_line *from = &lines[*at];
+        if (from->blank)
+            continue;
+        bool good = is_record(l, from);
+        if (!good && taken)
+            break; /* what comes before is dealt with before */
+        int r = take_line(l, from, good, &recs[taken]);
+        if (r < 0)
+            return -1;
+        taken += r;
+    }
+    return taken;
+}
