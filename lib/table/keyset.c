@@ -30,6 +30,13 @@ static struct entry *entry_at(const struct keyset *k, uint32_t at)
     return (struct entry *)(void *)(k->keys.p + (size_t)(at - 1) * KEYSET_UNIT);
 }
 
+/* Bytes of the region that a key of n bytes takes. */
+static size_t entry_size(size_t n)
+{
+    n += sizeof(struct entry);
+    return (n + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
+}
+
 static bool has_key(const struct entry *e, struct str key)
 {
     return e->length == key.n && memcmp(e->key, key.p, key.n) == 0;
@@ -80,8 +87,7 @@ static int grow(struct keyset *k, struct err *e)
 static int append(struct keyset *k, struct keyset_slot *s, uint32_t tag,
                   struct str key, struct err *e)
 {
-    size_t n = sizeof(struct entry) + key.n;
-    n = (n + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
+    size_t n = entry_size(key.n);
     size_t at = k->keys.n / KEYSET_UNIT + 1;
     if (at > UINT32_MAX || key.n > UINT32_MAX)
         return err_set(e, ERR_CONFIG, "more than 32 GiB of keys");
@@ -124,5 +130,16 @@ bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
     if (!s->at)
         return false;
     *number = entry_at(k, s->at)->number;
+    return true;
+}
+
+bool keyset_next(const struct keyset *k, size_t *at, struct str *key)
+{
+    if (*at >= k->keys.n)
+        return false;
+    const struct entry *e =
+        (const struct entry *)(const void *)(k->keys.p + *at);
+    *key = (struct str){ e->key, e->length };
+    *at += entry_size(e->length);
     return true;
 }
