@@ -6,7 +6,7 @@
 #include "dlq/read.h"
 #include "dlq/replays.h"
 #include "dlq/segment.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
