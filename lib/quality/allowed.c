@@ -3,13 +3,14 @@
 #include "io/lines.h"
 #include "json/check.h"
 #include "json/key.h"
+#include "json/utf8.h"
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 
 void allowed_init(struct allowed *a, struct budget *budget)
 {
     *a = (struct allowed){ 0 };
-    keyset_init(&a->keys, budget);
+    keyset_init_unnumbered(&a->keys, budget);
 }
 
 void allowed_free(struct allowed *a)
@@ -56,7 +57,9 @@ static int add_line(struct allowed *a, struct str line, const char *source,
     if (r)
         return err_nomem(e);
     struct str key = buf_str(&a->key);
-    return keyset_insert(&a->keys, hash128(key), key, &n, e) < 0 ? -1 : 0;
+    return keyset_insert(&a->keys, keyset_hash(&a->keys, key), key, &n, e) < 0
+               ? -1
+               : 0;
 }
 
 int allowed_add(struct allowed *a, struct str text, const char *source,

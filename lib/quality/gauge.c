@@ -46,7 +46,7 @@ void gauges_free(struct gauges *g)
     for (size_t i = 0; i < g->n; i++)
         gauge_free(&g->v[i]);
     free(g->v);
-    free(g->vals);
+    select_batch_free(&g->batch);
     select_free(g->select);
     buf_free(&g->key);
     buf_free(&g->text);
@@ -91,11 +91,7 @@ static int find_slots(struct gauges *g, const struct gate *gate,
             return -1;
         x->slots[x->n_slots] = (size_t)slot;
     }
-    struct val *vals =
-        realloc(g->vals, (select_size(g->select) + 1) * sizeof(*vals));
-    if (vals)
-        g->vals = vals;
-    return x->slots && vals ? 0 : -1;
+    return x->slots ? 0 : -1;
 }
 
 static bool same(const struct gauge *a, const struct gauge *b)
@@ -121,7 +117,7 @@ int gauges_add(struct gauges *g, const struct gate *gate,
         gauge_free(&x);
         return err_nomem(e);
     }
-    keyset_init(&x.keys, &g->budget);
+    keyset_init_unnumbered(&x.keys, &g->budget);
     for (*index = 0; *index < g->n && !same(&v[*index], &x); ++*index)
         ;
     if (*index < g->n) {
@@ -144,12 +140,22 @@ static int note_bad(struct gauge *x, struct val v, struct err *e)
     return describe_value(&x->example, v.raw) ? err_nomem(e) : 0;
 }
 
+static int add_to_sum(struct decimal *sum, const struct decimal *d)
+{
+    decimal_int s;
+    if (d->scale != sum->scale || d->big || sum->big ||
+        __builtin_add_overflow(sum->small, d->small, &s))
+        return decimal_add(sum, sum, d);
+    sum->small = s;
+    return 0;
+}
+
 static int take_decimal(struct gauge *x, const struct decimal *d)
 {
     int r = 0, s = 0;
     x->n++;
     if (x->wants & GAUGE_SUM)
-        r = decimal_add(&x->sum, &x->sum, d);
+        r = add_to_sum(&x->sum, d);
     if (r != -1 && x->wants & GAUGE_EXTREMES) {
         if (x->n == 1 || decimal_cmp(d, &x->min) < 0)
             s = decimal_copy(&x->min, d);
@@ -160,7 +166,7 @@ static int take_decimal(struct gauge *x, const struct decimal *d)
         struct decimal square = DECIMAL_ZERO;
         s = decimal_mul(&square, d, d);
         if (s == 0)
-            s = decimal_add(&x->squares, &x->squares, &square);
+            s = add_to_sum(&x->squares, &square);
         decimal_free(&square);
     }
     x->far |= r == -2 || s == -2;
@@ -205,7 +211,9 @@ static int take_allowed(struct gauges *g, struct gauge *x, struct val v,
     if (r == -1)
         return err_nomem(e);
     x->n++;
-    if (r == 0 && keyset_find(&x->allowed->keys, hash128(key), key, &number))
+    if (r == 0 &&
+        keyset_find(&x->allowed->keys, keyset_hash(&x->allowed->keys, key), key,
+                    &number))
         return 0;
     return note_bad(x, v, e);
 }
@@ -237,27 +245,26 @@ static int empty_queue(struct gauge *x, struct err *e)
     return 0;
 }
 
-/* A key with a part that is null or missing is none, as in SQL. */
-static int take_key(struct gauges *g, struct gauge *x, struct err *e)
+/* The key of record i of the batch; with a part that is null or missing it has
+ * none, as in SQL. */
+static int take_key(struct gauges *g, struct gauge *x, size_t i, struct err *e)
 {
     struct gauge_queue *q = x->queue;
     size_t at = q->bytes.n;
-    for (size_t i = 0; i < x->n_slots; i++)
-        if (g->vals[x->slots[i]].type <= JSON_NULL)
-            return 0;
-    for (size_t i = 0; i < x->n_slots; i++) {
-        struct val v = g->vals[x->slots[i]];
-        int r = key_add(&q->bytes, v);
+    for (size_t k = 0; k < x->n_slots; k++) {
+        struct val v = g->batch.vals[x->slots[k] * SELECT_BATCH + i];
+        bool absent = v.type <= JSON_NULL;
+        int r = absent ? 0 : key_add(&q->bytes, v);
         if (r == -1)
             return err_nomem(e);
-        if (r) {
+        if (r || absent) {
             q->bytes.n = at;
-            return note_bad(x, v, e);
+            return r ? note_bad(x, v, e) : 0;
         }
     }
     x->n++;
     struct str key = { q->bytes.p + at, q->bytes.n - at };
-    q->keys[q->n].hash = hash128(key);
+    q->keys[q->n].hash = keyset_hash(&x->keys, key);
     q->keys[q->n].at = at;
     q->keys[q->n].n = key.n;
     keyset_prefetch(&x->keys, q->keys[q->n].hash);
@@ -266,35 +273,62 @@ static int take_key(struct gauges *g, struct gauge *x, struct err *e)
                                                           : 0;
 }
 
-static int take(struct gauges *g, struct gauge *x, struct err *e)
+/* ---- records */
+
+static int take_value(struct gauges *g, struct gauge *x, struct val v,
+                      struct err *e)
 {
-    if (x->kind == GAUGE_KEYS)
-        return take_key(g, x, e);
-    struct val v = g->vals[x->slots[0]];
-    if (v.type <= JSON_NULL) {
-        x->missing += v.type == JSON_MISSING;
-        x->nulls += v.type == JSON_NULL;
-        return 0;
-    }
     switch (x->kind) {
     case GAUGE_NUMBERS: return take_number(x, v, e);
     case GAUGE_NEWEST: return take_time(g, x, v, e);
     case GAUGE_OUTSIDERS: return take_allowed(g, x, v, e);
-    default: x->n++; return 0;
+    default: return 0;
     }
 }
 
-int gauges_take(struct gauges *g, struct str record,
-                const struct shaped *shaped, struct err *e)
+/* The n values of one field, one behind the other. */
+static int take_column(struct gauges *g, struct gauge *x, size_t n,
+                       struct err *e)
 {
-    g->rows++;
+    const struct val *v = g->batch.vals + x->slots[0] * SELECT_BATCH;
+    unsigned absent = 1u << JSON_MISSING | 1u << JSON_NULL;
+    absent &= g->batch.types[x->slots[0]];
+    for (size_t i = 0; i < n && absent; i++) {
+        x->missing += v[i].type == JSON_MISSING;
+        x->nulls += v[i].type == JSON_NULL;
+    }
+    if (x->kind == GAUGE_PRESENCE)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (v[i].type > JSON_NULL && take_value(g, x, v[i], e))
+            return -1;
+    return 0;
+}
+
+static int take_keys(struct gauges *g, struct gauge *x, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (take_key(g, x, i, e))
+            return -1;
+    return 0;
+}
+
+int gauges_take(struct gauges *g, const struct select_record *recs, size_t n,
+                struct err *e)
+{
+    g->rows += n;
     if (!g->n)
         return 0;
-    if (select_pick(g->select, record, shaped, g->vals))
+    if (!g->batch.vals && select_batch_init(&g->batch, g->select))
+        return err_nomem(e);
+    if (select_pick_batch(g->select, recs, n, &g->batch))
         return err_set(e, ERR_DATA, "a record is not JSON");
-    for (size_t i = 0; i < g->n; i++)
-        if (take(g, &g->v[i], e))
+    for (size_t i = 0; i < g->n; i++) {
+        struct gauge *x = &g->v[i];
+        if (x->kind == GAUGE_KEYS ? take_keys(g, x, n, e)
+                                  : take_column(g, x, n, e))
             return -1;
+    }
     return 0;
 }
 
@@ -329,7 +363,7 @@ static int merge_keys(struct gauge *a, struct gauge *b, struct err *e)
     size_t at = 0;
     struct str key;
     while (keyset_next(&b->keys, &at, &key))
-        if (insert_key(a, hash128(key), key, e))
+        if (insert_key(a, keyset_hash(&a->keys, key), key, e))
             return -1;
     keyset_free(&b->keys);
     return 0;

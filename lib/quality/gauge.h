@@ -52,8 +52,8 @@ struct gauges {
     const char *tz;        /* borrowed: of times without a zone */
     struct budget budget;  /* of the sets */
     struct select *select; /* owned */
-    struct val *vals;      /* owned: of the last record, by slot */
-    struct buf key, text;  /* scratch */
+    struct select_batch batch;
+    struct buf key, text; /* scratch */
 };
 
 #define NO_GAUGE ((size_t)-1)
@@ -67,10 +67,10 @@ int gauges_init(struct gauges *g, const char *tz, size_t memory, struct err *e);
 int gauges_add(struct gauges *g, const struct gate *gate,
                const struct allowed *allowed, size_t *index, struct err *e);
 
-/* Measures a record. 0, or -1 with e: past the memory (ERR_CONFIG), or where
- * it is not JSON (ERR_DATA; only if nobody checked). */
-int gauges_take(struct gauges *g, struct str record,
-                const struct shaped *shaped, struct err *e);
+/* Measures n records, up to SELECT_BATCH. 0, or -1 with e: past the memory
+ * (ERR_CONFIG), or where one is not JSON (ERR_DATA; only if nobody checked). */
+int gauges_take(struct gauges *g, const struct select_record *recs, size_t n,
+                struct err *e);
 
 /* Ends the measuring. 0 or -1 as gauges_take. */
 int gauges_end(struct gauges *g, struct err *e);

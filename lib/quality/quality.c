@@ -197,10 +197,10 @@ int quality_check(struct quality *q, size_t worker, struct str record,
     return n < 0 ? err_nomem(e) : n;
 }
 
-int quality_take(struct quality *q, size_t worker, struct str record,
-                 const struct shaped *shaped, struct err *e)
+int quality_take(struct quality *q, size_t worker,
+                 const struct select_record *recs, size_t n, struct err *e)
 {
-    return gauges_take(&q->workers[worker].gauges, record, shaped, e);
+    return gauges_take(&q->workers[worker].gauges, recs, n, e);
 }
 
 /* ---- the end */

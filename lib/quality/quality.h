@@ -6,7 +6,7 @@
  *     quality_begin(&q, workers, e);
  *     per record, in thread i:
  *         n = quality_check(&q, i, text, shaped, &faults, e);
- *         where it passes all: quality_take(&q, i, text, shaped, e);
+ *         where it passes all: quality_take(&q, i, &rec, 1, e), or many at once
  *     at the end:
  *         quality_judge(&q, read, rejected, e);
  *         quality_verdict(&q, e);                     // -1: a gate failed
@@ -85,9 +85,10 @@ int quality_check(struct quality *q, size_t worker, struct str record,
                   const struct shaped *shaped,
                   const struct check_fault **faults, struct err *e);
 
-/* Measures a record that passed. 0, or -1 as gauges_take. */
-int quality_take(struct quality *q, size_t worker, struct str record,
-                 const struct shaped *shaped, struct err *e);
+/* Measures n records that passed, up to SELECT_BATCH. 0, or -1 as gauges_take.
+ */
+int quality_take(struct quality *q, size_t worker,
+                 const struct select_record *recs, size_t n, struct err *e);
 
 /* Brings the workers together. To be called also where the stream failed: the
  * report then has the checks' counts. 0 or -1. */

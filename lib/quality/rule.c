@@ -1,7 +1,7 @@
 #include "quality/rule.h"
 
 #include "expr/caret.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdlib.h>
 #include <strings.h>
