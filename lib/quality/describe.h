@@ -11,8 +11,7 @@
  * and "...". 0 or -1. */
 int describe_value(struct buf *out, struct str raw);
 
-/* Appends the values of a key of scalars (json/key.h), parts separated by
- * ", "; "..." for what is no scalar. 0 or -1. */
+/* Appends the values of a key (json/key.h), separated by ", ". 0 or -1. */
 int describe_key(struct buf *out, struct str key);
 
 /* Appends a number with at most 12 digits behind the point and without zeros
