@@ -114,16 +114,42 @@ void gates_free(struct gates *g)
 
 /* ---- end */
 
-/* What is worth a word: where somebody looks, also each gate that failed. */
+#define NAME_BYTES 300 /* of a check or gate that is named by its text */
+
+static bool somebody_looks(const struct stage *st)
+{
+    return st->opts.verbose || isatty(STDERR_FILENO);
+}
+
+/* How many records each check rejected; what only warns has no other place to
+ * say so. */
+static void note_checks(struct gates *g, struct stage *st)
+{
+    for (size_t i = 0; i < g->q.n_checks; i++) {
+        const struct rule *rule = &g->q.checks[i];
+        struct check_count c = g->q.workers[0].checker.counts[i];
+        struct str name = rule->name;
+        if (name.n > NAME_BYTES)
+            name.n = NAME_BYTES;
+        if (c.failed + c.errors == 0 || !(rule->warn || somebody_looks(st)))
+            continue;
+        stage_note(st, "%s%llu %s by check '%.*s'",
+                   rule->warn ? "warning: " : "",
+                   (unsigned long long)(c.failed + c.errors),
+                   rule->warn ? "found" : "rejected", STR_ARG(name));
+    }
+}
+
+/* Gates that failed, where somebody looks; those that warn, and those that
+ * have nothing to compare with yet, in any case. */
 static void note_gates(struct gates *g, struct stage *st)
 {
-    bool looks = st->opts.verbose || isatty(STDERR_FILENO);
     for (size_t i = 0; i < g->q.n_gates; i++) {
         const struct rule *rule = &g->q.gates[i].gate.rule;
         const struct ruling *r = &g->q.gates[i].ruling;
         bool failed = r->outcome == OUTCOME_FAILED;
         if (r->outcome != OUTCOME_NO_BASELINE &&
-            !(failed && (looks || rule->warn)))
+            !(failed && (rule->warn || somebody_looks(st))))
             continue;
         struct str name = rule->named ? rule->name : STR("");
         stage_note(st, "%sgate%s%.*s%s%s: %.*s",
@@ -135,7 +161,7 @@ static void note_gates(struct gates *g, struct stage *st)
 
 static int judge(struct gates *g, struct stage *st)
 {
-    if (stage_settle(st) || quality_merge(&g->q, &st->err) ||
+    if (stage_settle(st) ||
         quality_judge(&g->q, st->counts.in, st->counts.rejected, &st->err))
         return -1;
     note_gates(g, st);
@@ -174,12 +200,13 @@ static int put_out(struct stage *st)
 int gates_close(struct gates *g, struct stage *st,
                 const struct report_rule *rules, size_t n_rules)
 {
-    if (!g->judges)
-        return st->err.code ? -1 : 0;
     struct err lost = { 0 };
     bool failed = st->err.code != ERR_NONE;
-    if (failed)
-        (void)quality_merge(&g->q, &lost);
+    if (quality_merge(&g->q, failed ? &lost : &st->err))
+        failed = true;
+    note_checks(g, st);
+    if (!g->judges)
+        return failed ? -1 : 0;
     if (!failed && judge(g, st) == 0 && put_out(st) == 0 &&
         report(g, st, rules, n_rules, &st->err) == 0 &&
         quality_keep(&g->q, &st->err) == 0)

@@ -370,7 +370,7 @@ static const char *faults(const char *const *checks, const char *record)
 {
     static char out[2000];
     struct quality_env env = plain_env();
-    const struct check_fault *f;
+    const struct check_fault *f = NULL;
     struct quality q;
     struct err e = { 0 };
     size_t n = 0;
