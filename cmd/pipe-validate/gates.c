@@ -188,8 +188,8 @@ static int report(struct gates *g, struct stage *st,
     return g->report ? report_write(g->report, &g->q, &run, e) : 0;
 }
 
-/* Every record is out before the run is called good: behind this nothing is
- * left that could fail. */
+/* Every record is out before the run is taken for a good one: behind this the
+ * stage has nothing left that could fail. */
 static int put_out(struct stage *st)
 {
     return stage_pass_lines(st, STR(""), 0) || output_commit(&st->out, &st->err)
@@ -207,8 +207,8 @@ int gates_close(struct gates *g, struct stage *st,
     note_checks(g, st);
     if (!g->judges)
         return failed ? -1 : 0;
-    if (!failed && judge(g, st) == 0 && put_out(st) == 0 &&
-        report(g, st, rules, n_rules, &st->err) == 0 &&
+    if (!failed && judge(g, st) == 0 &&
+        report(g, st, rules, n_rules, &st->err) == 0 && put_out(st) == 0 &&
         quality_keep(&g->q, &st->err) == 0)
         return 0;
     (void)report(g, st, rules, n_rules, &lost);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define WHAT "--expect"
+#define MAX_MS ((int64_t)36525 * 86400000) /* of a time */
 
 struct parser {
     struct gate *g;
@@ -153,11 +154,12 @@ static int parse_duration(struct parser *p, int64_t *us)
     words_space(&p->w);
     const char *from = p->w.p;
     int64_t n = 0;
-    while (p->w.p < p->w.end && *p->w.p >= '0' && *p->w.p <= '9' &&
-           n < 1000000000)
+    while (p->w.p < p->w.end && *p->w.p >= '0' && *p->w.p <= '9' && n <= MAX_MS)
         n = n * 10 + (*p->w.p++ - '0');
     for (size_t i = 0; p->w.p > from && i < sizeof(units) / sizeof(*units); i++)
         if (words_take(&p->w, units[i].unit)) {
+            if (n > MAX_MS / units[i].ms)
+                return words_wrong(&p->w, from, "more than a century");
             *us = n * units[i].ms * 1000;
             return 0;
         }

@@ -2,6 +2,7 @@
 
 #include "base/date.h"
 #include "expr/caret.h"
+#include "json/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,9 @@ int quality_use_baseline(struct quality *q, const char *path, size_t keep,
                        "a baseline of at least %zu runs needs more than the "
                        "last %zu to be kept",
                        least, keep);
+    if (!utf8_valid(str_of(q->env.run_id)))
+        return err_set(e, ERR_USAGE, "run id '%.200s' is not UTF-8",
+                       q->env.run_id);
     q->baseline = (struct baseline){ .keep = keep,
                                      .least = least,
                                      .run_id = str_of(q->env.run_id) };

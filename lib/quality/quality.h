@@ -70,7 +70,8 @@ int quality_add_gate(struct quality *q, const char *text, struct err *e);
 bool quality_wants_baseline(const struct quality *q);
 
 /* Reads the baseline at path (copied). ERR_USAGE where fewer runs are to be
- * kept than make a baseline; else as baseline_open. */
+ * kept than make a baseline, or the run's id is not UTF-8; else as
+ * baseline_open. */
 int quality_use_baseline(struct quality *q, const char *path, size_t keep,
                          size_t least, struct err *e);
 

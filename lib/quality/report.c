@@ -2,6 +2,7 @@
 
 #include "base/date.h"
 #include "io/output.h"
+#include "json/utf8.h"
 
 /* ---- members; each begins with its own comma and line */
 
@@ -10,15 +11,25 @@ static void add_key(struct buf *out, const char *before, const char *key)
     buf_addf(out, "%s\"%s\":", before, key);
 }
 
-/* A string, or null. */
+/* A string, or null. What comes from the command line or out of a message may
+ * be cut or any bytes: what is not UTF-8 is shown as U+FFFD. */
 static void add_text(struct buf *out, const char *before, const char *key,
                      const char *value)
 {
+    struct buf text = { 0 };
     add_key(out, before, key);
-    if (value)
-        json_quote(out, str_of(value));
-    else
+    if (!value) {
         buf_addz(out, "null");
+        return;
+    }
+    for (const char *p = value, *end = value + strlen(value); p < end;) {
+        size_t n = utf8_char(p, end);
+        buf_add(&text, n ? p : "\xef\xbf\xbd", n ? n : 3);
+        p += n ? n : 1;
+    }
+    out->failed |= text.failed;
+    json_quote(out, buf_str(&text));
+    buf_free(&text);
 }
 
 static void add_str(struct buf *out, const char *before, const char *key,

@@ -162,6 +162,10 @@ TEST("mistakes are told with their byte")
               "string without closing quote at byte 17");
     CHECK_STR(wrong("newest t within 2 of now"),
               "time expected, such as 30m, 2h or 1d at byte 17");
+    CHECK_STR(wrong("newest t within 36526d of now"),
+              "more than a century at byte 17");
+    CHECK_STR(wrong("newest t within 99999999999999999999ms of now"),
+              "time expected, such as 30m, 2h or 1d at byte 17");
     CHECK_STR(wrong("newest t within 2h of then"),
               "'date' or 'now' expected at byte 23");
     CHECK_STR(wrong("newest t within 10% of baseline"),

@@ -650,7 +650,7 @@ TEST("the report is JSON and has what was judged")
     struct report_run run = { .stage = "pipe-validate",
                               .run_id = "r",
                               .exit = 65,
-                              .error = "gate \"failed\"",
+                              .error = "gate \"failed\" \xc3",
                               .read = 5,
                               .out = 1,
                               .rejected = 4,
@@ -678,6 +678,8 @@ TEST("the report is JSON and has what was judged")
                               "\"bound\":\"< 0.5\",\"low\":null,\"high\":0.5,"
                               "\"baseline\":null,\"runs\":0,\n   \"passed\":"
                               "false"));
+    CHECK(
+        strstr(buf_z(&out), "\"error\":\"gate \\\"failed\\\" \xef\xbf\xbd\""));
     CHECK(strstr(buf_z(&out), "{\"code\":\"type\",\"path\":\"/a\\\"b\","
                               "\"records\":3}"));
     buf_free(&out);
