@@ -175,9 +175,8 @@ static inline void emit(uint8_t *tok, uint32_t *pos, const uint8_t *p,
         48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
     };
     __m512i v = load(p);
-    /* The eighth bit comes back: (v & 0x80) | look-up. */
-    __m512i byte = _mm512_ternarylogic_epi32(
-        look_up(token_of, v), v, _mm512_set1_epi8((char)0x80), 0xf8);
+    __m512i byte =
+        _mm512_mask_blend_epi8(_mm512_movepi8_mask(v), look_up(token_of, v), v);
     _mm512_storeu_si512(tok, _mm512_maskz_compress_epi8(tokens, byte));
     __m512i at = _mm512_maskz_compress_epi8(tokens, load(order));
     const __m512i add = _mm512_set1_epi32((int)base);

@@ -374,10 +374,17 @@ plan_anew(struct select *s, struct plan *p, const struct shaped *r)
     return p;
 }
 
+/* Records that come without a shape need no plans. */
+static int plans_begin(struct select *s)
+{
+    s->plans = calloc(PLANS, sizeof(*s->plans));
+    return s->plans ? 0 : -1;
+}
+
 __attribute__((always_inline)) static inline struct plan *
 plan_of(struct select *s, const struct shaped *r)
 {
-    if (!r || !s->plans)
+    if (!r || (!s->plans && plans_begin(s)))
         return NULL;
     struct plan *p = &s->plans[r->shape->serial % PLANS];
     if (p->serial == r->shape->serial && plan_fits(p, r->line->pos, r->block))
@@ -410,16 +417,9 @@ static inline void put_value(struct val *to, const struct plan_val *v,
     to->raw.n = (size_t)(end - p);
 }
 
-static inline void plans_begin(struct select *s)
-{
-    if (!s->plans)
-        s->plans = calloc(PLANS, sizeof(*s->plans));
-}
-
 int select_pick(struct select *s, struct str text, const struct shaped *r,
                 struct val *vals)
 {
-    plans_begin(s);
     const struct plan *p = plan_of(s, r);
     if (!p)
         return select_run(s, text, vals);
@@ -455,7 +455,6 @@ uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
 {
     uint64_t broken = 0;
     size_t slots = s->slots;
-    plans_begin(s);
     s->batches++;
     memset(b->types, 0, slots * sizeof(*b->types));
     for (size_t at = 0; at < n; at++) {

@@ -54,10 +54,9 @@ void planner_free(struct planner *w)
 static struct plan_step *step_add(struct planner *w, enum plan_op op,
                                   uint32_t token)
 {
-    static struct plan_step none;
     if (w->n_steps == STEPS_MAX) {
         w->failed = true;
-        return &none;
+        w->n_steps--; /* a place to write to: the plan is none */
     }
     struct plan_step *s = &w->steps[w->n_steps++];
     *s = (struct plan_step){ .token = token,

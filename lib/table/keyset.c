@@ -2,8 +2,6 @@
 
 #include "base/seed.h"
 
-#define AT_MASK (((uint64_t)1 << KEYSET_AT_BITS) - 1)
-
 /* A key as it lies in the region: its number, if there are numbers; its length
  * as a base-128 number, least digits first, 0x80 marking that more follow; its
  * bytes. */
@@ -31,7 +29,7 @@ void keyset_free(struct keyset *k)
 
 static const char *entry_of(const struct keyset *k, uint64_t slot)
 {
-    return k->keys.p + ((slot & AT_MASK) - 1) * KEYSET_UNIT;
+    return k->keys.p + ((slot & KEYSET_AT_MAX) - 1) * KEYSET_UNIT;
 }
 
 static size_t length_put(char *out, size_t n)
@@ -68,7 +66,7 @@ static uint64_t *probe(const struct keyset *k, uint64_t tag, struct str key,
                        bool *found)
 {
     uint64_t *at = slots_seek(&k->slots, tag);
-    for (; *at && (*at ^ tag) <= AT_MASK; at++) {
+    for (; *at && (*at ^ tag) <= KEYSET_AT_MAX; at++) {
         if (str_eq(entry_key(k, entry_of(k, *at)), key)) {
             *found = true;
             return at;
@@ -81,7 +79,7 @@ static uint64_t *probe(const struct keyset *k, uint64_t tag, struct str key,
 /* Appends key to the region, whose place *at it becomes. */
 static int append(struct keyset *k, struct str key, uint64_t *at, struct err *e)
 {
-    if (k->keys.n / KEYSET_UNIT + 1 > AT_MASK || key.n > UINT32_MAX)
+    if (k->keys.n / KEYSET_UNIT + 1 > KEYSET_AT_MAX || key.n > UINT32_MAX)
         return err_set(e, ERR_CONFIG, "more than 32 GiB of keys");
     if (region_reserve(&k->keys,
                        NUMBER_BYTES + LENGTH_BYTES + key.n + KEYSET_UNIT, e))
@@ -117,7 +115,7 @@ int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
     }
     if (append(k, key, &at, e))
         return -1;
-    slots_put(&k->slots, slot, (tag & ~AT_MASK) | at);
+    slots_put(&k->slots, slot, (tag & ~KEYSET_AT_MAX) | at);
     *number = k->numbered ? k->n : 0;
     k->n++;
     return 1;

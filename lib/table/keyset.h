@@ -26,6 +26,7 @@ struct keyset {
 /* A slot is a tag and, in this many bits, where the key lies: in units of 2
  * bytes, from 1. */
 #define KEYSET_AT_BITS SLOTS_FREE_BITS
+#define KEYSET_AT_MAX (((uint64_t)1 << KEYSET_AT_BITS) - 1)
 #define KEYSET_UNIT 2
 
 /* Prepares an empty set that charges budget (borrowed). Allocates nothing. */
@@ -56,8 +57,8 @@ void keyset_free(struct keyset *k);
 /* A hash of key that nobody outside the process can foresee. */
 static inline struct hash128 keyset_hash(const struct keyset *k, struct str key)
 {
-    XXH128_hash_t h = XXH3_128bits_withSeed(key.p, key.n, k->seed);
-    return (struct hash128){ h.low64, h.high64 };
+    uint64_t h = XXH3_64bits_withSeed(key.p, key.n, k->seed);
+    return (struct hash128){ h, h }; /* as much of it as is looked at */
 }
 
 /* The least slot that a key of this hash can have. */
@@ -77,11 +78,13 @@ static inline void keyset_prefetch(const struct keyset *k, struct hash128 hash)
 static inline void keyset_prefetch_key(const struct keyset *k,
                                        struct hash128 hash)
 {
-    uint64_t slot = *slots_seek(&k->slots, keyset_tag(hash));
-    if (slot && (slot ^ hash.hi) >> KEYSET_AT_BITS == 0)
-        __builtin_prefetch(
-            k->keys.p +
-            ((slot & (((uint64_t)1 << KEYSET_AT_BITS) - 1)) - 1) * KEYSET_UNIT);
+    uint64_t tag = keyset_tag(hash);
+    const uint64_t *slot = slots_seek(&k->slots, tag);
+    /* Something is loaded in any case: which, nobody could guess. */
+    const char *p = (const char *)slot;
+    if (*slot - tag < KEYSET_AT_MAX)
+        p = k->keys.p + (*slot - tag) * KEYSET_UNIT;
+    __builtin_prefetch(p);
 }
 
 #endif

@@ -39,26 +39,28 @@ struct pattern {
 struct wordkeys {
     struct pattern *recent[WORDKEY_BYTES + 1];      /* by length; may be NULL */
     struct pattern *patterns[WORDKEY_PATTERNS + 1]; /* owned, from 1 */
-    uint16_t index[INDEX]; /* of patterns, by hash; open addressing */
+    uint32_t index[INDEX]; /* numbers of patterns, and above them more of their
+                              hashes; open addressing */
     unsigned n;
     bool closed; /* to new patterns */
     uint64_t seed;
-    struct buf text; /* of a key that does not stand so in its record */
+    size_t n_text;
+    char
+        text[WORDKEY_BYTES]; /* of a key that does not stand so in its record */
+    struct buf unescaped;
 };
+
+#define NUMBER_MASK ((uint32_t)WORDKEY_PATTERNS)
 
 /* Of a string of WORDKEY_BYTES: the longest spelling of a byte is \u00XX. */
 #define STRING_MAX (6 * WORDKEY_BYTES)
-
-/* What a text can grow to before it is found to be too long: one more string,
- * or one more integer. */
-#define TEXT_MAX (WORDKEY_BYTES + STRING_MAX + 8)
 
 struct wordkeys *wordkeys_new(void)
 {
     struct wordkeys *w = calloc(1, sizeof(*w));
     /* All room there will be: whether a key has a word must not depend on
      * memory. */
-    if (w && buf_reserve(&w->text, TEXT_MAX)) {
+    if (w && buf_reserve(&w->unescaped, STRING_MAX)) {
         free(w);
         return NULL;
     }
@@ -73,7 +75,7 @@ void wordkeys_free(struct wordkeys *w)
         return;
     for (unsigned i = 1; i <= w->n; i++)
         free(w->patterns[i]);
-    buf_free(&w->text);
+    buf_free(&w->unescaped);
     free(w);
 }
 
@@ -86,10 +88,19 @@ static inline uint64_t load8(const char *p)
     return le64toh(w);
 }
 
+static inline uint64_t load4(const char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof(w));
+    return le32toh(w);
+}
+
 /* The first n bytes, below 8, at p. */
 static inline uint64_t load_short(const char *p, size_t n)
 {
     uint64_t w = 0;
+    if (n >= 4) /* two loads that overlap, and agree where they do */
+        return load4(p) | load4(p + n - 4) << (8 * (n - 4));
     for (size_t i = 0; i < n; i++)
         w |= (uint64_t)(unsigned char)p[i] << (8 * i);
     return w;
@@ -150,6 +161,30 @@ static struct run run_of(size_t from, size_t to)
     return r;
 }
 
+/* 1 in each byte of w that is a digit. */
+static inline uint64_t digits_in(uint64_t w)
+{
+    uint64_t x = w ^ EVERY('0');
+    uint64_t other = (((x & EVERY(0x7f)) + EVERY(0x76)) | x) & EVERY(0x80);
+    return (other ^ EVERY(0x80)) >> 7;
+}
+
+/* False where text has more digits than fit, or where less than half of it is
+ * digits: of such keys each has a pattern of its own, as names and mail
+ * addresses have. */
+static bool may_have_pattern(struct str text)
+{
+    uint64_t n = 0; /* a byte for each place of a word */
+    size_t at = 0;
+    if (text.n == 0 || text.n > WORDKEY_BYTES)
+        return false;
+    for (; at + 8 <= text.n; at += 8)
+        n += digits_in(load8(text.p + at));
+    n += digits_in(load_short(text.p + at, text.n - at));
+    n = n * EVERY(1) >> 56; /* the sum of its bytes */
+    return n <= DIGITS && 2 * n >= text.n;
+}
+
 /* A text with its digits left open. */
 struct outline {
     struct str of;
@@ -158,31 +193,22 @@ struct outline {
     uint64_t digits[WORDS]; /* 0xff for each digit */
 };
 
-/* False where less than a quarter of text is digits: of such keys each has a
- * pattern of its own, as names and mail addresses have. */
-static bool outline(struct outline *o, struct str text)
+static void outline(struct outline *o, struct str text)
 {
-    uint64_t n = 0;
     o->of = text;
     o->words = (text.n + 7) / 8;
     for (size_t i = 0; i < o->words; i++) {
-        uint64_t w = load_word(text, i), x = w ^ EVERY('0');
-        uint64_t other = (((x & EVERY(0x7f)) + EVERY(0x76)) | x) & EVERY(0x80);
-        uint64_t digit = (other ^ EVERY(0x80)) >> 7; /* 1 for each */
-        o->digits[i] = digit * 0xff;
-        o->text[i] = (w & ~o->digits[i]) | digit * '0';
-        /* The bytes that the last word shares were counted before. */
-        bool last = i && i + 1 == o->words;
-        n += last ? digit >> (64 * o->words - 8 * text.n) : digit;
+        uint64_t w = load_word(text, i);
+        o->digits[i] = digits_in(w) * 0xff;
+        o->text[i] = (w & ~o->digits[i]) | (EVERY('0') & o->digits[i]);
     }
-    return 4 * (n * EVERY(1) >> 56) >= text.n;
 }
 
-/* Fills the runs. False where there are too many digits for a word. -1 to -9
- * have none either, because -0 would fit their pattern and is 0. */
+/* Fills the runs. False where there are too many. -1 to -9 have no pattern
+ * either, because -0 would fit it and is 0. */
 static bool find_runs(struct pattern *p, struct str text)
 {
-    size_t digits = 0, at = 0;
+    size_t at = 0;
     while (at < text.n) {
         size_t from = at;
         while (at < text.n && at < from + 8 && is_digit(text.p[at]))
@@ -194,16 +220,16 @@ static bool find_runs(struct pattern *p, struct str text)
         if (p->runs == RUNS)
             return false;
         p->run[p->runs++] = run_of(from, at);
-        digits += at - from;
     }
-    return digits <= DIGITS && !(text.n == 2 && text.p[0] == '-');
+    return !(text.n == 2 && text.p[0] == '-');
 }
 
-static struct pattern *add_pattern(struct wordkeys *w, const struct outline *o,
-                                   uint16_t *index)
+static struct pattern *add_pattern(struct wordkeys *w, const struct outline *o)
 {
+    if (w->closed)
+        return NULL;
     struct pattern p = { .n = (uint32_t)o->of.n, .words = (uint32_t)o->words };
-    if (w->closed || !find_runs(&p, o->of))
+    if (!find_runs(&p, o->of))
         return NULL;
     for (size_t i = 0; i < o->words; i++) {
         p.text[i] = o->text[i];
@@ -218,24 +244,29 @@ static struct pattern *add_pattern(struct wordkeys *w, const struct outline *o,
     p.number = (uint64_t)++w->n << DIGIT_BITS;
     *added = p;
     w->patterns[w->n] = added;
-    *index = (uint16_t)w->n;
     return added;
 }
 
 /* The pattern of text, added where it is new; NULL: it has none. */
 static struct pattern *pattern_of(struct wordkeys *w, struct str text)
 {
-    struct outline o;
-    if (!outline(&o, text))
+    if (!may_have_pattern(text))
         return NULL;
+    struct outline o;
+    outline(&o, text);
     size_t n = o.words * sizeof(*o.text);
-    uint64_t at = XXH3_64bits_withSeed(o.text, n, w->seed + text.n);
-    for (;; at++) {
-        uint16_t *i = &w->index[at % INDEX];
-        if (*i == 0)
-            return add_pattern(w, &o, i);
-        struct pattern *p = w->patterns[*i];
-        if (p->n == text.n && memcmp(p->text, o.text, n) == 0)
+    uint64_t hash = XXH3_64bits_withSeed(o.text, n, w->seed + text.n);
+    uint32_t tag = (uint32_t)(hash >> 32) & ~NUMBER_MASK;
+    for (uint64_t at = hash;; at++) {
+        uint32_t *entry = &w->index[at % INDEX];
+        if (*entry == 0) {
+            struct pattern *p = add_pattern(w, &o);
+            *entry = p ? tag | w->n : 0;
+            return p;
+        }
+        struct pattern *p = w->patterns[*entry & NUMBER_MASK];
+        if ((*entry & ~NUMBER_MASK) == tag && p->n == text.n &&
+            memcmp(p->text, o.text, n) == 0)
             return p;
     }
 }
@@ -243,62 +274,83 @@ static struct pattern *pattern_of(struct wordkeys *w, struct str text)
 /* The word of a key's text, spelled as all equal keys are. */
 static uint64_t word_of(struct wordkeys *w, struct str text)
 {
-    if (text.n == 0 || text.n > WORDKEY_BYTES)
-        return 0;
-    struct pattern *p = w->recent[text.n];
-    uint64_t word = p ? fit(p, text) : 0;
-    if (word)
-        return word;
-    p = pattern_of(w, text);
+    struct pattern *p = pattern_of(w, text);
     if (!p)
         return 0;
     w->recent[text.n] = p;
     return fit(p, text);
 }
 
+/* The word of a text that is of the pattern that came last in its length. */
+static inline uint64_t word_again(const struct wordkeys *w, struct str text)
+{
+    const struct pattern *p =
+        text.n <= WORDKEY_BYTES ? w->recent[text.n] : NULL;
+    return p ? fit(p, text) : 0;
+}
+
 /* ---- texts of values ---- */
 
-/* An integer of few digits in its plain spelling; others have none. */
-static bool add_integer(struct buf *out, struct str raw)
+/* Adds to the text that is made: false where it becomes too long. */
+static bool put(struct wordkeys *w, const char *p, size_t n)
 {
+    if (n > WORDKEY_BYTES - w->n_text)
+        return false;
+    memcpy(w->text + w->n_text, p, n);
+    w->n_text += n;
+    return true;
+}
+
+/* Digits without a sign: an integer that is spelled as it should be. */
+static bool is_plain(struct str raw)
+{
+    for (size_t i = 0; i < raw.n; i++)
+        if (!is_digit(raw.p[i]))
+            return false;
+    return true;
+}
+
+/* An integer of few digits in its plain spelling; others have none. */
+static bool put_integer(struct wordkeys *w, struct str raw)
+{
+    if (raw.n <= DIGITS && is_plain(raw))
+        return put(w, raw.p, raw.n);
     struct number n = number_parse(raw);
     if (n.zero)
-        return buf_addc(out, '0') == 0;
+        return put(w, "0", 1);
     if (n.adjusted >= DIGITS || n.adjusted < (int64_t)n.digits - 1)
         return false;
-    if (n.neg)
-        buf_addc(out, '-');
+    static const char zeros[DIGITS] = "0000000000000000";
     size_t whole = n.digits < n.whole.n ? n.digits : n.whole.n;
-    buf_add(out, n.whole.p, whole);
-    buf_add(out, n.frac.p, n.digits - whole);
-    for (int64_t i = (int64_t)n.digits; i <= n.adjusted; i++)
-        buf_addc(out, '0');
-    return !out->failed;
+    return put(w, "-", n.neg) && put(w, n.whole.p, whole) &&
+           put(w, n.frac.p, n.digits - whole) &&
+           put(w, zeros, (size_t)n.adjusted + 1 - n.digits);
 }
 
 /* A string without its escapes; one that would need some has no plain text. */
-static bool add_string(struct buf *out, struct str raw)
+static bool put_string(struct wordkeys *w, struct str raw)
 {
-    if (raw.n < 2 || raw.n > STRING_MAX || buf_addc(out, '"'))
+    if (!memchr(raw.p, '\\', raw.n))
+        return put(w, raw.p, raw.n);
+    if (raw.n > STRING_MAX || raw.n < 2)
         return false;
-    size_t from = out->n;
-    if (json_unescape(out, (struct str){ raw.p + 1, raw.n - 2 }))
+    buf_reset(&w->unescaped);
+    if (json_unescape(&w->unescaped, (struct str){ raw.p + 1, raw.n - 2 }))
         return false;
-    size_t n = out->n - from;
-    if (n && (memchr(out->p + from, '"', n) || memchr(out->p + from, '\\', n)))
-        return false;
-    return buf_addc(out, '"') == 0;
+    struct str s = buf_str(&w->unescaped);
+    return !memchr(s.p, '"', s.n) && !memchr(s.p, '\\', s.n) &&
+           put(w, "\"", 1) && put(w, s.p, s.n) && put(w, "\"", 1);
 }
 
-static bool add_value(struct buf *out, struct val v)
+static bool put_value(struct wordkeys *w, struct val v)
 {
     switch (v.type) {
     case JSON_MISSING: return true;
-    case JSON_NULL: return buf_addz(out, "null") == 0;
-    case JSON_FALSE: return buf_addz(out, "false") == 0;
-    case JSON_TRUE: return buf_addz(out, "true") == 0;
-    case JSON_NUMBER: return add_integer(out, v.raw);
-    case JSON_STRING: return add_string(out, v.raw);
+    case JSON_NULL: return put(w, "null", 4);
+    case JSON_FALSE: return put(w, "false", 5);
+    case JSON_TRUE: return put(w, "true", 4);
+    case JSON_NUMBER: return put_integer(w, v.raw);
+    case JSON_STRING: return put_string(w, v.raw);
     default: return false;
     }
 }
@@ -308,21 +360,21 @@ static bool add_value(struct buf *out, struct val v)
 uint64_t wordkey_of(struct wordkeys *w, const struct val *vals,
                     const size_t *part, size_t n)
 {
-    struct buf *text = &w->text;
     struct val v = vals[part[0]];
-    if (n == 1 && v.raw.n <= WORDKEY_BYTES) {
+    uint64_t word = 0;
+    if (n == 1) {
         /* What fits a pattern is spelled as it should be. */
-        const struct pattern *p = w->recent[v.raw.n];
-        uint64_t word = p ? fit(p, v.raw) : 0;
+        word = word_again(w, v.raw);
         if (word)
             return word;
+        if (v.type == JSON_STRING && !memchr(v.raw.p, '\\', v.raw.n))
+            return word_of(w, v.raw);
     }
-    if (n == 1 && v.type == JSON_STRING && !memchr(v.raw.p, '\\', v.raw.n))
-        return word_of(w, v.raw);
-    buf_reset(text);
+    w->n_text = 0;
     for (size_t i = 0; i < n; i++)
-        if ((i && buf_addc(text, ',')) || !add_value(text, vals[part[i]]) ||
-            text->n > WORDKEY_BYTES)
+        if (!put(w, ",", i > 0) || !put_value(w, vals[part[i]]))
             return 0;
-    return word_of(w, buf_str(text));
+    struct str text = { w->text, w->n_text };
+    word = word_again(w, text);
+    return word ? word : word_of(w, text);
 }

@@ -3,7 +3,8 @@
  * Real keys repeat a pattern: O20240101-0000001, 2024-01-01, 4711. Of such a
  * key only the digits are new. A pattern, which is the key with its digits
  * left open, gets a number when it is first seen; pattern and digits together
- * then fit into a word if the digits are at most 16. Two keys are equal (as
+ * then fit into a word if the digits are at most 16; patterns of which
+ * less than half is digits are left out. Two keys are equal (as
  * json/key.h has it) if and only if their words are, and whether a key has a
  * word depends on its value and on what patterns came before, never on its
  * spelling: a key that had none when it came first has none later. The number

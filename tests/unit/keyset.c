@@ -256,10 +256,10 @@ TEST("a key has a word or bytes, and a null part is named either way")
     const char *list = "a,b";
     CHECK(fieldkey_init(&k, &list, 1, &e) == 0);
     CHECK(fieldkey_use_words(&k, &e) == 0);
-    CHECK(fieldkey_make(&k, STR("{\"a\":\"x1\",\"b\":2}"), NULL, &r, &part,
+    CHECK(fieldkey_make(&k, STR("{\"a\":\"x12\",\"b\":34}"), NULL, &r, &part,
                         &e) == 0);
     CHECK(r == FIELDKEY_OK && k.word != 0 && k.key.n == 0);
-    CHECK(fieldkey_make(&k, STR("{\"a\":123,\"b\":null}"), NULL, &r, &part,
+    CHECK(fieldkey_make(&k, STR("{\"a\":12345678,\"b\":null}"), NULL, &r, &part,
                         &e) == 0);
     CHECK(r == FIELDKEY_NULL && part == 1 && k.word != 0 && k.key.n == 0);
     CHECK(fieldkey_make(&k, STR("{\"b\":\"many letters\"}"), NULL, &r, &part,

@@ -536,4 +536,19 @@ TEST("shapes and keys without end, and records of any size, are judged too")
     bench_close(&b);
 }
 
+TEST("what takes more steps than a plan holds is walked")
+{
+    struct buf t = { 0 };
+    buf_addz(&t, "{\"k0\":\"ab\"");
+    for (int i = 1; i < 1000; i++)
+        buf_addf(&t, ",\"k%d\":\"ab\"", i);
+    buf_addc(&t, '}');
+    QUICK("{\"additionalProperties\":{\"minLength\":1}}", buf_z(&t));
+    WALK("{\"additionalProperties\":{\"minLength\":1,\"pattern\":\"b$\","
+         "\"enum\":[\"ab\"],\"allOf\":[{\"pattern\":\"^a\"},{\"maxLength\":2}]}"
+         "}",
+         buf_z(&t));
+    buf_free(&t);
+}
+
 UNIT_MAIN

@@ -50,7 +50,7 @@ TEST("every digit counts, at every place of texts of every length")
                 text[n] = '\0';
                 struct val v = { JSON_STRING, { text, n } };
                 uint64_t base = wordkey_of(w, &v, parts, 1);
-                CHECK((base != 0) == (4 * (to - from) >= n));
+                CHECK((base != 0) == (2 * (to - from) >= n));
                 for (size_t i = 0; base && i < n; i++) {
                     char was = text[i];
                     text[i] = was == '7' ? '8' : 'y';
@@ -77,12 +77,12 @@ TEST("however a value is spelled, its word is the same")
         { "-12", "-1200e-2" },
         { "9999999999999999", "9999999999999999.000" },
         { "1000000000000000", "1e15" },
-        { "\"a12\"", "\"\\u006112\"" },
-        { "\"a12\"", "\"a\\u0031\\u0032\"" },
-        { "\"1/2\"", "\"1\\/2\"" },
+        { "\"a123\"", "\"\\u0061123\"" },
+        { "\"a123\"", "\"a\\u0031\\u00323\"" },
+        { "\"1/234\"", "\"1\\/234\"" },
         { "\"1\xc3\xa9"
-          "2\"",
-          "\"1\\u00e92\"" },
+          "234\"",
+          "\"1\\u00e9234\"" },
     };
     for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
         for (int turn = 0; turn < 2; turn++) {
@@ -99,10 +99,10 @@ TEST("however a value is spelled, its word is the same")
     memset(text + 2, '0', sizeof(text) - 3);
     CHECK(word(w, text) == word(w, "7"));
     memcpy(text, "\"7", 2);
-    for (size_t i = 0; i < 24; i++)
-        memcpy(text + 2 + 6 * i, i % 2 ? "\\u0037" : "\\u0078", 6);
-    memcpy(text + 2 + 6 * 24, "\"", 2);
-    CHECK(word(w, "\"7x7x7x7x7x7x7x7x7x7x7x7x7\"") == word(w, text));
+    for (size_t i = 0; i < 12; i++)
+        memcpy(text + 2 + 6 * i, i % 4 ? "\\u0037" : "\\u0078", 6);
+    memcpy(text + 2 + 6 * 12, "\"", 2);
+    CHECK(word(w, "\"7x777x777x777\"") == word(w, text));
     wordkeys_free(w);
 }
 
@@ -135,7 +135,7 @@ TEST("what does not fit has no word, first and later")
         "{\"a\":12}",
         "\"12\\\"34\"",
         "\"12\\\\34\"",
-        "\"1a2b3c4d5e6f7a8b9\"",
+        "\"1a2b3c4d5e6f7g8h99999\"",
         "\"12345678xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",
     };
     struct wordkeys *w = wordkeys_new();
@@ -152,13 +152,13 @@ TEST("parts of a composite key do not run together")
     struct wordkeys *w = wordkeys_new();
     CHECK(word2(w, "1", "23") && word2(w, "12", "3"));
     CHECK(word2(w, "1", "23") != word2(w, "12", "3"));
-    CHECK(word2(w, "1", "null") != word2(w, "1", ""));
+    CHECK(word2(w, "12345", "null") != word2(w, "12345", ""));
     CHECK(word2(w, "", "1") != word2(w, "1", ""));
-    CHECK(word2(w, "\"1,2\"", "3") != word2(w, "1", "\"2,3\""));
-    CHECK(word2(w, "\"1\\\",\\\"2\"", "3") == 0);
+    CHECK(word2(w, "\"11,22\"", "33") != word2(w, "11", "\"22,33\""));
+    CHECK(word2(w, "\"1\\\",\\\"2\"", "345678") == 0);
     CHECK(word2(w, "5", "-0.0") == word2(w, "5.0", "0"));
     CHECK(word2(w, "5", "-3") && word2(w, "5", "-3") != word2(w, "5", "3"));
-    CHECK(word2(w, "1", "[2]") == 0);
+    CHECK(word2(w, "12", "[345]") == 0);
     wordkeys_free(w);
 }
 
@@ -172,7 +172,7 @@ TEST("past the number of patterns keys have words or none as they had before")
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < N && !unit_failed; i++) {
             unsigned x = i * 2654435761u % 26 ^ (i % 26);
-            snprintf(text, sizeof(text), "\"%c%c%c%c1234%u\"", 'a' + i % 26,
+            snprintf(text, sizeof(text), "\"%c%c%c%c12345%u\"", 'a' + i % 26,
                      'a' + i / 26 % 26, 'a' + i / 676 % 26, 'A' + x % 26,
                      round);
             uint64_t now = word(w, text);
@@ -216,7 +216,7 @@ static void put_random_string(struct buf *out, bool wild)
     for (unsigned k = wild ? 1 + rnd(3) : 1; k; k--) {
         for (const char *p = words[rnd(wild ? 10 : 6)]; *p; p++)
             put_char(out, (unsigned char)*p);
-        for (unsigned n = rnd(4) || !wild ? rnd(3) : rnd(18); n; n--)
+        for (unsigned n = rnd(4) || !wild ? rnd(5) : rnd(18); n; n--)
             put_char(out, (unsigned char)('0' + rnd(rnd(4) ? 2 : 10)));
     }
     buf_addc(out, '"');
@@ -302,7 +302,7 @@ static void compare(size_t n_parts, size_t n)
     for (size_t i = 1; i < n && !unit_failed; i++)
         if (s[i].word && s[i].word == s[i - 1].word)
             CHECK(by_key(&s[i - 1], &s[i]) == 0);
-    CHECK(words > n / 20 && equal > n / 100); /* else nothing was compared */
+    CHECK(words > n / 20 && equal > n / 500); /* else nothing was compared */
     for (size_t i = 0; i < n; i++)
         buf_free(&s[i].key);
     for (size_t k = 0; k < 3; k++)
