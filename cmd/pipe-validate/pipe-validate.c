@@ -241,7 +241,7 @@ static void summarise(struct stage *st, const struct tally *t)
                    t->others ? " or more" : "");
 }
 
-static int finish(struct stage *st, struct validate *v)
+static void finish(struct stage *st, struct validate *v, bool ended)
 {
     struct tally *t = &v->workers[0].tally;
     for (size_t i = 1; i < v->n; i++)
@@ -252,9 +252,8 @@ static int finish(struct stage *st, struct validate *v)
     for (size_t i = 0; rules && i < t->n; i++)
         rules[i] = (struct report_rule){ t->rows[i].code, t->rows[i].rule,
                                          t->rows[i].records };
-    int r = gates_close(&v->gates, st, rules, rules ? t->n : 0);
+    (void)gates_close(&v->gates, st, ended, rules, rules ? t->n : 0);
     free(rules);
-    return r;
 }
 
 static void release(struct validate *v)
@@ -272,10 +271,8 @@ int main(int argc, char **argv)
 {
     struct stage st;
     struct validate v = { 0 };
-    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &v) == 0) {
-        (void)validate_all(&st, &v);
-        (void)finish(&st, &v);
-    }
+    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &v) == 0)
+        finish(&st, &v, validate_all(&st, &v) == 0);
     release(&v);
     return stage_finish(&st);
 }
