@@ -423,8 +423,10 @@ TEST("references that lead nowhere, elsewhere or back at once are refused")
 {
     CHECK(strstr(errors("{\"$ref\":\"#/nope\"}", "1"),
                  "at /$ref: reference \"#/nope\" leads nowhere"));
-    CHECK(strstr(errors("{\"$ref\":\"other.json\"}", "1"), "another document"));
-    CHECK(strstr(errors("{\"$ref\":\"#name\"}", "1"), "by anchor"));
+    CHECK(strstr(errors("{\"$ref\":\"other.json\"}", "1"),
+                 "leads to other.json, which is not at hand"));
+    CHECK(strstr(errors("{\"$ref\":\"#name\"}", "1"), "leads nowhere"));
+    CHECK(strstr(errors("{\"$dynamicRef\":\"#name\"}", "1"), "leads nowhere"));
     CHECK(strstr(errors("{\"$ref\":\"#\"}", "1"),
                  "refused 78: schema s.json at its root: refers to itself"));
     CHECK(strstr(errors("{\"$ref\":\"#/$defs/a\",\"$defs\":{\"a\":{\"anyOf\":[{"
@@ -489,21 +491,6 @@ TEST("a malformed schema is refused with the place")
         if (!strstr(have, cases[i][1]))
             CHECK_STR(have, cases[i][1]);
     }
-}
-
-TEST("keywords that would change a verdict and are not implemented are refused")
-{
-    static const char *const cases[] = {
-        "{\"properties\":{\"a\":{\"unevaluatedProperties\":false}}}",
-        "{\"unevaluatedItems\":false}",
-        "{\"$dynamicRef\":\"#a\"}",
-        "{\"$schema\":\"https://json-schema.org/draft/2019-09/schema\","
-        "\"$recursiveRef\":\"#\"}",
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        CHECK(strstr(errors(cases[i], "{}"), "keyword is not supported"));
-    CHECK(strstr(errors(cases[0], "{}"),
-                 "/properties/a/unevaluatedProperties: "));
 }
 
 /* ---- sizes */
@@ -728,9 +715,9 @@ TEST("casts reach through references, combinations and containers")
 TEST("a rule counts each record once, the most frequent first")
 {
     const struct schema_error a[] = {
-        { "type", STR("/i/0"), STR("/i/*"), STR("") },
-        { "type", STR("/i/1"), STR("/i/*"), STR("") },
-        { "minimum", STR("/q"), STR("/q"), STR("") },
+        { "type", STR("/i/0"), STR("/i/*"), STR(""), STR("") },
+        { "type", STR("/i/1"), STR("/i/*"), STR(""), STR("") },
+        { "minimum", STR("/q"), STR("/q"), STR(""), STR("") },
     };
     struct tally t = { 0 };
     CHECK(tally_add(&t, a, 3) == 0 && tally_add(&t, a, 2) == 0);
@@ -747,7 +734,7 @@ TEST("rules without end are counted as others in bounded memory")
     for (int i = 0; i < 10000; i++) {
         snprintf(name, sizeof(name), "/p%d", i);
         struct schema_error x = { "additional_property", str_of(name),
-                                  str_of(name), STR("") };
+                                  str_of(name), STR(""), STR("") };
         CHECK(tally_add(&t, &x, 1) == 0);
     }
     CHECK(t.n == TALLY_RULES_MAX && t.others == 10000 - TALLY_RULES_MAX);
