@@ -17,25 +17,20 @@
 struct suite {
     const char *title, *folder;
     enum schema_draft draft;
-    bool formats;     /* are asserted */
-    const char *only; /* files; NULL: all */
+    bool formats; /* are asserted */
 };
-
-#define F " date date-time email ipv4 ipv6 time unknown uuid "
 
 /* The required tests of 2019-09 and 2020-12 take format for an annotation. */
 static const struct suite suites[] = {
-    { "draft-07", "draft7", DRAFT_07, false, NULL },
-    { "2019-09", "draft2019-09", DRAFT_2019_09, false, NULL },
-    { "2020-12", "draft2020-12", DRAFT_2020_12, false, NULL },
-    { "draft-07 optional", "draft7/optional", DRAFT_07, true, NULL },
-    { "2019-09 optional", "draft2019-09/optional", DRAFT_2019_09, true, NULL },
-    { "2020-12 optional", "draft2020-12/optional", DRAFT_2020_12, true, NULL },
-    { "draft-07 formats", "draft7/optional/format", DRAFT_07, true, F },
-    { "2019-09 formats", "draft2019-09/optional/format", DRAFT_2019_09, true,
-      F },
-    { "2020-12 formats", "draft2020-12/optional/format", DRAFT_2020_12, true,
-      F },
+    { "draft-07", "draft7", DRAFT_07, false },
+    { "2019-09", "draft2019-09", DRAFT_2019_09, false },
+    { "2020-12", "draft2020-12", DRAFT_2020_12, false },
+    { "draft-07 optional", "draft7/optional", DRAFT_07, true },
+    { "2019-09 optional", "draft2019-09/optional", DRAFT_2019_09, true },
+    { "2020-12 optional", "draft2020-12/optional", DRAFT_2020_12, true },
+    { "draft-07 formats", "draft7/optional/format", DRAFT_07, true },
+    { "2019-09 formats", "draft2019-09/optional/format", DRAFT_2019_09, true },
+    { "2020-12 formats", "draft2020-12/optional/format", DRAFT_2020_12, true },
 };
 
 /* Tests that contradict a choice of ours: verdicts that are the other way
@@ -262,10 +257,6 @@ static bool run_suite(const struct suite *s, const char *data, int number)
     while ((d = readdir(dir)) != NULL) {
         size_t n = strlen(d->d_name);
         if (n <= 5 || strcmp(d->d_name + n - 5, ".json") != 0)
-            continue;
-        char word[256];
-        snprintf(word, sizeof(word), " %.*s ", (int)n - 5, d->d_name);
-        if (s->only && !strstr(s->only, word))
             continue;
         snprintf(path, sizeof(path), "%s/json-schema-test-suite/tests/%s/%s",
                  data, s->folder, d->d_name);
