@@ -99,7 +99,7 @@ check() {
 {"format":"date-time"}                | "2024-02-29" | format /v
 {"format":"email"}                    | "a@b.example" | good
 {"format":"email"}                    | "a@b@c"     | format /v
-{"format":"uri"}                      | "anything"  | good
+{"format":"phone"}                      | "anything"  | good
 {"items":{"type":"null"}}             | [null,1,null,2] | type /v/1; type /v/3
 {"minItems":1}                        | []          | min_items /v
 {"maxItems":1}                        | [1,2]       | max_items /v
