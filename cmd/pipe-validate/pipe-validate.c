@@ -15,6 +15,7 @@
 
 static const char *schema_file;
 static bool coerce, no_format_assertion;
+static struct opt_list schema_dirs;
 static struct gates_args gates_args = { .baseline_runs = BASELINE_RUNS,
                                         .baseline_min = BASELINE_MIN };
 
@@ -23,6 +24,10 @@ static const struct opt opts[] = {
       "JSON Schema that every record has to satisfy; required without --check "
       "and --expect",
       NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_LIST, 0, "schema-dir", "DIR", &schema_dirs,
+      "folder of schemas that others refer to, known by their $id; as URI=DIR "
+      "known by the URI that a reference begins with",
+      NULL, 0, 0, 0, COMPLETE_DIR, NULL },
     { OPT_FLAG, 0, "coerce", NULL, &coerce,
       "turn strings that spell a number, true, false or (empty) null into that "
       "value where the schema wants it",
@@ -98,8 +103,11 @@ static void show_notes(struct stage *st, struct str notes)
 
 static int load_schema(struct stage *st, struct validate *v)
 {
-    struct schema_options options = { .no_format_assertion =
-                                          no_format_assertion };
+    const struct schema_options options = {
+        .no_format_assertion = no_format_assertion,
+        .dirs = schema_dirs.v,
+        .n_dirs = schema_dirs.n,
+    };
     if (!schema_file &&
         (coerce || (!gates_args.checks.n && !gates_args.expects.n)))
         return err_set(&st->err, ERR_USAGE,
