@@ -239,7 +239,7 @@ int compile_ref(struct frame *f, enum ref_kind kind, struct str text,
 /* Compiles what references wait for. 0 or -1. */
 int compile_pending(struct compiler *c);
 
-/* ---- keyword.c, prop.c, compile.c */
+/* ---- vocabulary.c */
 
 /* What a keyword's value holds. */
 enum holds { HOLDS_NONE, HOLDS_SCHEMAS, HOLDS_MAP };
@@ -248,12 +248,17 @@ enum holds { HOLDS_NONE, HOLDS_SCHEMAS, HOLDS_MAP };
  * them. */
 enum holds keyword_holds(const struct dialect *d, struct str name);
 
-/* Compiles f's keyword k. 0 or -1. */
-int keyword_compile(struct frame *f, enum keyword k);
-
 /* Finds the keyword of that name. Returns 1 with *k; 0 where the name is not
  * known to the dialect; 2 for one that changes no verdict. */
 int keyword_find(const struct dialect *d, struct str name, enum keyword *k);
+
+/* ---- keyword.c, prop.c, compile.c */
+
+/* Compiles f's keyword k. 0 or -1. */
+int keyword_compile(struct frame *f, enum keyword k);
+
+/* Its name; *drafts gets a bit for each draft that knows it. */
+const char *keyword_name(enum keyword k, unsigned *drafts);
 
 /* Joins properties, patterns and the rest of f's node, when all its keywords
  * are compiled. 0 or -1. */

@@ -425,23 +425,20 @@ static bool naive_rest(struct naive *w, json_t *s, json_t *v,
     if (w->draft == DRAFT_07)
         return true;
     k = json_object_get(s, "unevaluatedProperties");
-    if (k)
-        json_object_foreach(v, key, x)
-        {
-            if (!(out->props & naive_bit(key)) &&
-                !naive_check(w, k, x, scope, &unused))
-                return false;
-            out->props |= naive_bit(key);
-        }
+    json_object_foreach(k ? v : NULL, key, x)
+    {
+        if (!(out->props & naive_bit(key)) &&
+            !naive_check(w, k, x, scope, &unused))
+            return false;
+        out->props |= naive_bit(key);
+    }
     k = json_object_get(s, "unevaluatedItems");
-    if (k)
-        json_array_foreach(v, i, x)
-        {
-            if (!(out->items >> i & 1) && !naive_check(w, k, x, scope, &unused))
-                return false;
-            out->items |= (uint32_t)1 << i;
-        }
-    /* cppcheck-suppress missingReturn ; it does not know the macros */
+    json_array_foreach(k ? v : NULL, i, x)
+    {
+        if (!(out->items >> i & 1) && !naive_check(w, k, x, scope, &unused))
+            return false;
+        out->items |= (uint32_t)1 << i;
+    }
     return true;
 }
 
