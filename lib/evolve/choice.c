@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#define CASES_MAX 48  /* of one schema's contrary */
+#define CASES_MAX 48    /* of one schema's contrary */
 #define BRANCHES_MAX 24 /* whose leftovers are followed */
-#define CLOSEST_MAX 2 /* alternatives within each other, for a report */
+#define CLOSEST_MAX 2   /* alternatives within each other, for a report */
 
 /* ---- contraries ---- */
 
@@ -135,7 +135,8 @@ static struct rule *require(struct cases *k, struct str key, struct rule *value)
     if (!v || !value)
         return NULL;
     keys[0] = key;
-    t[0] = (struct tree){ .type = JSON_OBJECT, .n = 1, .v = &t[1], .keys = keys };
+    t[0] =
+        (struct tree){ .type = JSON_OBJECT, .n = 1, .v = &t[1], .keys = keys };
     v[0] = value;
     *o = (struct object_part){ .properties = t,
                                .property = v,
@@ -244,8 +245,8 @@ static bool leftover(struct prover *p, struct rule_set a,
     for (size_t k = 0; k < cases.n; k++) {
         struct pool_mark mark = pool_mark(&p->pool);
         struct rule_set left = set_with(p, a, cases.v[k]);
-        bool ok = spend(p, 1) && (prove_empty(p, left) ||
-                                  leftover(p, left, l, i + 1));
+        bool ok = spend(p, 1) &&
+                  (prove_empty(p, left) || leftover(p, left, l, i + 1));
         pool_release(&p->pool, mark);
         if (!ok)
             return false;
@@ -289,9 +290,8 @@ static bool report_closest(struct prover *p, struct conj *c,
     p->closest--;
     if (few)
         return false;
-    return found(p, (struct finding){ .rule = b,
-                                      .keyword = keyword,
-                                      .disjoint = true });
+    return found(
+        p, (struct finding){ .rule = b, .keyword = keyword, .disjoint = true });
 }
 
 static bool prove_any(struct prover *p, struct conj *c, const struct rule *b,
@@ -356,9 +356,8 @@ bool prove_place(struct prover *p, struct conj *c, const struct rule *b)
     if (at->one.n)
         ok &= prove_one(p, c, b);
     if (at->negated && !prove_empty(p, set_with(p, c->set, at->negated)))
-        ok = found(p, (struct finding){ .rule = b,
-                                        .keyword = "not",
-                                        .disjoint = true });
+        ok = found(p, (struct finding){
+                          .rule = b, .keyword = "not", .disjoint = true });
     if (at->cond)
         ok &= prove_if(p, c, b);
     return ok;

@@ -226,7 +226,9 @@ static void close_over(struct build *b)
                 if (!names_have(&b->c->required, o->dependents[k].key))
                     continue;
                 add_required(b, &o->dependents[k].names);
-                if (o->dependents[k].rule)
+                /* A schema holds for the whole value, which has to be an
+                 * object for "required" to mean that the property is there. */
+                if (o->dependents[k].rule && !(b->c->types & ~KIND_OBJECT))
                     flatten(b, o->dependents[k].rule);
             }
         }

@@ -75,12 +75,18 @@ static bool is_rest(const struct finding *f)
 /* Keywords whose values say nothing about their place: had is unknown. */
 static bool is_compound(const struct finding *f)
 {
-    static const char *const list[] = {
-        "anyOf",           "oneOf",         "not",
-        "dependencies",    "propertyNames", "dependentRequired",
-        "$recursiveRef",   "$dynamicRef",   "dependentSchemas",
-        "unevaluatedItems", "unevaluatedProperties", NULL
-    };
+    static const char *const list[] = { "anyOf",
+                                        "oneOf",
+                                        "not",
+                                        "dependencies",
+                                        "propertyNames",
+                                        "dependentRequired",
+                                        "$recursiveRef",
+                                        "$dynamicRef",
+                                        "dependentSchemas",
+                                        "unevaluatedItems",
+                                        "unevaluatedProperties",
+                                        NULL };
     return f->disjoint && is_one_of(f, list);
 }
 
@@ -102,12 +108,10 @@ static struct str need_of(struct arena *a, const struct finding *f)
 
 static struct str pointer_of(struct arena *a, const struct finding *f)
 {
-    static const char *const within[] = { "properties",
-                                          "patternProperties",
-                                          "dependencies",
-                                          "dependentRequired",
-                                          "dependentSchemas",
-                                          NULL };
+    static const char *const within[] = {
+        "properties",        "patternProperties", "dependencies",
+        "dependentRequired", "dependentSchemas",  NULL
+    };
     struct buf b = { 0 };
     const struct tree *t = f->rule->tree, *v = NULL;
     if (t)
@@ -134,8 +138,8 @@ static struct str kind_of_change(struct arena *a, const struct finding *f,
     if (!f->keyword) {
         buf_addz(&b, backward ? "forbidden" : "allowed");
     } else if (is(f, "properties")) {
-        buf_addz(&b, backward != f->left ? "property_added"
-                                         : "property_removed");
+        buf_addz(&b,
+                 backward != f->left ? "property_added" : "property_removed");
     } else if (is_listed(f)) {
         add_code(&b, f->keyword);
         buf_addz(&b, backward ? "_value_removed" : "_value_added");
@@ -195,13 +199,15 @@ static void say_values(struct buf *b, const struct finding *f, bool backward,
 static void say_compound(struct buf *b, const struct finding *f, bool backward)
 {
     if (is(f, "oneOf") && f->detail.p) {
-        buf_addf(b, "what the %s schema accepts may fit more than one of the "
-                    "%s schema's oneOf",
+        buf_addf(b,
+                 "what the %s schema accepts may fit more than one of the "
+                 "%s schema's oneOf",
                  backward ? "old" : "new", backward ? "new" : "old");
         return;
     }
-    buf_addf(b, "what the %s schema accepts here cannot be shown to fit %s of "
-                "the %s one",
+    buf_addf(b,
+             "what the %s schema accepts here cannot be shown to fit %s of "
+             "the %s one",
              backward ? "old" : "new", f->keyword, backward ? "new" : "old");
     if (f->detail.p) {
         buf_addz(b, " for ");

@@ -45,9 +45,11 @@ static enum answer judge_number(struct judge *j, const struct rule *rule,
         return no(j, rule, "minimum");
     if (n->maximum.p && number_cmp(v->text, n->maximum) > 0)
         return no(j, rule, "maximum");
-    if (n->exclusive_minimum.p && number_cmp(v->text, n->exclusive_minimum) <= 0)
+    if (n->exclusive_minimum.p &&
+        number_cmp(v->text, n->exclusive_minimum) <= 0)
         return no(j, rule, "exclusiveMinimum");
-    if (n->exclusive_maximum.p && number_cmp(v->text, n->exclusive_maximum) >= 0)
+    if (n->exclusive_maximum.p &&
+        number_cmp(v->text, n->exclusive_maximum) >= 0)
         return no(j, rule, "exclusiveMaximum");
     if (!n->multiple.p)
         return ANSWER_YES;
@@ -111,9 +113,8 @@ static enum answer judge_contains(struct judge *j, const struct rule *rule,
         return no(j, rule, a->min_contains == 1 ? "contains" : "minContains");
     if (sure > a->max_contains)
         return no(j, rule, "maxContains");
-    return sure >= a->min_contains && perhaps <= a->max_contains
-               ? ANSWER_YES
-               : ANSWER_MAYBE;
+    return sure >= a->min_contains && perhaps <= a->max_contains ? ANSWER_YES
+                                                                 : ANSWER_MAYBE;
 }
 
 static enum answer judge_array(struct judge *j, const struct rule *rule,

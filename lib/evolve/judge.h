@@ -11,8 +11,8 @@ enum answer { ANSWER_NO, ANSWER_MAYBE, ANSWER_YES };
 
 struct judge {
     struct rules *set;
-    bool no_format;  /* format says nothing */
-    uint64_t steps;  /* left; at 0 the answer is MAYBE */
+    bool no_format; /* format says nothing */
+    uint64_t steps; /* left; at 0 the answer is MAYBE */
     unsigned depth;
     /* Where the last NO came from. */
     const struct rule *rule;

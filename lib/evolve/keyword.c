@@ -28,22 +28,24 @@ static int wrong(struct reader *r, const struct tree *t, const char *want)
 
 /* ---- parts, made when a keyword first needs them ---- */
 
-#define PART(name, init)                                       \
-    static struct name##_part *name(struct reader *r,          \
-                                    struct rule *rule)         \
-    {                                                          \
-        if (!rule->name) {                                     \
-            rule->name = rule_alloc(r, sizeof(*rule->name));   \
-            if (rule->name)                                    \
-                *rule->name = (struct name##_part)init;        \
-        }                                                      \
-        return rule->name;                                     \
+#define PART(name, init)                                                 \
+    static struct name##_part *name(struct reader *r, struct rule *rule) \
+    {                                                                    \
+        if (!rule->name) {                                               \
+            rule->name = rule_alloc(r, sizeof(*rule->name));             \
+            if (rule->name)                                              \
+                *rule->name = (struct name##_part)init;                  \
+        }                                                                \
+        return rule->name;                                               \
     }
-#define NONE(...) { __VA_ARGS__ }
+#define NONE(...)   \
+    {               \
+        __VA_ARGS__ \
+    }
 PART(number, NONE(0))
 PART(string, NONE(.max = RULE_NO_MAX))
-PART(array, NONE(.max = RULE_NO_MAX, .min_contains = 1,
-                 .max_contains = RULE_NO_MAX))
+PART(array,
+     NONE(.max = RULE_NO_MAX, .min_contains = 1, .max_contains = RULE_NO_MAX))
 PART(object, NONE(.max = RULE_NO_MAX))
 PART(place, NONE(0))
 #undef PART
@@ -195,17 +197,17 @@ static void tighten(struct number_part *n)
     }
 }
 
-#define BOUND(name, field)                                                    \
-    static int name(struct reader *r, struct rule *rule, struct tree *t)      \
-    {                                                                         \
-        struct number_part *n = number(r, rule);                              \
-        if (t->type != JSON_NUMBER)                                           \
-            return wrong(r, t, "a number");                                   \
-        if (!n)                                                               \
-            return -1;                                                        \
-        n->field = t->text;                                                   \
-        tighten(n);                                                           \
-        return 0;                                                             \
+#define BOUND(name, field)                                               \
+    static int name(struct reader *r, struct rule *rule, struct tree *t) \
+    {                                                                    \
+        struct number_part *n = number(r, rule);                         \
+        if (t->type != JSON_NUMBER)                                      \
+            return wrong(r, t, "a number");                              \
+        if (!n)                                                          \
+            return -1;                                                   \
+        n->field = t->text;                                              \
+        tighten(n);                                                      \
+        return 0;                                                        \
     }
 BOUND(read_minimum, minimum)
 BOUND(read_maximum, maximum)
@@ -259,11 +261,11 @@ static int read_multiple(struct reader *r, struct rule *rule, struct tree *t)
 
 /* ---- strings, and plain values of the other parts ---- */
 
-#define VALUE(name, part, reader_of, field)                                   \
-    static int name(struct reader *r, struct rule *rule, struct tree *t)      \
-    {                                                                         \
-        struct part##_part *p = part(r, rule);                                \
-        return p ? reader_of(r, t, &p->field) : -1;                           \
+#define VALUE(name, part, reader_of, field)                              \
+    static int name(struct reader *r, struct rule *rule, struct tree *t) \
+    {                                                                    \
+        struct part##_part *p = part(r, rule);                           \
+        return p ? reader_of(r, t, &p->field) : -1;                      \
     }
 VALUE(read_min_length, string, count_of, min)
 VALUE(read_max_length, string, count_of, max)
@@ -461,8 +463,7 @@ static int read_ref(struct reader *r, struct rule *rule, struct tree *t)
     return place(r, rule) ? rule_refer(r, rule, t, false, false) : -1;
 }
 
-static int read_dynamic_ref(struct reader *r, struct rule *rule,
-                            struct tree *t)
+static int read_dynamic_ref(struct reader *r, struct rule *rule, struct tree *t)
 {
     return place(r, rule) ? rule_refer(r, rule, t, true, false) : -1;
 }
@@ -473,8 +474,7 @@ static int read_recursive_ref(struct reader *r, struct rule *rule,
     return place(r, rule) ? rule_refer(r, rule, t, false, true) : -1;
 }
 
-static int read_definitions(struct reader *r, struct rule *rule,
-                            struct tree *t)
+static int read_definitions(struct reader *r, struct rule *rule, struct tree *t)
 {
     (void)rule;
     if (t->type != JSON_OBJECT)

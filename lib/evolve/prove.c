@@ -15,7 +15,7 @@ struct memo {
     uint64_t hash;
     enum { UNKNOWN, OPEN, PROVEN, REFUTED } state;
     unsigned level;
-    bool assumed;  /* while it was open */
+    bool assumed;      /* while it was open */
     uint64_t reported; /* in this round its findings were noted */
 };
 
@@ -98,8 +98,8 @@ void *take(struct prover *p, size_t n)
     return NULL;
 }
 
-enum answer ask(struct prover *p, const struct rule *rule,
-                const struct tree *v, struct judge *j)
+enum answer ask(struct prover *p, const struct rule *rule, const struct tree *v,
+                struct judge *j)
 {
     uint64_t steps = p->steps < ASK_STEPS ? p->steps : ASK_STEPS;
     *j = (struct judge){ .set = p->set,
@@ -115,8 +115,8 @@ enum answer ask(struct prover *p, const struct rule *rule,
 /* Copies a text that is not the schema's own into the arena. */
 static struct str keep(struct prover *p, struct buf *b)
 {
-    struct str s = b->failed ? (struct str){ NULL, 0 }
-                             : arena_dup(&p->arena, buf_str(b));
+    struct str s =
+        b->failed ? (struct str){ NULL, 0 } : arena_dup(&p->arena, buf_str(b));
     buf_free(b);
     return s;
 }
@@ -127,9 +127,9 @@ struct str text_of_types(struct prover *p, unsigned types)
         unsigned bits;
         const char *name;
     } names[] = {
-        { KIND_NULL, "null" },       { KIND_BOOLEAN, "boolean" },
-        { KIND_NUMBER, "number" },   { KIND_INTEGER, "integer" },
-        { KIND_STRING, "string" },   { KIND_ARRAY, "array" },
+        { KIND_NULL, "null" },     { KIND_BOOLEAN, "boolean" },
+        { KIND_NUMBER, "number" }, { KIND_INTEGER, "integer" },
+        { KIND_STRING, "string" }, { KIND_ARRAY, "array" },
         { KIND_OBJECT, "object" },
     };
     struct buf b = { 0 };
@@ -179,9 +179,9 @@ struct str text_of_tree(struct prover *p, const struct tree *t)
 
 static bool same_finding(const struct finding *a, const struct finding *b)
 {
-    bool keyword = a->keyword == b->keyword ||
-                   (a->keyword && b->keyword &&
-                    strcmp(a->keyword, b->keyword) == 0);
+    bool keyword =
+        a->keyword == b->keyword ||
+        (a->keyword && b->keyword && strcmp(a->keyword, b->keyword) == 0);
     return a->rule == b->rule && a->left == b->left && keyword &&
            !a->detail.p == !b->detail.p && str_eq(a->detail, b->detail);
 }
@@ -347,14 +347,14 @@ static int prove_each(struct prover *p, struct conj *c, const struct rule *b)
         if (a != ANSWER_NO)
             continue;
         bad = true;
-        bool listed = strcmp(j.keyword, "enum") == 0 ||
-                      strcmp(j.keyword, "const") == 0;
+        bool listed =
+            strcmp(j.keyword, "enum") == 0 || strcmp(j.keyword, "const") == 0;
         struct str had = text_of_tree(p, c->values[i]);
-        found(p, (struct finding){ .rule = j.rule,
-                                   .keyword = is_false(j.rule) ? NULL
-                                                               : j.keyword,
-                                   .detail = listed ? had : FOUND_NOTHING,
-                                   .had = had });
+        found(p,
+              (struct finding){ .rule = j.rule,
+                                .keyword = is_false(j.rule) ? NULL : j.keyword,
+                                .detail = listed ? had : FOUND_NOTHING,
+                                .had = had });
         if (!listed)
             break;
     }
@@ -394,8 +394,7 @@ static bool prove_cases(struct prover *p, struct conj *c, const struct rule *b)
             a = set_with(p, a, at->otherwise);
         ok &= prove_set(p, a, b);
     } else {
-        const struct rule_list *l =
-            s.kind == SPLIT_ANY ? &at->any : &at->one;
+        const struct rule_list *l = s.kind == SPLIT_ANY ? &at->any : &at->one;
         for (size_t i = 0; i < l->n && !p->gave_up; i++) {
             struct rule_set a = set_with(p, c->set, l->v[i]);
             /* Of oneOf, what the others refuse. */

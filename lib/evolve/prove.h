@@ -17,8 +17,8 @@
 #include "evolve/pool.h"
 
 #define PROVE_STEPS 20000000
-#define PROVE_DEPTH 400          /* proofs within proofs */
-#define PROVE_SPLITS 6           /* case distinctions within each other */
+#define PROVE_DEPTH 400 /* proofs within proofs */
+#define PROVE_SPLITS 6  /* case distinctions within each other */
 #define PROVE_FINDINGS 10000
 #define PROVE_MEMORY ((size_t)512 << 20)
 
@@ -36,7 +36,7 @@ struct finding {
     struct str had;          /* JSON of what the left promises; .p NULL: none */
     struct str need;         /* JSON of what the right asks; .p NULL: as the
                                 keyword is written */
-    bool left;    /* rule is of the left side: it has what the right has not */
+    bool left;     /* rule is of the left side: it has what the right has not */
     bool disjoint; /* had and need cannot be compared */
 };
 
@@ -80,11 +80,11 @@ struct split {
 
 /* All that a set of rules says at once, as far as that can be put together. */
 struct conj {
-    struct rule_set set;  /* as given */
-    struct rule **flat;   /* with what they refer to */
+    struct rule_set set; /* as given */
+    struct rule **flat;  /* with what they refer to */
     size_t n;
-    unsigned types;       /* that can occur */
-    struct str min, max;  /* .p NULL: none */
+    unsigned types;      /* that can occur */
+    struct str min, max; /* .p NULL: none */
     bool above, below;
     uint64_t min_length, max_length, min_items, max_items;
     uint64_t min_properties, max_properties;
@@ -148,7 +148,7 @@ bool spend(struct prover *p, uint64_t n);
 void *take(struct prover *p, size_t n);
 
 /* Does v fit rule? *j tells where a NO came from. */
-enum answer ask(struct prover *p, const struct rule *rule,
-                const struct tree *v, struct judge *j);
+enum answer ask(struct prover *p, const struct rule *rule, const struct tree *v,
+                struct judge *j);
 
 #endif

@@ -64,12 +64,12 @@ static bool prove_item(struct prover *p, struct conj *c, const struct rule *b,
         return prove_inner(p, have, want);
     if (prove_inner_quiet(p, have, want))
         return true;
-    return found(p, (struct finding){
-                        .rule = have.n || !rest ? want : b,
-                        .keyword = have.n || !rest ? NULL : a->rest_name,
-                        .had = have.n == 1 && have.v[0]->tree
-                                   ? text_of_tree(p, have.v[0]->tree)
-                                   : FOUND_NOTHING });
+    return found(
+        p, (struct finding){ .rule = have.n || !rest ? want : b,
+                             .keyword = have.n || !rest ? NULL : a->rest_name,
+                             .had = have.n == 1 && have.v[0]->tree
+                                        ? text_of_tree(p, have.v[0]->tree)
+                                        : FOUND_NOTHING });
 }
 
 /* At least so many elements must fit what b's contains asks for. */
@@ -92,8 +92,8 @@ static bool enough(struct prover *p, struct conj *c, const struct rule *b)
 }
 
 /* No more than so many. */
-static bool not_too_many(struct prover *p, struct conj *c,
-                         const struct rule *b, uint64_t length)
+static bool not_too_many(struct prover *p, struct conj *c, const struct rule *b,
+                         uint64_t length)
 {
     const struct array_part *a = b->array;
     uint64_t n = longest_prefix(c, 0), may = 0;
@@ -128,20 +128,20 @@ static bool prove_contains(struct prover *p, struct conj *c,
     bool ok = true;
     if (a->min_contains && !enough(p, c, b)) {
         bool more = o && o->min_contains < a->min_contains;
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = more ? "minContains" : "contains",
-                          .had = more ? text_of_count(p, o->min_contains)
-                                 : o  ? text_of_tree(p, o->contains->tree)
-                                      : FOUND_NOTHING });
+        ok = found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = more ? "minContains" : "contains",
+                                 .had = more ? text_of_count(p, o->min_contains)
+                                        : o ? text_of_tree(p, o->contains->tree)
+                                            : FOUND_NOTHING });
     }
     if (a->max_contains != RULE_NO_MAX && !not_too_many(p, c, b, length))
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = "maxContains",
-                          .had = o && o->max_contains != RULE_NO_MAX
-                                     ? text_of_count(p, o->max_contains)
-                                     : FOUND_NOTHING });
+        ok = found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = "maxContains",
+                                 .had = o && o->max_contains != RULE_NO_MAX
+                                            ? text_of_count(p, o->max_contains)
+                                            : FOUND_NOTHING });
     return ok;
 }
 

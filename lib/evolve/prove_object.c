@@ -36,8 +36,7 @@ static enum answer name_fits(struct prover *p, const struct rule *names,
     return ask(p, names, &t, &j);
 }
 
-static bool name_refused(struct prover *p, const struct conj *c,
-                         struct str key)
+static bool name_refused(struct prover *p, const struct conj *c, struct str key)
 {
     for (size_t k = 0; k < c->n; k++) {
         const struct object_part *o = c->flat[k]->object;
@@ -136,8 +135,7 @@ bool object_empty(struct prover *p, struct conj *c)
     for (size_t i = 0; i < c->required.n && !p->gave_up; i++)
         if (property_refused(p, c, c->required.v[i]))
             return true;
-    const struct object_part *o =
-        c->min_properties ? closed_by(p, c) : NULL;
+    const struct object_part *o = c->min_properties ? closed_by(p, c) : NULL;
     return o && (o->properties ? o->properties->n : 0) < c->min_properties;
 }
 
@@ -242,8 +240,8 @@ static size_t class_rules(const struct classes *k, unsigned mask,
 }
 
 /* Notes what is wrong with names of no known pattern (or of one). */
-static bool found_class(struct prover *p, const struct rule *b, const struct rule *want,
-                        struct rule_set have)
+static bool found_class(struct prover *p, const struct rule *b,
+                        const struct rule *want, struct rule_set have)
 {
     const struct object_part *o = b->object;
     struct finding f = { .rule = b,
@@ -292,8 +290,8 @@ static bool alone_fits(struct prover *p, const struct object_part *l,
     if (pattern.p) {
         for (size_t i = 0; i < l->n_patterns; i++)
             if (str_eq(l->patterns[i].text, pattern))
-                return prove_inner_quiet(
-                    p, set_of(p, &l->patterns[i].rule, 1), want);
+                return prove_inner_quiet(p, set_of(p, &l->patterns[i].rule, 1),
+                                         want);
         if (l->n_patterns)
             return false;
     }
@@ -301,8 +299,8 @@ static bool alone_fits(struct prover *p, const struct object_part *l,
         bool known = false; /* a name that matches it is none of the rest */
         for (size_t k = 0; k < o->n_patterns && !known; k++)
             known = str_eq(o->patterns[k].text, l->patterns[i].text);
-        if (!known && !prove_inner_quiet(
-                          p, set_of(p, &l->patterns[i].rule, 1), want))
+        if (!known &&
+            !prove_inner_quiet(p, set_of(p, &l->patterns[i].rule, 1), want))
             return false;
     }
     return l->additional &&
@@ -372,16 +370,15 @@ static bool prove_required(struct prover *p, struct conj *c,
     bool ok = true;
     for (size_t i = 0; i < l->n; i++)
         if (!names_have(&c->required, l->v[i]))
-            ok = found(p, (struct finding){
-                              .rule = b,
-                              .keyword = "required",
-                              .detail = l->v[i],
-                              .need = text_of_string(p, l->v[i]) });
+            ok = found(p,
+                       (struct finding){ .rule = b,
+                                         .keyword = "required",
+                                         .detail = l->v[i],
+                                         .need = text_of_string(p, l->v[i]) });
     return ok;
 }
 
-static bool prove_counts(struct prover *p, struct conj *c,
-                         const struct rule *b)
+static bool prove_counts(struct prover *p, struct conj *c, const struct rule *b)
 {
     const struct object_part *o = b->object;
     const struct object_part *closed =
@@ -408,9 +405,8 @@ static bool prove_counts(struct prover *p, struct conj *c,
 
 static bool found_name(struct prover *p, const struct rule *b, struct str key)
 {
-    return found(p, (struct finding){ .rule = b,
-                                      .keyword = "propertyNames",
-                                      .detail = key });
+    return found(p, (struct finding){
+                        .rule = b, .keyword = "propertyNames", .detail = key });
 }
 
 static bool prove_names(struct prover *p, struct conj *c, const struct rule *b)
@@ -437,8 +433,7 @@ static bool prove_names(struct prover *p, struct conj *c, const struct rule *b)
 static struct rule *requiring(struct prover *p, struct str *key)
 {
     struct rule *r = spend(p, 8) ? rule_new(p->set) : NULL;
-    struct object_part *o =
-        r ? arena_alloc(&p->set->arena, sizeof(*o)) : NULL;
+    struct object_part *o = r ? arena_alloc(&p->set->arena, sizeof(*o)) : NULL;
     if (!o) {
         p->gave_up = true;
         return NULL;

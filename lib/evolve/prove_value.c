@@ -35,7 +35,8 @@ bool prove_values(struct prover *p, struct conj *c, const struct rule *b)
     for (size_t i = 0; i < c->n_values && ok; i++)
         ok = listed(b, c->values[i]) &&
              spend(p, b->choices ? 1 + b->choices->n / 4 : 1);
-    return ok || found(p, (struct finding){ .rule = b,
+    return ok ||
+           found(p, (struct finding){ .rule = b,
                                       .keyword = b->constant ? "const" : "enum",
                                       .had = choices_of(p, c) });
 }
@@ -59,22 +60,22 @@ static bool at_least(struct prover *p, const struct conj *c,
                      const struct rule *b, const char *keyword,
                      struct str bound, bool above)
 {
-    int cmp = c->min.p ? number_cmp(c->min, bound) : -1;
+    int cmp = bound.p && c->min.p ? number_cmp(c->min, bound) : -1;
     if (!bound.p || cmp > 0 || (cmp == 0 && (c->above || !above)))
         return true;
-    return found(p, (struct finding){
-                        .rule = b, .keyword = keyword, .had = c->min });
+    return found(
+        p, (struct finding){ .rule = b, .keyword = keyword, .had = c->min });
 }
 
 static bool at_most(struct prover *p, const struct conj *c,
-                    const struct rule *b, const char *keyword,
-                    struct str bound, bool below)
+                    const struct rule *b, const char *keyword, struct str bound,
+                    bool below)
 {
-    int cmp = c->max.p ? number_cmp(c->max, bound) : 1;
+    int cmp = bound.p && c->max.p ? number_cmp(c->max, bound) : 1;
     if (!bound.p || cmp < 0 || (cmp == 0 && (c->below || !below)))
         return true;
-    return found(p, (struct finding){
-                        .rule = b, .keyword = keyword, .had = c->max });
+    return found(
+        p, (struct finding){ .rule = b, .keyword = keyword, .had = c->max });
 }
 
 static bool is_multiple(struct prover *p, const struct conj *c,
@@ -146,11 +147,11 @@ static bool same_text(struct prover *p, const struct conj *c,
             return true;
         had = one.p ? one : had;
     }
-    return found(p, (struct finding){
-                        .rule = b,
-                        .keyword = keywords[what],
-                        .had = had.p ? text_of_string(p, had) : had,
-                        .disjoint = true });
+    return found(p,
+                 (struct finding){ .rule = b,
+                                   .keyword = keywords[what],
+                                   .had = had.p ? text_of_string(p, had) : had,
+                                   .disjoint = true });
 }
 
 bool prove_string(struct prover *p, struct conj *c, const struct rule *b)
@@ -161,16 +162,15 @@ bool prove_string(struct prover *p, struct conj *c, const struct rule *b)
         ok = found(p, (struct finding){
                           .rule = b,
                           .keyword = "minLength",
-                          .had = c->min_length
-                                     ? text_of_count(p, c->min_length)
-                                     : FOUND_NOTHING });
+                          .had = c->min_length ? text_of_count(p, c->min_length)
+                                               : FOUND_NOTHING });
     if (s->max < c->max_length)
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = "maxLength",
-                          .had = c->max_length != RULE_NO_MAX
-                                     ? text_of_count(p, c->max_length)
-                                     : FOUND_NOTHING });
+        ok = found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = "maxLength",
+                                 .had = c->max_length != RULE_NO_MAX
+                                            ? text_of_count(p, c->max_length)
+                                            : FOUND_NOTHING });
     for (int i = PATTERN; i <= MEDIA; i++)
         ok &= same_text(p, c, b, (enum text)i);
     return ok;

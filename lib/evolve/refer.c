@@ -90,8 +90,7 @@ static int add_anchor(struct reader *r, struct tree *t, struct str name,
     if (!v)
         return err_nomem(r->e);
     d->anchors = v;
-    v[d->n_anchors++] =
-        (struct anchor){ resource_of(r, t), name, t, dynamic };
+    v[d->n_anchors++] = (struct anchor){ resource_of(r, t), name, t, dynamic };
     return 0;
 }
 
@@ -121,8 +120,8 @@ static int add_resource(struct reader *r, struct rule *rule, struct tree *t,
 
 int rule_identify(struct reader *r, struct rule *rule, struct tree *t)
 {
-    const struct tree *id = tree_get(
-        t, r->doc->draft == RULE_DRAFT_04 ? STR("id") : STR("$id"));
+    const struct tree *id =
+        tree_get(t, r->doc->draft == RULE_DRAFT_04 ? STR("id") : STR("$id"));
     const struct tree *schema = tree_get(t, STR("$schema"));
     const struct tree *v;
     bool old = r->doc->draft & RULE_DRAFTS_OLD;
@@ -136,10 +135,10 @@ int rule_identify(struct reader *r, struct rule *rule, struct tree *t)
         if (id->text.p[0] != '#') {
             if (add_resource(r, rule, t, id->text))
                 return -1;
-        } else if (old && add_anchor(r, t,
-                                     (struct str){ id->text.p + 1,
-                                                   id->text.n - 1 },
-                                     false)) {
+        } else if (old &&
+                   add_anchor(r, t,
+                              (struct str){ id->text.p + 1, id->text.n - 1 },
+                              false)) {
             return -1;
         }
     }
@@ -244,8 +243,8 @@ static size_t count_dynamic(const struct reader *r, struct str name)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->doc->n_anchors; i++)
-        n += r->doc->anchors[i].dynamic &&
-             str_eq(r->doc->anchors[i].name, name);
+        n +=
+            r->doc->anchors[i].dynamic && str_eq(r->doc->anchors[i].name, name);
     return n;
 }
 
@@ -279,8 +278,8 @@ static int missing(struct reader *r, const struct pending *p, const char *why)
 static int resolve_one(struct reader *r, const struct pending *p)
 {
     const char *hash = memchr(p->text.p, '#', p->text.n);
-    struct str uri = { p->text.p, hash ? (size_t)(hash - p->text.p)
-                                       : p->text.n };
+    struct str uri = { p->text.p,
+                       hash ? (size_t)(hash - p->text.p) : p->text.n };
     struct str raw = { "", 0 };
     struct buf fragment = { 0 };
     bool dynamic = false;
@@ -317,8 +316,7 @@ static int resolve_one(struct reader *r, const struct pending *p)
         place->ref = to;
         return 0;
     }
-    struct rule **v =
-        rule_alloc(r, (place->all.n + 1) * sizeof(struct rule *));
+    struct rule **v = rule_alloc(r, (place->all.n + 1) * sizeof(struct rule *));
     if (!v)
         return -1;
     if (place->all.n)

@@ -1,8 +1,9 @@
 /* rule: what JSON Schemas say, read into a graph that can be reasoned about.
  *
  * Reads draft-07, 2019-09 and 2020-12 (without $schema, 2020-12), and, since
- * old versions are compared too, draft-04 and draft-06. lib/schema compiles a schema to judge records, this keeps its meaning to compare it
- * with another one and to find what it says of a property.
+ * old versions are compared too, draft-04 and draft-06. lib/schema compiles a
+ * schema to judge records, this keeps its meaning to compare it with another
+ * one and to find what it says of a property.
  *
  * References lead to JSON Pointers, anchors and $id within the document.
  * $dynamicRef and $recursiveRef are followed where only one place can be
@@ -128,12 +129,12 @@ struct rule {
     struct place_part *place;
     const struct tree *fallback; /* default; NULL: none */
     const char *opaque;          /* a keyword that is beyond us; or NULL */
-    bool refers;         /* what it means depends on the document around it */
-    struct str base;     /* of a resource ($id): its URI; else empty */
+    bool refers;     /* what it means depends on the document around it */
+    struct str base; /* of a resource ($id): its URI; else empty */
     bool resource;
-    int mark;            /* looking for cycles: 0 new, 1 open, 2 done */
-    unsigned height;     /* rules that apply to the same value below it */
-    uint64_t seen;       /* the prover's */
+    int mark;               /* looking for cycles: 0 new, 1 open, 2 done */
+    unsigned height;        /* rules that apply to the same value below it */
+    uint64_t seen;          /* the prover's */
     struct rule **negation; /* the prover's: cases of its contrary */
     size_t n_negation;
     struct rule *contrary; /* the prover's: "not" this */

@@ -196,10 +196,11 @@ struct tree *tree_parse(struct arena *a, struct str text, const char *source,
     }
     struct str own = arena_dup(a, text);
     struct tree *root = arena_alloc(a, sizeof(*root));
-    struct parser p = { .arena = a, .end = own.p + own.n };
+    struct parser p = { .arena = a };
     int r = -1;
     if (own.p && root) {
         *root = (struct tree){ 0 };
+        p.end = own.p + own.n;
         p.p = json_skip_space(own.p, p.end);
         r = parse(&p, root);
     }

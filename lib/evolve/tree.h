@@ -20,10 +20,10 @@ struct rule;
 
 struct tree {
     enum json_type type;
-    uint32_t n;      /* elements or members */
-    struct str text; /* strings: characters; numbers: as written */
-    struct str raw;  /* as written */
-    struct tree *v;  /* elements, or the members' values */
+    uint32_t n;       /* elements or members */
+    struct str text;  /* strings: characters; numbers: as written */
+    struct str raw;   /* as written */
+    struct tree *v;   /* elements, or the members' values */
     struct str *keys; /* of members: characters */
     uint32_t *slots;  /* members by key where they are many: index + 1 */
     uint32_t n_slots; /* a power of 2 */

@@ -137,11 +137,10 @@ int main(void)
     while (json_next(&it, NULL, &test)) {
         const struct argument *a = argument_of(n);
         int want = expected(test);
-        int ours = verdict(json_get(test, STR("original")).raw,
-                           json_get(test, STR("updated")).raw, why,
-                           sizeof(why));
-        bool ok = a ? want != ours && argued(a, test, ours)
-                    : want == ours;
+        int ours =
+            verdict(json_get(test, STR("original")).raw,
+                    json_get(test, STR("updated")).raw, why, sizeof(why));
+        bool ok = a ? want != ours && argued(a, test, ours) : want == ours;
         bad += !ok;
         printf("%s %d - %.*s: %s%s\n", ok ? "ok" : "not ok", ++n,
                STR_ARG(json_get(test, STR("id")).raw),
@@ -151,7 +150,7 @@ int main(void)
     }
     buf_free(&text);
     bool whole = n == 145;
-    printf("%s %d - all 145 cases were there\n1..%d\n",
-           whole ? "ok" : "not ok", n + 1, n + 1);
+    printf("%s %d - all 145 cases were there\n1..%d\n", whole ? "ok" : "not ok",
+           n + 1, n + 1);
     return bad != 0 || !whole;
 }
