@@ -50,25 +50,36 @@ static struct aggregate *prepare(struct stage *st, struct budget *budget)
     return NULL;
 }
 
-static int take_all(struct stage *st, struct aggregate *a)
+static int take_batch(struct stage *st, struct aggregate *a,
+                      const struct record *recs, size_t n)
 {
-    struct record rec;
+    struct select_record picked[STAGE_BATCH];
     struct aggregate_fault fault;
+    size_t at = 0;
     int r;
-    while ((r = stage_next(st, &rec)) == 1) {
-        r = aggregate_take(a, rec.text, rec.shaped, &fault, &st->err);
-        if (r < 0)
-            return -1;
-        if (r == 1) {
-            st->counts.out++;
-            continue;
-        }
+    for (size_t i = 0; i < n; i++)
+        picked[i] = (struct select_record){ recs[i].text, recs[i].shaped };
+    st->counts.out += n;
+    while ((r = aggregate_take(a, picked, n, &at, &fault, &st->err)) == 0) {
         struct reason why = { fault.code, fault.path, fault.message };
-        if (stage_reject(st, &rec, &why, 1))
+        st->counts.out--;
+        if (stage_reject(st, &recs[at - 1], &why, 1))
             return -1;
     }
-    return r;
+    return r == 1 ? 0 : -1;
 }
+
+static int take_all(struct stage *st, struct aggregate *a)
+{
+    static struct record recs[STAGE_BATCH];
+    int n;
+    while ((n = stage_next_batch(st, recs)) > 0)
+        if (take_batch(st, a, recs, (size_t)n))
+            return -1;
+    return n;
+}
+
+_Static_assert(STAGE_BATCH <= SELECT_BATCH, "a batch is taken at once");
 
 static int emit_groups(struct stage *st, struct aggregate *a)
 {

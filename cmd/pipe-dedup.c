@@ -4,6 +4,7 @@
 #include "table/fieldkey.h"
 #include "table/keyset.h"
 #include "table/spool.h"
+#include "table/wordset.h"
 
 static struct opt_list key_lists;
 static const char *keep = "first", *null_key = "reject";
@@ -49,16 +50,18 @@ struct keyed {
     enum fieldkey_result result;
     size_t part;         /* the field that result is about */
     enum json_type type; /* of that field */
-    size_t at, n;        /* the key's bytes, in fieldkey.key */
-    struct hash128 hash;
+    uint64_t word;       /* the hash of the key's word; 0: it has none, and */
+    size_t at, n;        /* these are its bytes, in fieldkey.key, */
+    struct hash128 hash; /* and their hash */
 };
 
 struct dedup {
     struct fieldkey key;
     struct keyed batch[STAGE_BATCH];
     struct budget budget;
-    struct keyset seen;
-    struct region last; /* --keep last: uint64_t a key, place in the spool */
+    struct wordset words; /* keys seen: those that have words, */
+    struct keyset seen;   /* and the others */
+    struct region last;   /* --keep last: uint64_t a key, place in the spool */
     struct spool spool;
     struct output dropped; /* --duplicates */
     struct buf pointer;
@@ -85,7 +88,11 @@ static int prepare(struct stage *st, struct dedup *d)
         return -1;
     if (duplicates && open_dropped(st, d))
         return -1;
-    return *keep == 'l' ? spool_open(&d->spool, tmpdir, &st->err) : 0;
+    if (*keep == 'l') {
+        keyset_init(&d->seen, &d->budget); /* by number the last is kept */
+        return spool_open(&d->spool, tmpdir, &st->err);
+    }
+    return fieldkey_use_words(&d->key, &st->err);
 }
 
 static int reject(struct stage *st, struct dedup *d, const struct record *rec,
@@ -127,13 +134,22 @@ static int key_batch(struct stage *st, struct dedup *d,
         if (fieldkey_make(&d->key, recs[i].text, recs[i].shaped, &k->result,
                           &k->part, &st->err))
             return -1;
+        if (k->result == FIELDKEY_NULL)
+            k->type = fieldkey_type(&d->key, k->part);
+        k->word = 0;
+        if (d->key.word) {
+            k->word = wordset_hash(&d->words, d->key.word);
+            wordset_prefetch(&d->words, k->word);
+            continue;
+        }
         k->n = d->key.key.n - k->at;
-        k->type = fieldkey_type(&d->key, k->part);
-        k->hash = hash128((struct str){ d->key.key.p + k->at, k->n });
+        k->hash =
+            keyset_hash(&d->seen, (struct str){ d->key.key.p + k->at, k->n });
         keyset_prefetch(&d->seen, k->hash);
     }
     for (size_t i = 0; i < n; i++)
-        keyset_prefetch_key(&d->seen, d->batch[i].hash);
+        if (!d->batch[i].word)
+            keyset_prefetch_key(&d->seen, d->batch[i].hash);
     return 0;
 }
 
@@ -152,7 +168,8 @@ static int number_record(struct stage *st, struct dedup *d,
         (k->result == FIELDKEY_NULL && *null_key == 'r'))
         return reject(st, d, rec, k);
     struct str key = { d->key.key.p + k->at, k->n };
-    int r = keyset_insert(&d->seen, k->hash, key, number, &st->err);
+    int r = k->word ? wordset_insert(&d->words, k->word, &st->err)
+                    : keyset_insert(&d->seen, k->hash, key, number, &st->err);
     *is_new = r == 1;
     return r < 0 ? -1 : 1;
 }
@@ -243,10 +260,12 @@ int main(int argc, char **argv)
                        .spool.out.fd = -1,
                        .dropped.fd = -1,
                        .last.budget = &d.budget };
-    keyset_init(&d.seen, &d.budget);
+    wordset_init(&d.words, &d.budget);
+    keyset_init_unnumbered(&d.seen, &d.budget);
     if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &d) == 0)
         dedup(&st, &d);
     fieldkey_free(&d.key);
+    wordset_free(&d.words);
     keyset_free(&d.seen);
     region_free(&d.last);
     spool_close(&d.spool);

@@ -1,7 +1,7 @@
 /* pipe-validate: pass the records that satisfy a JSON Schema. */
 #include "schema/schema.h"
 #include "schema/tally.h"
-#include "stage/stage.h"
+#include "stage/lane.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -31,11 +31,11 @@ static const struct command command = {
     .summary = "pass records that satisfy a JSON Schema, reject the rest",
     .usage = "[OPTION...] -s SCHEMA",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_LANES,
 };
 
+/* What one thread needs. */
 struct validate {
-    struct schema *schema;
     struct schema_run *run;
     struct tally tally;
     struct reason reasons[SCHEMA_MAX_ERRORS];
@@ -53,56 +53,57 @@ static void show_notes(struct stage *st, struct str notes)
     }
 }
 
-static int prepare(struct stage *st, struct validate *v)
+static struct schema *load(struct stage *st)
 {
     struct schema_options options = { .no_format_assertion =
                                           no_format_assertion };
-    if (!schema_file)
-        return err_set(&st->err, ERR_USAGE,
-                       "no schema given: --schema FILE is required");
-    v->schema = schema_load(schema_file, &options, &st->err);
-    if (!v->schema)
-        return -1;
-    v->run = schema_run_new(v->schema);
-    if (!v->run)
-        return err_nomem(&st->err);
-    if (st->opts.verbose)
-        show_notes(st, schema_notes(v->schema));
-    return 0;
+    if (!schema_file) {
+        err_set(&st->err, ERR_USAGE,
+                "no schema given: --schema FILE is required");
+        return NULL;
+    }
+    struct schema *schema = schema_load(schema_file, &options, &st->err);
+    if (schema && st->opts.verbose)
+        show_notes(st, schema_notes(schema));
+    return schema;
 }
 
-static int reject(struct stage *st, struct validate *v,
-                  const struct record *rec, const struct schema_error *x,
-                  size_t n)
+static int reject(struct validate *v, struct lane *l, const struct record *rec,
+                  const struct schema_error *x, size_t n)
 {
     if (tally_add(&v->tally, x, n))
-        return err_nomem(&st->err);
+        return err_nomem(lane_err(l));
     for (size_t i = 0; i < n; i++)
         v->reasons[i] = (struct reason){ x[i].code, x[i].path, x[i].message };
-    return stage_reject(st, rec, v->reasons, n);
+    return lane_reject(l, rec, v->reasons, n);
 }
 
-static int validate(struct stage *st, struct validate *v)
+/* The long way, for what the quick one does not accept. */
+static int check(struct validate *v, struct lane *l, const struct record *rec)
 {
-    struct record rec;
-    int r;
-    while ((r = stage_next(st, &rec)) == 1) {
-        const struct schema_error *errors;
-        size_t n;
-        struct str text = rec.text;
-        if (coerce && schema_coerce(v->run, rec.text, &text, &st->err))
-            return -1;
-        switch (schema_check(v->run, text, &errors, &n, &st->err)) {
-        case 1:
-            r = text.p == rec.text.p ? stage_pass_record(st, &rec)
-                                     : stage_pass(st, text);
-            break;
-        case 0: r = reject(st, v, &rec, errors, n); break;
-        default: r = -1;
-        }
-        if (r)
-            return -1;
+    const struct schema_error *errors;
+    size_t n;
+    struct str text = rec->text;
+    if (coerce && schema_coerce(v->run, rec->text, &text, lane_err(l)))
+        return -1;
+    switch (schema_check(v->run, text, &errors, &n, lane_err(l))) {
+    case 1: break;
+    case 0: return reject(v, l, rec, errors, n);
+    default: return -1;
     }
+    return text.p == rec->text.p ? lane_pass_record(l, rec)
+                                 : lane_pass(l, text);
+}
+
+static int validate(void *worker, struct lane *l, const struct record *recs,
+                    int n)
+{
+    struct validate *v = worker;
+    int r = 0;
+    for (int i = 0; i < n && r == 0; i++)
+        r = schema_accept(v->run, recs[i].shaped)
+                ? lane_pass_record(l, &recs[i])
+                : check(v, l, &recs[i]);
     return r;
 }
 
@@ -124,16 +125,36 @@ static void summarise(struct stage *st, struct tally *t)
                    t->others ? " or more" : "");
 }
 
+static int validate_all(struct stage *st, const struct schema *schema)
+{
+    static struct validate v[STAGE_JOBS_MAX];
+    void *workers[STAGE_JOBS_MAX];
+    size_t n = st->opts.jobs;
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++) {
+        workers[i] = &v[i];
+        v[i].run = schema_run_new(schema);
+        r = v[i].run ? 0 : err_nomem(&st->err);
+    }
+    if (r == 0)
+        r = lane_run(st, validate, workers, n);
+    for (size_t i = 1; i < n; i++)
+        (void)tally_merge(&v[0].tally, &v[i].tally);
+    summarise(st, &v[0].tally);
+    for (size_t i = 0; i < n; i++) {
+        schema_run_free(v[i].run);
+        tally_free(&v[i].tally);
+    }
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     struct stage st;
-    static struct validate v;
-    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &v) == 0) {
-        validate(&st, &v);
-        summarise(&st, &v.tally);
-    }
-    schema_run_free(v.run);
-    schema_free(v.schema);
-    tally_free(&v.tally);
+    struct schema *schema = NULL;
+    if (stage_start(&st, &command, argc, argv) == 0 &&
+        (schema = load(&st)) != NULL)
+        validate_all(&st, schema);
+    schema_free(schema);
     return stage_finish(&st);
 }

@@ -1,6 +1,6 @@
 /* Letters as lines for people and for programs. */
 #include "dlq_cmd.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,32 +1,11 @@
 #include "base/bigint.h"
 
+#include "base/digits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 _Static_assert(GMP_NUMB_BITS == 64, "limbs of 64 bits");
-
-const uint64_t bigint_pow10[20] = {
-    1u,
-    10u,
-    100u,
-    1000u,
-    10000u,
-    100000u,
-    1000000u,
-    10000000u,
-    100000000u,
-    1000000000u,
-    10000000000u,
-    100000000000u,
-    1000000000000u,
-    10000000000000u,
-    100000000000000u,
-    1000000000000000u,
-    10000000000000000u,
-    100000000000000000u,
-    1000000000000000000u,
-    10000000000000000000u,
-};
 
 static struct bigint *make(mp_size_t limbs)
 {
@@ -149,7 +128,7 @@ static mp_size_t shift10(mp_limb_t *p, mp_size_t n, size_t k)
 {
     while (k && n) {
         size_t step = k < 19 ? k : 19;
-        mp_limb_t carry = mpn_mul_1(p, p, n, bigint_pow10[step]);
+        mp_limb_t carry = mpn_mul_1(p, p, n, digits_pow10[step]);
         if (carry)
             p[n++] = carry;
         k -= step;

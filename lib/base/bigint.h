@@ -18,9 +18,6 @@ __extension__ typedef unsigned __int128 bigint_usmall;
 /* 10^(65536 + 6145 + 40) needs 3722 limbs of 64 bits. */
 #define BIGINT_LIMBS 3800
 
-/* 10^0 to 10^19: all that fit a limb. */
-extern const uint64_t bigint_pow10[20];
-
 struct bigint {
     bool neg;
     mp_size_t n; /* limbs; the highest is not 0, none for 0 */

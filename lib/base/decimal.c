@@ -1,18 +1,19 @@
 #include "base/decimal.h"
 
 #include "base/bigint.h"
+#include "base/digits.h"
 
 #include <stdlib.h>
 
 /* 10^38 is the largest power of ten below 2^127. */
 #define SMALL_DIGITS 38
-#define TEN19 bigint_pow10[19]
+#define TEN19 digits_pow10[19]
 
 /* 10^k for k of 0 to 38. */
 static inline decimal_int pow10_small(int64_t k)
 {
     decimal_int v = k < 19 ? 1 : (decimal_int)TEN19;
-    return v * (decimal_int)bigint_pow10[k < 19 ? k : k - 19];
+    return v * (decimal_int)digits_pow10[k < 19 ? k : k - 19];
 }
 
 static inline bigint_usmall magnitude(decimal_int v)
@@ -144,22 +145,11 @@ static inline bool is_digit(char c)
  * Returns false where text is something else. */
 static inline bool parse_short(struct str text, int64_t *v, int32_t *scale)
 {
-    if (text.n > 19)
-        return false;
-    const char *p = text.p, *end = p + text.n;
-    bool neg = p < end && *p == '-';
-    p += neg;
-    uint64_t u = 0; /* 19 digits fit */
-    while (p < end && is_digit(*p))
-        u = u * 10 + (uint64_t)(*p++ - '0');
-    const char *point = p;
-    if (p < end && *p == '.')
-        for (p++; p < end && is_digit(*p); p++)
-            u = u * 10 + (uint64_t)(*p - '0');
-    if (p != end || text.n - neg - (point < end) > 18)
+    uint64_t u;
+    size_t neg = text.n && *text.p == '-';
+    if (!digits_read(text.p + neg, text.n - neg, &u, scale))
         return false;
     *v = neg ? -(int64_t)u : (int64_t)u;
-    *scale = point < end ? (int32_t)(end - point - 1) : 0;
     return true;
 }
 
@@ -505,20 +495,27 @@ int decimal_cmp(const struct decimal *a, const struct decimal *b)
                : -s * bigint_cmp10(&w, (size_t)(a->scale - b->scale), &v);
 }
 
+int decimal_add_scaled(struct decimal *sum, decimal_int v, int32_t scale)
+{
+    int64_t k = (int64_t)sum->scale - scale;
+    decimal_int s;
+    /* 2^63 * 10^19 fits. */
+    if (!sum->big && k >= 0 && k <= 19 && v == (int64_t)v &&
+        !__builtin_add_overflow(sum->small, v * (decimal_int)digits_pow10[k],
+                                &s)) {
+        sum->small = s;
+        return 0;
+    }
+    struct decimal d = { .small = v, .scale = scale };
+    return add(sum, sum, &d, false);
+}
+
 int decimal_add_text(struct decimal *sum, struct str json_number)
 {
     int64_t v;
     int32_t scale;
-    if (parse_short(json_number, &v, &scale)) {
-        decimal_int s;
-        if (scale == sum->scale && !sum->big &&
-            !__builtin_add_overflow(sum->small, (decimal_int)v, &s)) {
-            sum->small = s;
-            return 0;
-        }
-        struct decimal d = { .small = v, .scale = scale };
-        return add(sum, sum, &d, false);
-    }
+    if (parse_short(json_number, &v, &scale))
+        return decimal_add_short(sum, v, scale);
     struct decimal d = DECIMAL_ZERO;
     int r = decimal_parse(&d, json_number);
     if (r == 0)
@@ -597,8 +594,29 @@ static int write_digits(struct buf *out, struct str digits, int32_t scale)
     return out->failed ? -1 : 0;
 }
 
+/* A coefficient of 64 bits, written from the end in one go. */
+static int format_short(struct buf *out, const struct decimal *d)
+{
+    char text[64], *p = text + sizeof(text);
+    uint64_t u = (uint64_t)magnitude(d->small);
+    for (int32_t i = 0; i < d->scale; i++, u /= 10)
+        *--p = (char)('0' + u % 10);
+    if (d->scale)
+        *--p = '.';
+    do {
+        *--p = (char)('0' + u % 10);
+        u /= 10;
+    } while (u);
+    if (d->small < 0)
+        *--p = '-';
+    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
+}
+
 int decimal_format(struct buf *out, const struct decimal *d)
 {
+    if (!d->big && d->scale >= 0 && d->scale <= 40 &&
+        magnitude(d->small) <= UINT64_MAX)
+        return format_short(out, d);
     if (sign_of(d) < 0)
         buf_addc(out, '-');
     if (!d->big) {

@@ -57,9 +57,24 @@ int decimal_round(struct decimal *d, const struct decimal *a, int32_t n);
 int decimal_cmp(const struct decimal *a, const struct decimal *b);
 bool decimal_is_zero(const struct decimal *d);
 
-/* Adds a JSON number to a running sum without a temporary: the hot path of
- * aggregates. */
+/* Adds a JSON number to a running sum without a temporary. */
 int decimal_add_text(struct decimal *sum, struct str json_number);
+
+/* Adds v * 10^-scale, with scale from 0 to 18, to a running sum. */
+int decimal_add_scaled(struct decimal *sum, decimal_int v, int32_t scale);
+
+/* The same for what digits_read gives: the hot path of aggregates. */
+static inline int decimal_add_short(struct decimal *sum, int64_t v,
+                                    int32_t scale)
+{
+    decimal_int s;
+    if (scale == sum->scale && !sum->big &&
+        !__builtin_add_overflow(sum->small, (decimal_int)v, &s)) {
+        sum->small = s;
+        return 0;
+    }
+    return decimal_add_scaled(sum, v, scale);
+}
 
 /* Appends d as a JSON number in plain notation with all digits of its scale:
  * 1.10 stays 1.10. A negative scale is written out in zeros up to 34 digits,

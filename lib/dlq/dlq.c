@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Letters are written when they are so many bytes, or at dlq_flush: each write
+ * takes a lock, and looks whether the file is still in its place. */
+#define PENDING ((size_t)64 << 10)
+
 struct dlq {
     struct target target;
     struct replays replays;
@@ -17,7 +21,7 @@ struct dlq {
     struct idmap open; /* ids of open letters */
     struct idmap seen; /* subjects of this run to their occurrences */
     struct segment segment;
-    struct buf line;
+    struct buf line;   /* letters that are not written yet */
     struct buf marked; /* letters noted for the next mark */
     int64_t last_us;   /* times of one writer only go up */
     bool loaded, dirty, sync_failed;
@@ -81,15 +85,22 @@ static int64_t next_time(struct dlq *q)
     return q->last_us;
 }
 
-static int append(struct dlq *q, struct err *e)
+static int open_segment(struct dlq *q, struct err *e)
+{
+    return q->segment.fd < 0 && !q->segment.path
+               ? segment_open(&q->segment, &q->target, e)
+               : 0;
+}
+
+int dlq_flush(struct dlq *q, struct err *e)
 {
     if (q->line.failed)
         return err_nomem(e);
-    if (q->segment.fd < 0 && !q->segment.path &&
-        segment_open(&q->segment, &q->target, e))
+    if (q->line.n == 0)
+        return 0;
+    if (open_segment(q, e) || segment_append(&q->segment, buf_str(&q->line), e))
         return -1;
-    if (segment_append(&q->segment, buf_str(&q->line), e))
-        return -1;
+    buf_reset(&q->line);
     q->dirty = true;
     return 0;
 }
@@ -124,18 +135,17 @@ int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
         return -1;
     if (f.attempt == 1 && idmap_get(&q->open, f.id))
         return 0;
+    if (open_segment(q, e))
+        return -1;
     f.us = next_time(q);
-    buf_reset(&q->line);
     envelope_write(&q->line, l, &f);
     uint64_t *open = idmap_at(&q->open, f.id);
-    if (!open)
+    if (!open || q->line.failed)
         return err_nomem(e);
     *open = 1;
-    if (append(q, e))
-        return -1;
     if (added)
         *added = true;
-    return 0;
+    return q->line.n < PENDING ? 0 : dlq_flush(q, e);
 }
 
 int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
@@ -149,11 +159,10 @@ int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
 {
     if (q->marked.n == 0)
         return 0;
-    buf_reset(&q->line);
     envelope_write_mark(&q->line, mark, run_id, next_time(q),
                         buf_str(&q->marked));
     buf_reset(&q->marked);
-    return append(q, e);
+    return dlq_flush(q, e);
 }
 
 int dlq_sync(struct dlq *q, struct err *e)
@@ -161,6 +170,8 @@ int dlq_sync(struct dlq *q, struct err *e)
     if (q->sync_failed)
         return err_set(e, ERR_IO, "cannot sync '%s': an earlier sync failed",
                        q->target.path);
+    if (dlq_flush(q, e))
+        return -1;
     if (!q->dirty)
         return 0;
     /* The kernel forgets the pages that it could not write, so a second fsync

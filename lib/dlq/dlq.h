@@ -10,8 +10,8 @@
  * that names sort by time. Directories are made with mode 0750, files with
  * 0640, less the umask.
  *
- * A letter is one line, one JSON object, written with one write(2); members in
- * this order, those in brackets only where known:
+ * A letter is one line, one JSON object; members in this order, those in
+ * brackets only where known:
  *
  *     v         1
  *     id        32 hex digits: XXH3-128 of pipeline, partition, stage and raw,
@@ -60,8 +60,10 @@
  * nothing. Of several open letters with one id, that of the highest attempt
  * stands for all.
  *
- * Crashes. A line is acknowledged when dlq_add returns; it then survives the
- * process, and after dlq_sync the machine. A killed writer may leave a torn
+ * Crashes. Lines are written some at a time, with one write(2). One that was
+ * added survives the process after the next dlq_flush, and the machine after
+ * dlq_sync; a stage that is killed before has not ended well, and its run is
+ * done again. A killed writer may leave a torn
  * last line, without LF: readers skip it, and whoever next holds the lock of
  * the segment cuts it.
  *
@@ -114,9 +116,8 @@ struct dlq *dlq_open(const char *uri, struct err *e);
 
 /* Adds a letter. One that is there already and open (the same id: pipeline,
  * partition, stage, raw and its occurrence in this run) is not added again.
- * *added tells (may be NULL). 0 or -1 (ERR_IO ...): nothing of the letter is
- * left in the file then. The first call reads the letters that are there and
- * cuts torn tails. */
+ * *added tells (may be NULL). 0 or -1 (ERR_IO ...): as dlq_flush. The first
+ * call reads the letters that are there and cuts torn tails. */
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e);
 
@@ -130,11 +131,15 @@ int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
 int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
                    struct err *e);
 
+/* Writes out what was added. 0, or -1 as dlq_add: whole letters that still
+ * fitted on the disk are there, the others are not. */
+int dlq_flush(struct dlq *q, struct err *e);
+
 /* Makes all that was added durable (fsync of file and folder). A failed fsync
  * is final: every later call fails too. */
 int dlq_sync(struct dlq *q, struct err *e);
 
-/* Releases q (NULL is fine). Does not sync. */
+/* Releases q (NULL is fine). Neither flushes nor syncs. */
 void dlq_close(struct dlq *q);
 
 /* Name of the file written to, borrowed; NULL before the first letter. */

@@ -4,6 +4,7 @@
 #include "dlq/base64.h"
 #include "json/check.h"
 #include "json/number.h"
+#include "json/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

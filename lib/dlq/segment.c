@@ -120,12 +120,14 @@ static int enter_shared(struct segment *s, struct err *e)
     }
 }
 
-static int append_locked(struct segment *s, struct str line, struct err *e)
+/* Whole lines that fit stay, of the others nothing. */
+static int append_locked(struct segment *s, struct str lines, struct err *e)
 {
     off_t start = lseek(s->fd, 0, SEEK_END);
     int failure = start < 0 ? errno : 0;
-    for (size_t done = 0; !failure && done < line.n;) {
-        ssize_t n = write(s->fd, line.p + done, line.n - done);
+    size_t done = 0;
+    while (!failure && done < lines.n) {
+        ssize_t n = write(s->fd, lines.p + done, lines.n - done);
         if (n >= 0)
             done += (size_t)n;
         else if (errno != EINTR)
@@ -133,12 +135,14 @@ static int append_locked(struct segment *s, struct str line, struct err *e)
     }
     if (!failure)
         return 0;
-    s->torn = start < 0 || ftruncate(s->fd, start) != 0;
+    const char *lf = memrchr(lines.p, '\n', done);
+    off_t whole = lf ? lf + 1 - lines.p : 0;
+    s->torn = start < 0 || ftruncate(s->fd, start + whole) != 0;
     return err_sys(e, ERR_IO, failure, "cannot write a dead letter to '%s'",
                    s->path);
 }
 
-int segment_append(struct segment *s, struct str line, struct err *e)
+int segment_append(struct segment *s, struct str lines, struct err *e)
 {
     if (s->torn)
         return err_set(e, ERR_IO,
@@ -147,7 +151,7 @@ int segment_append(struct segment *s, struct str line, struct err *e)
                        s->path);
     if (s->shared && enter_shared(s, e))
         return -1;
-    int r = append_locked(s, line, e);
+    int r = append_locked(s, lines, e);
     if (s->shared)
         flock(s->fd, LOCK_UN);
     return r;

@@ -25,8 +25,9 @@ struct segment {
  * failure it is closed. */
 int segment_open(struct segment *s, const struct target *t, struct err *e);
 
-/* Appends line, which ends in its only LF: all of it, or nothing and -1. */
-int segment_append(struct segment *s, struct str line, struct err *e);
+/* Appends lines, each ended by LF: all of them; or -1, and those that were
+ * written whole stay. */
+int segment_append(struct segment *s, struct str lines, struct err *e);
 
 /* fsync of the file and of its folder. */
 int segment_sync(const struct segment *s, struct err *e);

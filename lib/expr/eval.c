@@ -1,6 +1,7 @@
 /* The machine: a stack of operands, an instruction at a time. */
 #include "expr/private.h"
 #include "json/check.h"
+#include "json/utf8.h"
 
 /* TRUE, FALSE or NULL (also for missing) in *t as JSON_TRUE ...; a fault for
  * anything else. */

@@ -1,8 +1,8 @@
 #include "expr/expr.h"
 
 #include "expr/private.h"
-#include "json/check.h"
 #include "json/pointer.h"
+#include "json/utf8.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include "base/date.h"
 #include "expr/lex.h"
 #include "expr/private.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <errno.h>
 #include <wctype.h>

@@ -1,6 +1,6 @@
 /* Operands: values in the forms that operators ask for. */
 #include "expr/private.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -176,7 +176,8 @@ int output_write(struct output *o, struct str s, struct err *e)
         if (write_all(o, buffered, STR(""), e))
             return -1;
     }
-    memcpy(o->buf + o->n, s.p, s.n);
+    if (s.n)
+        memcpy(o->buf + o->n, s.p, s.n);
     o->n += s.n;
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "json/check.h"
 
+#include "json/utf8.h"
+
 #include <stdint.h>
 
 /* Bytes that a string scan must stop at: quote, backslash, controls, and all
@@ -7,39 +9,6 @@
 static inline bool is_stop(unsigned char c)
 {
     return c < 0x20 || c == '"' || c == '\\' || c >= 0x80;
-}
-
-size_t utf8_char(const char *s, const char *send)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    const unsigned char *end = (const unsigned char *)send;
-    size_t left = (size_t)(end - p);
-    if (left == 0)
-        return 0;
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xc2)
-        return 0; /* continuation byte or overlong */
-    if (p[0] < 0xe0)
-        return left >= 2 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
-    if (p[0] < 0xf0) {
-        if (left < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
-            return 0;
-        if (p[0] == 0xe0 && p[1] < 0xa0)
-            return 0; /* overlong */
-        if (p[0] == 0xed && p[1] > 0x9f)
-            return 0; /* surrogate */
-        return 3;
-    }
-    if (p[0] > 0xf4 || left < 4)
-        return 0;
-    if ((p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80)
-        return 0;
-    if (p[0] == 0xf0 && p[1] < 0x90)
-        return 0; /* overlong */
-    if (p[0] == 0xf4 && p[1] > 0x8f)
-        return 0; /* above U+10FFFF */
-    return 4;
 }
 
 /* Eight bytes at a time: true if one of them is a quote, a backslash, a
@@ -54,26 +23,6 @@ static inline bool word_has_stop(const char *p)
     hit |= (b - ones) & ~b;
     hit |= (w - ones * 0x20) & ~w;
     return ((hit | w) & high) != 0;
-}
-
-bool utf8_valid(struct str s)
-{
-    const char *p = s.p, *end = s.p + s.n;
-    while (p < end) {
-        if (end - p >= 8) {
-            uint64_t w;
-            memcpy(&w, p, 8);
-            if ((w & 0x8080808080808080u) == 0) {
-                p += 8;
-                continue;
-            }
-        }
-        size_t n = utf8_char(p, end);
-        if (n == 0)
-            return false;
-        p += n;
-    }
-    return true;
 }
 
 static inline const char *skip_space(const char *p, const char *end)

@@ -30,12 +30,6 @@ int json_check_object(struct str text, unsigned max_depth,
 int json_check_value(struct str text, unsigned max_depth,
                      struct json_fault *fault);
 
-/* Length in bytes of the well-formed UTF-8 character at p (1 to 4), or 0. */
-size_t utf8_char(const char *p, const char *end);
-
-/* True if s is well-formed UTF-8. */
-bool utf8_valid(struct str s);
-
 /* True if s is a JSON number, exactly. */
 bool json_number_valid(struct str s);
 

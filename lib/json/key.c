@@ -6,18 +6,48 @@
 
 static int add(struct buf *out, struct val v, unsigned depth);
 
-static int add_string(struct buf *out, struct str raw)
+/* The first byte of a key says what it is: from SHORT on a string of so many
+ * bytes more, LONG one of any length, which comes next. */
+enum { SHORT = 0x80, LONG = 0xff };
+
+#define HEAD_MAX (1 + sizeof(uint32_t))
+
+/* Puts s, which may lie behind p, as a string; returns the end. The length
+ * stands before the bytes, so that no content can look like the end of a key.
+ */
+static char *put_string(char *p, struct str s)
 {
-    /* The length stands before the bytes, so that no content can look like
-     * the end of a key; it is known only behind the unescaping. */
-    size_t at = out->n;
-    uint32_t n = 0;
-    buf_addc(out, '"');
-    buf_add(out, &n, sizeof(n));
+    uint32_t n = (uint32_t)s.n;
+    bool is_long = s.n >= LONG - SHORT;
+    memmove(p + (is_long ? HEAD_MAX : 1), s.p, s.n);
+    *p++ = (char)(is_long ? LONG : SHORT + n);
+    if (is_long)
+        memcpy(p, &n, sizeof(n));
+    return p + (is_long ? sizeof(n) : 0) + s.n;
+}
+
+static int add_string(struct buf *out, struct str s)
+{
+    if (buf_reserve(out, HEAD_MAX + s.n))
+        return -1;
+    out->n = (size_t)(put_string(out->p + out->n, s) - out->p);
+    return 0;
+}
+
+/* A string as it stands in a record, without its quotes. */
+static int add_raw_string(struct buf *out, struct str raw)
+{
+    if (raw.n == 0 || !memchr(raw.p, '\\', raw.n))
+        return add_string(out, raw);
+    /* Unescaping makes it shorter, but how much is known only then. */
+    size_t at = out->n, from = at + HEAD_MAX;
+    if (buf_reserve(out, HEAD_MAX + raw.n))
+        return -1;
+    out->n = from;
     if (json_unescape(out, raw))
         return -1;
-    n = (uint32_t)(out->n - at - 1 - sizeof(n));
-    memcpy(out->p + at + 1, &n, sizeof(n));
+    struct str s = { out->p + from, out->n - from };
+    out->n = (size_t)(put_string(out->p + at, s) - out->p);
     return 0;
 }
 
@@ -28,10 +58,7 @@ static int add_object(struct buf *out, struct str raw, unsigned depth)
     if (r == 0)
         buf_addc(out, '{');
     for (size_t i = 0; r == 0 && i < ms.n; i++) {
-        uint32_t len = (uint32_t)ms.m[i].key.n;
-        buf_addc(out, 'k');
-        buf_add(out, &len, sizeof(len));
-        buf_add_str(out, ms.m[i].key);
+        add_string(out, ms.m[i].key);
         r = add(out, ms.m[i].val, depth);
     }
     members_free(&ms);
@@ -55,7 +82,7 @@ static int add(struct buf *out, struct val v, unsigned depth)
     case JSON_STRING:
         if (v.raw.n < 2)
             return -3;
-        return add_string(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
+        return add_raw_string(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
     case JSON_ARRAY: {
         struct json_iter it = json_iter(v.raw);
         struct val e;

@@ -136,6 +136,16 @@ bool number_to_i64(struct str text, int64_t *v)
     return number_scaled_i64(text, 0, v);
 }
 
+int number_add_u64(struct buf *out, uint64_t v)
+{
+    char text[20], *p = text + sizeof(text);
+    do {
+        *--p = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
+}
+
 /* "e" and a number of at most four digits; keys are made of many of them. */
 static int add_exponent(struct buf *out, int exponent)
 {

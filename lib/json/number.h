@@ -49,4 +49,7 @@ bool number_scaled_i64(struct str text, unsigned places, int64_t *v);
  * if not number_in_range. */
 int number_canon(struct buf *out, struct str text);
 
+/* Appends v in decimal. 0 or -1. */
+int number_add_u64(struct buf *out, uint64_t v);
+
 #endif

@@ -106,3 +106,11 @@ int order_cmp(struct val a, struct val b, int *order)
 {
     return cmp(a, b, order, 0);
 }
+
+const uint64_t order_masks[9] = {
+    UINT64_C(0x0000000000000000), UINT64_C(0xff00000000000000),
+    UINT64_C(0xffff000000000000), UINT64_C(0xffffff0000000000),
+    UINT64_C(0xffffffff00000000), UINT64_C(0xffffffffff000000),
+    UINT64_C(0xffffffffffff0000), UINT64_C(0xffffffffffffff00),
+    UINT64_C(0xffffffffffffffff),
+};

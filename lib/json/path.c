@@ -1,6 +1,6 @@
 #include "json/path.h"
 
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>

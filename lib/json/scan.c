@@ -88,8 +88,10 @@ void scan_restart(struct scan *s, uint32_t from)
 static int make_room(struct scan *s)
 {
     size_t left = s->n - s->used;
-    memmove(s->tok, s->tok + s->used, left);
-    memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
+    if (left) { /* else there may be no arrays yet */
+        memmove(s->tok, s->tok + s->used, left);
+        memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
+    }
     s->n = left;
     s->used = s->n_ends = s->used_ends = 0;
     if (s->cap - s->n >= AHEAD)

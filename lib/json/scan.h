@@ -127,7 +127,8 @@ bool scan_use(const char *name);
 /* Masks of 64 bytes: bit i is byte i. */
 struct scan_masks {
     uint64_t quote, structural, newline; /* structural has line feeds, too */
-    uint64_t space;                      /* blank, tab, carriage return */
+    uint64_t edge; /* all that is no part of a bare word: structural, blank,
+                      tab, carriage return, quote */
     uint64_t digit, zero, point, minus;
     uint64_t rare; /* has a bit where one of these three does: */
     uint64_t backslash, control, high; /* control: without line feeds */

@@ -35,7 +35,8 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     m->newline = equal(lo, hi, '\n');
     m->structural = equal(lo20, hi20, '{') | equal(lo20, hi20, '}') |
                     equal(lo, hi, ':') | equal(lo, hi, ',') | m->newline;
-    m->space = equal(lo, hi, ' ') | equal(lo, hi, '\t') | equal(lo, hi, '\r');
+    m->edge = m->structural | m->quote | equal(lo, hi, ' ') |
+              equal(lo, hi, '\t') | equal(lo, hi, '\r');
     const __m256i nil = _mm256_set1_epi8('0');
     m->digit = at_most(_mm256_sub_epi8(lo, nil), _mm256_sub_epi8(hi, nil), 9);
     m->zero = equal(lo, hi, '0');

@@ -20,8 +20,9 @@ enum {
     STRUCTURAL = 1, /* line feeds, too */
     SPACE = 2,
     QUOTE = 4,
-    RARE = 8, /* backslashes, control characters but for the line feed */
-    POINT = 16
+    POINT = 8,
+    RARE = 128 /* backslashes, control characters but for the line feed; the
+                  top bit, as bytes above ASCII have it */
 };
 
 #define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
@@ -109,10 +110,10 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     m->quote = any_of(class, QUOTE);
     m->structural = any_of(class, STRUCTURAL);
     m->newline = equal(v, '\n');
-    m->space = any_of(class, SPACE);
+    m->edge = any_of(class, STRUCTURAL | SPACE | QUOTE);
     m->point = any_of(class, POINT);
     m->digit = m->zero = m->minus = 0; /* emit and odd_pairs do without */
-    m->rare = any_of(class, RARE) | plain(_mm512_movepi8_mask(v));
+    m->rare = plain(_mm512_movepi8_mask(_mm512_or_si512(class, v)));
 }
 
 /* Bytes above ASCII were taken for what their other seven bits say. */
@@ -126,7 +127,7 @@ static inline void classify_rare(const uint8_t *p, struct scan_masks *m)
         plain(_mm512_cmplt_epu8_mask(v, _mm512_set1_epi8(' '))) & ~m->newline;
     m->quote &= ~high;
     m->structural &= ~high;
-    m->space &= ~high;
+    m->edge &= ~high;
     m->point &= ~high;
 }
 
@@ -174,9 +175,8 @@ static inline void emit(uint8_t *tok, uint32_t *pos, const uint8_t *p,
         48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63
     };
     __m512i v = load(p);
-    /* The eighth bit comes back: (v & 0x80) | look-up. */
-    __m512i byte = _mm512_ternarylogic_epi32(
-        look_up(token_of, v), v, _mm512_set1_epi8((char)0x80), 0xf8);
+    __m512i byte =
+        _mm512_mask_blend_epi8(_mm512_movepi8_mask(v), look_up(token_of, v), v);
     _mm512_storeu_si512(tok, _mm512_maskz_compress_epi8(tokens, byte));
     __m512i at = _mm512_maskz_compress_epi8(tokens, load(order));
     const __m512i add = _mm512_set1_epi32((int)base);

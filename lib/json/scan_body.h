@@ -101,11 +101,12 @@ static ALWAYS_INLINE uint64_t SCAN_NAME(second_points)(uint64_t point,
 }
 
 /* Scans up to 64 bytes at p, in front of which stand `back`, two at most, of
- * the block. Takes fewer than offered where a line feed ends an
- * unfinished string, for behind it everything begins anew. */
-static ALWAYS_INLINE void SCAN_NAME(step)(struct scan_carry *c, uint32_t back,
+ * the block. A line feed in a string ends it unfinished, and behind it
+ * everything begins anew: there fewer bytes are taken than offered; and none,
+ * with nothing changed and false returned, where all 64 are wanted. */
+static ALWAYS_INLINE bool SCAN_NAME(step)(struct scan_carry *c, uint32_t back,
                                           const uint8_t *p, uint32_t rem,
-                                          struct SCAN_NAME(found) * f)
+                                          bool all, struct SCAN_NAME(found) * f)
 {
     static const uint64_t odd_bits = 0xaaaaaaaaaaaaaaaau;
     struct scan_masks m;
@@ -116,7 +117,6 @@ static ALWAYS_INLINE void SCAN_NAME(step)(struct scan_carry *c, uint32_t back,
         m.quote &= valid;
         m.structural &= valid;
         m.newline &= valid;
-        m.space |= ~valid;
     }
     uint64_t backslash = 0, control = 0, high = 0;
     uint64_t escape = 0, escaped = c->escaped;
@@ -136,24 +136,23 @@ static ALWAYS_INLINE void SCAN_NAME(step)(struct scan_carry *c, uint32_t back,
     }
     uint64_t quote = m.quote & ~escaped;
     uint64_t in_string = PREFIX_XOR(quote) ^ c->in_string;
-    uint64_t fault = (control | m.newline) & in_string;
-    if (__builtin_expect((m.newline & in_string) != 0, 0)) {
+    uint64_t fault = control & in_string, cut = m.newline & in_string;
+    if (__builtin_expect(cut != 0, 0)) {
         /* Cut behind the first line feed that is inside a string. */
-        uint64_t cut = m.newline & in_string;
-        NOT_BY_MOVES;
+        if (all)
+            return false;
         uint64_t keep = cut ^ (cut - 1);
         rem = (uint32_t)__builtin_ctzll(cut) + 1;
         valid = keep;
         m.newline &= keep;
         backslash &= keep;
         high &= keep;
-        fault &= keep;
+        fault = (fault | cut) & keep;
         quote &= keep;
         in_string = (in_string & keep) ^ (cut & (0 - cut));
         m.structural &= keep;
-        m.space |= ~keep;
     }
-    uint64_t bare = ~(m.structural | m.space | in_string | quote) & valid;
+    uint64_t bare = ~(m.edge | in_string) & valid;
     uint64_t start = bare & ~(bare << 1 | c->bare);
     f->tokens = (m.structural & ~in_string) | (quote & in_string) | start;
     f->newline = m.newline;
@@ -170,6 +169,22 @@ static ALWAYS_INLINE void SCAN_NAME(step)(struct scan_carry *c, uint32_t back,
     c->in_string = 0 - (in_string >> last & 1);
     c->bare = bare >> last & 1;
     c->escaped = escape >> last & 1;
+    return true;
+}
+
+/* Out of line and by value: what is inlined stays in registers. */
+struct SCAN_NAME(partial) {
+    struct scan_carry carry;
+    struct SCAN_NAME(found) found;
+};
+
+static __attribute__((noinline)) struct SCAN_NAME(partial)
+    SCAN_NAME(step_partial)(struct scan_carry carry, uint32_t back,
+                            const uint8_t *p, uint32_t rem)
+{
+    struct SCAN_NAME(partial) r = { .carry = carry };
+    SCAN_NAME(step)(&r.carry, back, p, rem, false, &r.found);
+    return r;
 }
 
 void KERNEL(struct scan *s, const uint8_t *block, uint32_t n, uint32_t goal)
@@ -184,10 +199,14 @@ void KERNEL(struct scan *s, const uint8_t *block, uint32_t n, uint32_t goal)
         const uint8_t *p = block + at;
         uint32_t back = at < 2 ? at : 2;
         struct SCAN_NAME(found) f;
-        if (__builtin_expect(n - at >= 64, 1))
-            SCAN_NAME(step)(&carry, back, p, 64, &f);
-        else
-            SCAN_NAME(step)(&carry, back, p, n - at, &f);
+        if (__builtin_expect(
+                n - at < 64 || !SCAN_NAME(step)(&carry, back, p, 64, true, &f),
+                0)) {
+            struct SCAN_NAME(partial) r = SCAN_NAME(step_partial)(
+                carry, back, p, n - at < 64 ? n - at : 64);
+            carry = r.carry;
+            f = r.found;
+        }
         EMIT(tok + count, pos + count, p, at, f.tokens, f.number);
         uint64_t newline = f.newline;
         if (__builtin_expect(

@@ -88,7 +88,7 @@ static inline void classify(const uint8_t *p, struct scan_masks *m)
     m->quote = equal(v, '"');
     m->newline = top_bits(class);
     m->structural = any_of(class, STRUCTURAL) | m->newline;
-    m->space = any_of(class, SPACE);
+    m->edge = m->structural | m->quote | any_of(class, SPACE);
     m->digit = any_of(class, DIGIT);
     m->minus = any_of(class, MINUS);
     m->zero = equal(v, '0');

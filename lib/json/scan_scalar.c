@@ -18,7 +18,7 @@ static void classify(const uint8_t *p, struct scan_masks *m)
         case ',': m->structural |= bit; break;
         case ' ':
         case '\t':
-        case '\r': m->space |= bit; break;
+        case '\r': m->edge |= bit; break;
         case '.': m->point |= bit; break;
         case '-': m->minus |= bit; break;
         case '0': m->zero |= bit; break;
@@ -35,6 +35,7 @@ static void classify(const uint8_t *p, struct scan_masks *m)
         if (c >= 0x80)
             m->high |= bit;
     }
+    m->edge |= m->structural | m->quote;
     m->rare = m->backslash | m->control | m->high;
 }
 

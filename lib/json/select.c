@@ -13,28 +13,37 @@ struct node {
                    the same key */
 };
 
+/* Sixteen bytes that are compared at once. */
+typedef uint64_t words __attribute__((vector_size(16)));
+
 /* Where the wanted values stand in lines of one shape whose keys are these. */
 struct plan {
     uint64_t serial; /* of the shape; 0: no plan */
+    uint64_t noted;  /* the batch that has seen its types */
     unsigned misses; /* lines of the shape with other keys, of late */
+    bool long_keys;  /* some are longer than `words` */
     struct plan_key {
+        words word, mask;  /* its first bytes, as far as it goes */
         uint32_t token, n; /* bytes behind the quote, with the closing one */
         size_t at;         /* in bytes */
-        uint64_t word[2], mask[2]; /* its first 16 bytes, as far as it goes */
-    } * keys; /* owned: every key on the way must be the same */
+    } * keys;              /* owned: every key on the way must be the same */
     size_t n_keys, cap_keys;
     struct buf bytes; /* the keys' bytes */
-    uint32_t *tokens; /* owned, one a slot; NO_TOKEN: missing */
+    struct plan_val {
+        enum json_type type;
+        uint32_t token, end; /* the value is between them, but for spaces; end
+                                of 0: missing, or the record itself */
+    } * vals;                /* owned, one a slot */
 };
 
 #define PLANS 64
 #define MISSES_MAX 16
-#define NO_TOKEN UINT32_MAX
 
 struct select {
     struct node root;
     size_t slots;
     struct plan *plans; /* owned, PLANS of them, by serial; NULL: none yet */
+    uint64_t batches;
 };
 
 struct select *select_new(void)
@@ -59,7 +68,7 @@ static void plans_free(struct select *s)
 {
     for (size_t i = 0; s->plans && i < PLANS; i++) {
         free(s->plans[i].keys);
-        free(s->plans[i].tokens);
+        free(s->plans[i].vals);
         buf_free(&s->plans[i].bytes);
     }
     free(s->plans);
@@ -220,16 +229,30 @@ static void plan_walk(struct planner *w, const struct node *n, uint32_t token);
 static void plan_clear(struct plan *p, const struct node *n)
 {
     if (n->slot >= 0)
-        p->tokens[n->slot] = NO_TOKEN;
+        p->vals[n->slot] = (struct plan_val){ .type = JSON_MISSING };
     for (size_t i = 0; i < n->children; i++)
         plan_clear(p, n->child[i]);
+}
+
+static uint32_t behind_value(const struct shape *s, uint32_t token)
+{
+    uint8_t t = s->tok[token];
+    return (t == '{' || t == '[' ? s->close[token] : token) + 1;
+}
+
+static void plan_val(struct planner *w, int slot, uint32_t token)
+{
+    const struct shape *s = w->r->shape;
+    w->plan->vals[slot] =
+        (struct plan_val){ json_type_of((char)s->tok[token]), token,
+                           token ? behind_value(s, token) : 0 };
 }
 
 static void plan_take(struct planner *w, const struct node *c, uint32_t token)
 {
     plan_clear(w->plan, c);
     if (c->slot >= 0)
-        w->plan->tokens[c->slot] = token;
+        plan_val(w, c->slot, token);
     plan_walk(w, c, token);
 }
 
@@ -237,7 +260,6 @@ static void plan_take(struct planner *w, const struct node *c, uint32_t token)
 static struct str plan_key(struct planner *w, uint32_t token)
 {
     struct plan *p = w->plan;
-    const uint32_t *pos = w->r->line->pos;
     if (p->n_keys == p->cap_keys) {
         size_t cap = p->cap_keys ? p->cap_keys * 2 : 16;
         struct plan_key *grown = realloc(p->keys, cap * sizeof(*grown));
@@ -248,21 +270,16 @@ static struct str plan_key(struct planner *w, uint32_t token)
         p->keys = grown;
         p->cap_keys = cap;
     }
-    uint32_t n = pos[token + 1] - pos[token] - 1;
-    struct plan_key *k = &p->keys[p->n_keys++];
-    *k = (struct plan_key){ .token = token, .n = n, .at = p->bytes.n };
-    memset(k->mask, 0xff, n < sizeof(k->mask) ? n : sizeof(k->mask));
-    memcpy(k->word, w->r->block + pos[token] + 1,
-           n < sizeof(k->word) ? n : sizeof(k->word));
-    buf_add(&p->bytes, w->r->block + pos[token] + 1, n);
     struct str raw = shape_text(w->r->shape, w->r->block, w->r->line, token);
+    struct plan_key *k = &p->keys[p->n_keys++];
+    size_t n = raw.n - 1, head = n < sizeof(words) ? n : sizeof(words);
+    *k =
+        (struct plan_key){ .token = token, .n = (uint32_t)n, .at = p->bytes.n };
+    memset(&k->mask, 0xff, head);
+    memcpy(&k->word, raw.p + 1, head);
+    p->long_keys |= n > head;
+    buf_add(&p->bytes, raw.p + 1, n);
     return (struct str){ raw.p + 1, raw.n - 2 };
-}
-
-static uint32_t behind_value(const struct shape *s, uint32_t token)
-{
-    uint8_t t = s->tok[token];
-    return (t == '{' || t == '[' ? s->close[token] : token) + 1;
 }
 
 static void plan_walk(struct planner *w, const struct node *n, uint32_t token)
@@ -295,64 +312,183 @@ static int plan_make(struct select *s, struct plan *p, const struct shaped *r)
     p->serial = 0;
     p->misses = 0;
     p->n_keys = 0;
+    p->long_keys = false;
     buf_reset(&p->bytes);
-    if (!p->tokens)
-        p->tokens = malloc((s->slots + 1) * sizeof(*p->tokens));
-    if (!p->tokens)
+    if (!p->vals)
+        p->vals = malloc((s->slots + 1) * sizeof(*p->vals));
+    if (!p->vals)
         return -1;
     struct planner w = { p, r };
     plan_clear(p, &s->root);
     if (s->root.slot >= 0)
-        p->tokens[s->root.slot] = 0;
+        plan_val(&w, s->root.slot, 0);
     plan_walk(&w, &s->root, 0);
     if (p->bytes.failed)
         return -1;
     p->serial = r->shape->serial;
+    p->noted = 0;
     return 0;
 }
 
-/* Most keys fit into two words; the block is padded, so that both may be read
- * wherever the key stands. */
-static bool plan_fits(const struct plan *p, const struct shaped *r)
+/* The keys beyond `words`; the bytes of others are known to be the same. */
+__attribute__((noinline)) static bool
+long_keys_fit(const struct plan *p, const uint32_t *pos, const char *block)
 {
-    const uint32_t *pos = r->line->pos;
     for (size_t k = 0; k < p->n_keys; k++) {
         const struct plan_key *key = &p->keys[k];
         uint32_t from = pos[key->token] + 1;
-        uint64_t have[2];
-        memcpy(have, r->block + from, sizeof(have));
-        if (pos[key->token + 1] - from != key->n ||
-            (((have[0] ^ key->word[0]) & key->mask[0]) |
-             ((have[1] ^ key->word[1]) & key->mask[1])) ||
-            (key->n > sizeof(have) &&
-             memcmp(r->block + from, p->bytes.p + key->at, key->n) != 0))
+        if (key->n > sizeof(words) &&
+            (pos[key->token + 1] - from < key->n ||
+             memcmp(block + from, p->bytes.p + key->at, key->n) != 0))
             return false;
     }
     return true;
 }
 
+/* A key that begins with all bytes of another, the closing quote too, is the
+ * same: its length need not be looked at. The block is padded, so that a word
+ * may be read wherever the key stands. */
+static inline bool plan_fits(const struct plan *p, const uint32_t *pos,
+                             const char *block)
+{
+    const struct plan_key *key = p->keys, *end = key + p->n_keys;
+    words differ = { 0, 0 };
+    for (; key < end; key++) {
+        words have;
+        memcpy(&have, block + pos[key->token] + 1, sizeof(have));
+        differ |= (have ^ key->word) & key->mask;
+    }
+    if (differ[0] | differ[1])
+        return false;
+    return !p->long_keys || long_keys_fit(p, pos, block);
+}
+
+/* Other keys under a shape that was known, or a new shape: planned anew, in the
+ * first case now and then. NULL where the record has to be walked. */
+__attribute__((noinline)) static struct plan *
+plan_anew(struct select *s, struct plan *p, const struct shaped *r)
+{
+    bool known = p->serial == r->shape->serial;
+    if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
+        return NULL;
+    return p;
+}
+
+/* Records that come without a shape need no plans. */
+static int plans_begin(struct select *s)
+{
+    s->plans = calloc(PLANS, sizeof(*s->plans));
+    return s->plans ? 0 : -1;
+}
+
+__attribute__((always_inline)) static inline struct plan *
+plan_of(struct select *s, const struct shaped *r)
+{
+    if (!r || (!s->plans && plans_begin(s)))
+        return NULL;
+    struct plan *p = &s->plans[r->shape->serial % PLANS];
+    if (p->serial == r->shape->serial && plan_fits(p, r->line->pos, r->block))
+        return p;
+    return plan_anew(s, p, r);
+}
+
+/* What stands between no two tokens. */
+__attribute__((noinline)) static void
+put_edge(struct val *to, const struct plan_val *v, const struct shaped *r)
+{
+    *to = (struct val){ v->type, { "", 0 } };
+    if (v->type != JSON_MISSING)
+        to->raw = shape_text(r->shape, r->block, r->line, 0);
+}
+
+static inline void put_value(struct val *to, const struct plan_val *v,
+                             const uint32_t *pos, const char *block,
+                             const struct shaped *r)
+{
+    if (!v->end) {
+        put_edge(to, v, r);
+        return;
+    }
+    const char *p = block + pos[v->token], *end = block + pos[v->end];
+    while ((unsigned char)end[-1] <= ' ')
+        end--;
+    to->type = v->type; /* one by one: a copy would wait for them */
+    to->raw.p = p;
+    to->raw.n = (size_t)(end - p);
+}
+
 int select_pick(struct select *s, struct str text, const struct shaped *r,
                 struct val *vals)
 {
-    if (r && !s->plans)
-        s->plans = calloc(PLANS, sizeof(*s->plans));
-    if (!r || !s->plans)
+    const struct plan *p = plan_of(s, r);
+    if (!p)
         return select_run(s, text, vals);
-    struct plan *p = &s->plans[r->shape->serial % PLANS];
-    bool known = p->serial == r->shape->serial;
-    if (!known || !plan_fits(p, r)) {
-        /* Other keys under the same shape: planned anew now and then. */
-        if ((known && ++p->misses % MISSES_MAX) || plan_make(s, p, r))
-            return select_run(s, text, vals);
-    }
-    for (size_t i = 0; i < s->slots; i++) {
-        uint32_t t = p->tokens[i];
-        if (t == NO_TOKEN) {
-            vals[i] = (struct val){ JSON_MISSING, { "", 0 } };
-        } else {
-            struct str raw = shape_text(r->shape, r->block, r->line, t);
-            vals[i] = (struct val){ json_type_of(raw.p[0]), raw };
-        }
-    }
+    for (size_t i = 0; i < s->slots; i++)
+        put_value(&vals[i], &p->vals[i], r->line->pos, r->block, r);
     return 0;
+}
+
+/* Picks from a record without a plan into place `at` of the columns. */
+__attribute__((noinline)) static int walk_into(const struct select *s,
+                                               struct str text,
+                                               struct select_batch *b,
+                                               size_t at)
+{
+    int r = select_run(s, text, b->row);
+    for (size_t i = 0; i < s->slots; i++) {
+        b->vals[i * SELECT_BATCH + at] = b->row[i];
+        b->types[i] |= 1U << b->row[i].type;
+    }
+    return r;
+}
+
+/* What types this plan has, the first time in a batch that it is used. */
+static void note_types(struct select *s, struct plan *p, unsigned *types)
+{
+    p->noted = s->batches;
+    for (size_t i = 0; i < s->slots; i++)
+        types[i] |= 1U << p->vals[i].type;
+}
+
+uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
+                           size_t n, struct select_batch *b)
+{
+    uint64_t broken = 0;
+    size_t slots = s->slots;
+    s->batches++;
+    memset(b->types, 0, slots * sizeof(*b->types));
+    for (size_t at = 0; at < n; at++) {
+        const struct shaped *r = recs[at].shaped;
+        struct plan *p = plan_of(s, r);
+        if (!p) {
+            if (walk_into(s, recs[at].text, b, at))
+                broken |= (uint64_t)1 << at;
+            continue;
+        }
+        if (p->noted != s->batches)
+            note_types(s, p, b->types);
+        const struct plan_val *v = p->vals, *end = v + slots;
+        const uint32_t *pos = r->line->pos;
+        const char *block = r->block;
+        for (struct val *to = b->vals + at; v < end; v++, to += SELECT_BATCH)
+            put_value(to, v, pos, block, r);
+    }
+    return broken;
+}
+
+int select_batch_init(struct select_batch *b, const struct select *s)
+{
+    size_t n = s->slots + 1; /* so that none is not no memory */
+    b->vals = calloc(n * SELECT_BATCH, sizeof(*b->vals));
+    b->row = calloc(n, sizeof(*b->row));
+    b->types = calloc(n, sizeof(*b->types));
+    return b->vals && b->row && b->types ? 0 : -1;
+}
+
+void select_batch_free(struct select_batch *b)
+{
+    free(b->vals);
+    free(b->row);
+    free(b->types);
+    *b = (struct select_batch){ 0 };
 }

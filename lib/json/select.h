@@ -40,4 +40,32 @@ struct shaped {
 int select_pick(struct select *s, struct str record,
                 const struct shaped *shaped, struct val *vals);
 
+/* ---- many records at once, by column ---- */
+
+#define SELECT_BATCH 64
+
+struct select_record {
+    struct str text;
+    const struct shaped *shaped; /* of text; NULL: not known */
+};
+
+/* What up to SELECT_BATCH records have at each path. */
+struct select_batch {
+    struct val *vals; /* owned: vals[slot * SELECT_BATCH + i] is of record
+                         i; slices borrow from the record */
+    unsigned *types;  /* owned: of each slot the types that occur, as bits
+                         (1 << enum json_type) */
+    struct val *row;  /* owned: for select_pick_batch alone */
+};
+
+/* Makes room for the slots that s has now. Returns 0, or -1 without memory;
+ * select_batch_free is due either way, and harmless on a zeroed struct. */
+int select_batch_init(struct select_batch *b, const struct select *s);
+void select_batch_free(struct select_batch *b);
+
+/* As select_pick for each of n records. Returns a mask of those that are not
+ * JSON (possible only where they were not checked). */
+uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
+                           size_t n, struct select_batch *b);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "json/check.h"
+#include "json/utf8.h"
 
 #include <stdlib.h>
 

@@ -11,7 +11,9 @@
 #include "base/buf.h"
 #include "base/decimal.h"
 #include "base/err.h"
+#include "json/order.h"
 #include "json/value.h"
+#include "ops/cell.h"
 #include "table/keyset.h"
 #include "table/region.h"
 
@@ -28,8 +30,11 @@ enum acc_kind {
 
 struct acc {
     enum acc_kind kind;
-    size_t at; /* byte of the row where the state is; aligned as acc_align */
-    bool far;  /* ACC_SUM: numbers came that may drive a sum out of range */
+    size_t at; /* byte of the row where the state is, a multiple of ACC_ALIGN */
+    size_t cell;          /* ACC_MIN to ACC_LAST: bytes of a cell */
+    bool far;             /* ACC_SUM: numbers came that may drive a sum out of
+                             range */
+    struct region wide;   /* ACC_SUM: struct decimal, of sums past 64 bits */
     struct keyset seen;   /* ACC_DISTINCT: group number and value */
     struct buf key, full; /* ACC_DISTINCT: see acc_judged; with the group */
 };
@@ -38,9 +43,21 @@ struct acc {
 void acc_init(struct acc *acc, enum acc_kind kind, struct budget *budget);
 void acc_free(struct acc *acc);
 
-/* Size of the state in a row in bytes, and its alignment. */
-size_t acc_size(enum acc_kind kind);
-size_t acc_align(enum acc_kind kind);
+/* True if the state is a cell: one value. */
+static inline bool acc_is_cell(enum acc_kind kind)
+{
+    return kind >= ACC_MIN && kind <= ACC_LAST;
+}
+
+/* Fits the accumulator to values that mostly have at most n bytes; acc_size is
+ * known from then on. */
+void acc_fit(struct acc *acc, size_t n);
+
+/* Size of the state in a row in bytes, a multiple of ACC_ALIGN. Behind the last
+ * row ACC_PADDING bytes must be readable. */
+size_t acc_size(const struct acc *acc);
+#define ACC_ALIGN 8
+#define ACC_PADDING CELL_PADDING
 
 /* Can the accumulator take v? Returns 1; 0 with *code set (static: type,
  * number_range, too_deep) and the reason appended to why, with fn as the name
@@ -62,6 +79,33 @@ struct val acc_judged(const struct acc *acc, struct val v);
 int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
              struct val v, struct err *e);
 
+/* A run of records whose values the accumulator can take for certain: null,
+ * missing, or of a type of acc_types, and numbers only with a key where
+ * acc_wants_numbers. Arrays are by record. */
+struct acc_run {
+    size_t from, to; /* 64 records at most */
+    const struct val *vals;
+    const struct order_key *numbers; /* keys, where a value is one */
+    uint64_t no_keys; /* records whose strings have no keys, as bits */
+    bool gaps;        /* some values may be null or missing */
+    bool strings;     /* all values are strings that have keys */
+    bool one_row;     /* all records are of one group */
+    char *const *rows;
+    const uint32_t *groups;
+    struct region *side;
+};
+
+/* The types, as bits (1 << enum json_type), of which every value can be taken
+ * whatever it is, but for numbers without a key where acc_wants_numbers. */
+unsigned acc_types(enum acc_kind kind);
+
+/* True if acc_take_run needs the keys of numbers. */
+bool acc_wants_numbers(enum acc_kind kind);
+
+/* Takes the values from .. to - 1 of a run, as acc_take would one after the
+ * other. Values that have keys are readable for CELL_PADDING bytes. */
+int acc_take_run(struct acc *acc, const struct acc_run *run, struct err *e);
+
 /* Appends the result in a row as JSON; null where nothing was taken into a
  * min, max, first or last. */
 void acc_print(const struct acc *acc, const char *row,
@@ -74,8 +118,5 @@ uint64_t acc_count(const struct acc *acc, const char *row);
  * that is outside the range of decimals. */
 int acc_print_average(const struct acc *sum, const char *row, uint64_t count,
                       struct buf *out);
-
-/* Frees what the state in a row holds elsewhere. */
-void acc_free_state(const struct acc *acc, char *row);
 
 #endif

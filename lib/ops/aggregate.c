@@ -1,6 +1,5 @@
 #include "ops/aggregate.h"
 
-#include "json/key.h"
 #include "json/pointer.h"
 #include "json/select.h"
 #include "ops/acc.h"
@@ -10,8 +9,15 @@
 
 #include <stdlib.h>
 
-/* Fewer groups than this stay in the caches, and waiting gains nothing. */
-#define BATCH_FROM 4096
+/* Fewer groups than this stay in the caches, and need not be sent for. */
+#define PREFETCH_FROM 4096
+#define CACHE_LINE 64
+
+/* Keys of a batch, where they do not lie in the records. */
+#define KEYS_BYTES 65536
+
+/* What aggregates skip. */
+#define GAPS (BATCH_TYPE(JSON_MISSING) | BATCH_TYPE(JSON_NULL))
 
 /* A field of the output: a key part, or an aggregate of accumulators. Several
  * aggregates may share one: an average is a sum over a count. */
@@ -30,9 +36,10 @@ struct feed {
     size_t taken;   /* what acc_judged made of it */
 };
 
-/* The values of a record, in one array: the arguments as they were looked up
- * (keys and what is aggregated), the group's key as bytes, and what distinct
- * counts by. */
+/* Records come in batches. Most are taken column by column; what can be
+ * rejected, and what is rare, record by record in between. The values of a
+ * record in hand are in one array: the arguments as they were looked up (keys
+ * and what is aggregated), and what distinct counts by. */
 struct aggregate {
     struct budget *budget;
     struct path *by; /* key fields */
@@ -43,20 +50,23 @@ struct aggregate {
     struct select *select;
     size_t n_args;
     const struct path **arg_path; /* borrowed from by and specs */
-    size_t n_vals;
-    struct val *vals, *old_vals; /* of this record; of one that waited */
-    size_t *by_arg;              /* which arguments are the key */
-    struct val *key_vals;        /* and they themselves */
+    struct val *vals;             /* of the record in hand */
+    size_t *by_arg;               /* which arguments are the key */
+    struct val *key_vals;         /* and they themselves */
 
     struct feed *feeds;
     size_t n_feeds;
     struct batch batch;
+    struct group_key keyed[SELECT_BATCH]; /* the batch's keys */
+    uint32_t group[SELECT_BATCH]; /* and where the records taken belong */
+    char *row[SELECT_BATCH];
+    uint64_t special; /* records of the batch to be taken one by one */
     struct groups groups;
     struct region rows, side;
     size_t row_size;
     bool far; /* some accumulator's far */
 
-    struct buf key, pointer, message;
+    struct buf keys, key, pointer, message;
     uint32_t *order; /* owned; NULL: first appearance */
     uint32_t next;   /* to print */
 };
@@ -164,34 +174,43 @@ static int name_column(struct aggregate *a, size_t i, struct str name,
     return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
 }
 
-/* What wants the wider alignment comes first, so that nothing is padded. */
+/* Lays the row out when the first records are there to be fitted to. Cells come
+ * first: what is read past the end of one is then in the row still. A row that
+ * fills its cache lines but for a little fills them all, so that the next one
+ * begins with a line. */
 static void lay_out_row(struct aggregate *a)
 {
-    size_t at = 0, unit = acc_align(ACC_SUM);
-    for (int wide = 1; wide >= 0; wide--) {
+    size_t at = 0;
+    for (int cells = 1; cells >= 0; cells--) {
         for (size_t i = 0; i < a->n_feeds; i++) {
             struct acc *acc = &a->feeds[i].acc;
-            if ((acc_align(acc->kind) == unit) != wide)
+            if (acc_is_cell(acc->kind) != (cells == 1))
                 continue;
+            acc_fit(acc, batch_longest(&a->batch, a->feeds[i].judged));
             acc->at = at;
-            at += acc_size(acc->kind);
+            at += acc_size(acc);
         }
     }
-    a->row_size = at ? (at + unit - 1) / unit * unit : unit;
+    size_t lines = (at + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    a->row_size = at == 0 ? ACC_ALIGN : lines - at <= lines / 8 ? lines : at;
 }
 
-/* Behind the arguments: the group's key, then the keys of distinct. */
+/* Behind the arguments: the keys of distinct. */
 static int lay_out_vals(struct aggregate *a, struct err *e)
 {
-    a->n_vals = a->n_args + 1;
+    size_t n = a->n_args;
     for (size_t i = 0; i < a->n_feeds; i++)
         if (a->feeds[i].acc.kind == ACC_DISTINCT)
-            a->feeds[i].taken = a->n_vals++;
-    a->vals = calloc(a->n_vals, sizeof(*a->vals));
-    a->old_vals = calloc(a->n_vals, sizeof(*a->old_vals));
-    if (!a->vals || !a->old_vals)
+            a->feeds[i].taken = n++;
+    a->vals = calloc(n + 1, sizeof(*a->vals));
+    if (!a->vals)
         return err_nomem(e);
-    return batch_init(&a->batch, a->n_vals, e);
+    if (batch_init(&a->batch, a->select, e))
+        return -1;
+    for (size_t i = 0; i < a->n_feeds; i++)
+        if (acc_wants_numbers(a->feeds[i].acc.kind))
+            a->batch.wants_numbers[a->feeds[i].judged] = true;
+    return 0;
 }
 
 static int allocate(struct aggregate *a, struct err *e)
@@ -210,9 +229,24 @@ static int allocate(struct aggregate *a, struct err *e)
 /* Makes the next group's row, zeroed. */
 static int add_row(struct aggregate *a, struct err *e)
 {
-    if (region_reserve(&a->rows, a->row_size, e))
+    if (region_reserve(&a->rows, a->row_size + ACC_PADDING, e))
         return -1;
     a->rows.n += a->row_size;
+    return 0;
+}
+
+/* Without a key there is one row, whatever comes. */
+static int begin_rows(struct aggregate *a, struct err *e)
+{
+    if (a->row_size)
+        return 0;
+    lay_out_row(a);
+    if (a->n_by)
+        return 0;
+    if (add_row(a, e))
+        return -1;
+    for (size_t i = 0; i < SELECT_BATCH; i++)
+        a->row[i] = a->rows.p;
     return 0;
 }
 
@@ -232,14 +266,135 @@ int aggregate_begin(struct aggregate *a, struct err *e)
             name_column(a, c, a->specs.v[i].name, e))
             return -1;
     }
-    lay_out_row(a);
-    if (lay_out_vals(a, e))
-        return -1;
     group_init(&a->groups, a->n_by, a->budget);
-    return a->n_by ? 0 : add_row(a, e);
+    a->keys.max = KEYS_BYTES;
+    if (a->n_by && buf_reserve(&a->keys, KEYS_BYTES))
+        return err_nomem(e);
+    return lay_out_vals(a, e);
 }
 
-/* ---- taking records ---- */
+/* ---- keys ---- */
+
+static const struct val *key_vals(struct aggregate *a, size_t i)
+{
+    for (size_t k = 0; k < a->n_by; k++)
+        a->key_vals[k] = batch_vals(&a->batch, a->by_arg[k])[i];
+    return a->key_vals;
+}
+
+/* Makes the keys of the batch and sends for what their lookup will need. What
+ * has no key, or one too long for the buffer, which must not move, is
+ * special. */
+static void make_keys(struct aggregate *a)
+{
+    struct batch *b = &a->batch;
+    uint64_t no_key = b->escaped | b->walked;
+    const struct val *alone = a->n_by == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
+    size_t part;
+    buf_reset(&a->keys);
+    for (size_t i = 0; i < b->n; i++) {
+        size_t at = a->keys.n;
+        if (group_key_of(&a->groups, alone ? &alone[i] : key_vals(a, i),
+                         !(no_key >> i & 1), &a->keys, &a->keyed[i], &part)) {
+            a->special |= BATCH_BIT(i);
+            a->keys.n = at;
+            a->keys.failed = false;
+            a->keyed[i] = (struct group_key){ 0 };
+        }
+        group_prefetch(&a->groups, &a->keyed[i]);
+    }
+    for (size_t i = 0; a->groups.n >= PREFETCH_FROM && i < b->n; i++)
+        group_prefetch_bytes(&a->groups, &a->keyed[i]);
+}
+
+/* ---- groups ---- */
+
+static char *row_of(const struct aggregate *a, uint32_t group)
+{
+    return a->rows.p + (size_t)group * a->row_size;
+}
+
+static int new_group(struct aggregate *a, size_t i, const struct group_key *k,
+                     uint32_t *group, struct err *e)
+{
+    if (group_add(&a->groups, k, key_vals(a, i), group, e))
+        return -1;
+    return add_row(a, e);
+}
+
+/* Finds the groups of records from .. to - 1, or makes them. */
+static int find_groups(struct aggregate *a, size_t from, size_t to,
+                       struct err *e)
+{
+    for (size_t i = from; i < to; i++) {
+        const struct group_key *k = &a->keyed[i];
+        if (!group_find(&a->groups, k, &a->group[i]) &&
+            new_group(a, i, k, &a->group[i], e))
+            return -1;
+        const char *row = row_of(a, a->group[i]);
+        for (size_t at = 0; at < a->row_size; at += CACHE_LINE)
+            __builtin_prefetch(row + at, 1);
+        __builtin_prefetch(row + a->row_size - 1, 1);
+    }
+    for (size_t i = from; i < to; i++)
+        a->row[i] = row_of(a, a->group[i]);
+    return 0;
+}
+
+/* ---- taking many records ---- */
+
+/* Takes records from .. to - 1, of which none is special. */
+static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
+{
+    const struct batch *b = &a->batch;
+    if (a->n_by && find_groups(a, from, to, e))
+        return -1;
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        struct feed *f = &a->feeds[i];
+        struct acc_run run = {
+            .from = from,
+            .to = to,
+            .vals = batch_vals(b, f->judged),
+            .numbers = batch_numbers(b, f->judged),
+            .no_keys = b->escaped | b->walked,
+            .gaps = batch_has(b, f->judged, GAPS),
+            .strings = b->picked.types[f->judged] == BATCH_TYPE(JSON_STRING) &&
+                       !(b->escaped | b->walked),
+            .one_row = a->n_by == 0,
+            .rows = a->row,
+            .groups = a->group,
+            .side = &a->side,
+        };
+        if (acc_take_run(&f->acc, &run, e))
+            return -1;
+    }
+    return 0;
+}
+
+/* Looks the records' values up and sorts out which are special. Numbers are
+ * read while the slots of the keys are on their way. */
+static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
+                struct err *e)
+{
+    struct batch *b = &a->batch;
+    batch_fill(b, a->select, recs, n);
+    a->special = b->broken | b->walked;
+    if (a->n_by)
+        make_keys(a);
+    batch_read_numbers(b);
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        const struct feed *f = &a->feeds[i];
+        if (f->acc.kind == ACC_ROWS)
+            continue;
+        a->special |=
+            batch_of_types(b, f->judged, ~(acc_types(f->acc.kind) | GAPS));
+        if (acc_wants_numbers(f->acc.kind))
+            a->special |= b->no_key[f->judged];
+    }
+    return begin_rows(a, e);
+}
+
+/* ---- taking one record ---- */
 
 static int fault_at(struct aggregate *a, struct aggregate_fault *f,
                     const char *code, const struct path *path)
@@ -266,17 +421,15 @@ static int key_fault(struct aggregate *a, int r, size_t arg,
                     a->arg_path[arg]);
 }
 
-static int make_key(struct aggregate *a, struct aggregate_fault *f,
-                    struct err *e)
+static int make_key(struct aggregate *a, size_t i, struct group_key *k,
+                    struct aggregate_fault *f, struct err *e)
 {
+    size_t part;
+    bool has_key = !((a->batch.escaped | a->batch.walked) & BATCH_BIT(i));
     buf_reset(&a->key);
-    for (size_t i = 0; i < a->n_by; i++) {
-        int r = key_add(&a->key, a->vals[a->by_arg[i]]);
-        if (r)
-            return key_fault(a, r, a->by_arg[i], f, e);
-    }
-    a->vals[a->n_args].raw = buf_str(&a->key);
-    return 1;
+    int r =
+        group_key_of(&a->groups, key_vals(a, i), has_key, &a->key, k, &part);
+    return r ? key_fault(a, r, a->by_arg[part], f, e) : 1;
 }
 
 static bool wanted(const struct feed *f, const struct val *vals)
@@ -304,20 +457,14 @@ static int judge(struct aggregate *a, struct aggregate_fault *fault,
     return 1;
 }
 
-static char *row_of(const struct aggregate *a, uint32_t group)
-{
-    return a->rows.p + (size_t)group * a->row_size;
-}
-
 /* Once numbers near the ends of the range have come, tries all sums of the
  * group aside before one is changed: 1, 0 with a fault, -1. */
-static int rehearse(struct aggregate *a, struct hash128 hash,
+static int rehearse(struct aggregate *a, const struct group_key *k,
                     struct aggregate_fault *fault, struct err *e)
 {
     const char *code = NULL;
     uint32_t group = 0;
-    if (a->n_by &&
-        !keyset_find(&a->groups.keys, hash, buf_str(&a->key), &group))
+    if (a->n_by && !group_find(&a->groups, k, &group))
         return 1;
     for (size_t i = 0; i < a->n_feeds; i++) {
         const struct feed *f = &a->feeds[i];
@@ -331,86 +478,60 @@ static int rehearse(struct aggregate *a, struct hash128 hash,
     return 1;
 }
 
-static int find_group(struct aggregate *a, struct hash128 hash,
-                      const struct val *vals, uint32_t *group, struct err *e)
+/* Takes record i of the batch: 1, 0 with a fault, -1. */
+static int take_one(struct aggregate *a, size_t i,
+                    struct aggregate_fault *fault, struct err *e)
 {
-    *group = 0;
-    if (a->n_by == 0)
-        return 0;
-    for (size_t i = 0; i < a->n_by; i++)
-        a->key_vals[i] = vals[a->by_arg[i]];
-    if (group_add(&a->groups, hash, vals[a->n_args].raw, a->key_vals, group, e))
-        return -1;
-    return (size_t)*group * a->row_size < a->rows.n ? 0 : add_row(a, e);
-}
-
-static int feed_all(struct aggregate *a, uint32_t group, const struct val *vals,
-                    struct err *e)
-{
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        struct feed *f = &a->feeds[i];
-        if (wanted(f, vals) && acc_take(&f->acc, row_of(a, group), &a->side,
-                                        group, vals[f->taken], e))
-            return -1;
-    }
-    return 0;
-}
-
-/* Feeds the records that waited. Each pass starts the loads of the next. */
-static int feed_batch(struct aggregate *a, struct err *e)
-{
-    struct batch *b = &a->batch;
-    uint32_t group[BATCH_RECORDS];
-    for (size_t i = 0; i < b->n; i++)
-        keyset_prefetch_key(&a->groups.keys, b->hash[i]);
-    for (size_t i = 0; i < b->n; i++) {
-        batch_get(b, i, a->old_vals);
-        if (find_group(a, b->hash[i], a->old_vals, &group[i], e))
-            return -1;
-        for (size_t at = 0; at < a->row_size; at += 64)
-            __builtin_prefetch(row_of(a, group[i]) + at, 1);
-    }
-    for (size_t i = 0; i < b->n; i++) {
-        batch_get(b, i, a->old_vals);
-        if (feed_all(a, group[i], a->old_vals, e))
-            return -1;
-    }
-    batch_reset(b);
-    return 0;
-}
-
-/* Feeds this record behind those that waited. */
-static int feed_now(struct aggregate *a, struct hash128 hash, struct err *e)
-{
-    uint32_t group;
-    if (feed_batch(a, e) || find_group(a, hash, a->vals, &group, e))
-        return -1;
-    return feed_all(a, group, a->vals, e);
-}
-
-int aggregate_take(struct aggregate *a, struct str record,
-                   const struct shaped *shaped, struct aggregate_fault *fault,
-                   struct err *e)
-{
+    struct group_key k;
+    uint32_t group = 0;
     buf_reset(&a->message);
-    if (select_pick(a->select, record, shaped, a->vals)) {
+    if (a->batch.broken & BATCH_BIT(i)) {
         buf_addz(&a->message, "not JSON");
         return fault_at(a, fault, "not_json", NULL);
     }
-    int r = make_key(a, fault, e);
-    if (r != 1)
-        return r;
-    struct hash128 hash = hash128(buf_str(&a->key));
-    keyset_prefetch(&a->groups.keys, hash);
-    r = judge(a, fault, e);
+    for (size_t arg = 0; arg < a->n_args; arg++)
+        a->vals[arg] = batch_vals(&a->batch, arg)[i];
+    int r = a->n_by ? make_key(a, i, &k, fault, e) : 1;
+    if (r == 1)
+        r = judge(a, fault, e);
     if (r == 1 && a->far)
-        r = feed_batch(a, e) ? -1 : rehearse(a, hash, fault, e);
+        r = rehearse(a, &k, fault, e);
     if (r != 1)
         return r;
-    if (a->groups.keys.n < BATCH_FROM || a->far ||
-        !batch_add(&a->batch, hash, a->vals))
-        return feed_now(a, hash, e) ? -1 : 1;
-    return a->batch.n == BATCH_RECORDS && feed_batch(a, e) ? -1 : 1;
+    if (a->n_by && !group_find(&a->groups, &k, &group) &&
+        new_group(a, i, &k, &group, e))
+        return -1;
+    for (size_t n = 0; n < a->n_feeds; n++) {
+        struct feed *f = &a->feeds[n];
+        if (wanted(f, a->vals) && acc_take(&f->acc, row_of(a, group), &a->side,
+                                           group, a->vals[f->taken], e))
+            return -1;
+    }
+    return 1;
+}
+
+int aggregate_take(struct aggregate *a, const struct select_record *recs,
+                   size_t n, size_t *at, struct aggregate_fault *fault,
+                   struct err *e)
+{
+    if (*at == 0 && fill(a, recs, n, e))
+        return -1;
+    while (*at < n) {
+        /* Once a sum may leave the range, every record is tried first. */
+        uint64_t special = a->far ? ~(uint64_t)0 : a->special >> *at;
+        size_t run = special ? (size_t)__builtin_ctzll(special) : n;
+        if (run > n - *at)
+            run = n - *at;
+        if (run && take_run(a, *at, *at + run, e))
+            return -1;
+        *at += run;
+        if (*at == n)
+            break;
+        int r = take_one(a, (*at)++, fault, e);
+        if (r != 1)
+            return r;
+    }
+    return 1;
 }
 
 /* ---- results ---- */
@@ -418,7 +539,7 @@ int aggregate_take(struct aggregate *a, struct str record,
 int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 {
     a->next = 0;
-    if (feed_batch(a, e))
+    if (begin_rows(a, e))
         return -1;
     if (sorted && a->n_by && !a->order)
         a->order = group_sort(&a->groups, e);
@@ -450,7 +571,7 @@ static int add_result(const struct aggregate *a, struct buf *line,
 
 int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
 {
-    if (a->next == (a->n_by ? a->groups.keys.n : 1))
+    if (a->next == (a->n_by ? a->groups.n : 1))
         return 0;
     uint32_t group = a->order ? a->order[a->next] : a->next;
     a->next++;
@@ -473,19 +594,11 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
     return buf_addc(line, '}') ? err_nomem(e) : 1;
 }
 
-static void free_rows(struct aggregate *a)
-{
-    for (size_t at = 0; at < a->rows.n; at += a->row_size)
-        for (size_t i = 0; i < a->n_feeds; i++)
-            acc_free_state(&a->feeds[i].acc, a->rows.p + at);
-    region_free(&a->rows);
-}
-
 void aggregate_free(struct aggregate *a)
 {
     if (!a)
         return;
-    free_rows(a);
+    region_free(&a->rows);
     for (size_t i = 0; i < a->n_feeds; i++)
         acc_free(&a->feeds[i].acc);
     batch_free(&a->batch);
@@ -499,11 +612,11 @@ void aggregate_free(struct aggregate *a)
     free(a->columns);
     free(a->arg_path);
     free(a->vals);
-    free(a->old_vals);
     free(a->by_arg);
     free(a->key_vals);
     free(a->feeds);
     free(a->order);
+    buf_free(&a->keys);
     buf_free(&a->key);
     buf_free(&a->pointer);
     buf_free(&a->message);

@@ -3,7 +3,9 @@
  *     a = aggregate_new(&budget);
  *     aggregate_group_by(a, "country,day"); aggregate_compute(a, "n=count()");
  *     aggregate_begin(a);
- *     for each record: aggregate_take(a, record, shaped, &fault, e);
+ *     for each batch of records:
+ *         for (at = 0; (r = aggregate_take(a, recs, n, &at, &fault, e)) == 0;)
+ *             ... recs[at - 1] is rejected for fault
  *     aggregate_end(a, sorted, e);
  *     while (aggregate_next(a, &line, e) == 1) ...
  *
@@ -14,7 +16,8 @@
  * decimals (base/decimal.h); min and max go by json/order.h.
  *
  * A group costs its key (see table/keyset.h), its spelling, and a row: 8 bytes
- * a counted field, 40 a summed one, 32 for each min, max, first or last.
+ * a counted field, 24 a summed one, 16 to 48 for each min, max, first or last,
+ * fitted to the values that come first.
  * Aggregates that need the same number share it. distinct() keeps every value
  * of every group. What lies in big integers (sums past 38 digits) and values
  * being compared is not charged to the budget. Not thread-safe. */
@@ -49,10 +52,13 @@ int aggregate_compute(struct aggregate *a, struct str specs, struct err *e);
  * output fields one name. */
 int aggregate_begin(struct aggregate *a, struct err *e);
 
-/* Takes one record (a checked JSON object) into its group. Returns 1; 0 with
- * fault, the record having left no trace at all; -1 with e. */
-int aggregate_take(struct aggregate *a, struct str record,
-                   const struct shaped *shaped, struct aggregate_fault *fault,
+/* Takes n records (checked JSON objects, SELECT_BATCH at most) into their
+ * groups, in order, from recs[*at] on; *at of 0 begins with them. Returns 1
+ * when all are through; 0 with fault where one cannot be taken, which leaves
+ * no trace at all: it is recs[*at - 1], and the same call goes on behind it; -1
+ * with e. */
+int aggregate_take(struct aggregate *a, const struct select_record *recs,
+                   size_t n, size_t *at, struct aggregate_fault *fault,
                    struct err *e);
 
 /* Ends the input: results come in order of the groups' first appearance, or

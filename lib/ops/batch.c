@@ -2,52 +2,87 @@
 
 #include <stdlib.h>
 
-int batch_init(struct batch *b, size_t values, struct err *e)
+int batch_init(struct batch *b, const struct select *s, struct err *e)
 {
-    *b = (struct batch){ .values = values };
-    b->items = calloc(BATCH_RECORDS * values, sizeof(*b->items));
-    /* Room for all from the start: adding then never fails for memory. */
-    if (!b->items ||
-        buf_reserve(&b->bytes, (size_t)BATCH_RECORDS * BATCH_RECORD_BYTES))
+    size_t columns = select_size(s) + 1; /* so that none is not no memory */
+    *b = (struct batch){ .columns = select_size(s) };
+    b->wants_numbers = calloc(columns, sizeof(*b->wants_numbers));
+    b->numbers = calloc(columns * SELECT_BATCH, sizeof(*b->numbers));
+    b->no_key = calloc(columns, sizeof(*b->no_key));
+    if (select_batch_init(&b->picked, s) || !b->wants_numbers || !b->numbers ||
+        !b->no_key)
         return err_nomem(e);
     return 0;
 }
 
-bool batch_add(struct batch *b, struct hash128 hash, const struct val *vals)
-{
-    size_t before = b->bytes.n;
-    struct batch_item *item = b->items + b->n * b->values;
-    for (size_t i = 0; i < b->values; i++) {
-        size_t n = vals[i].raw.n;
-        if (n > BATCH_RECORD_BYTES ||
-            b->bytes.n + n - before > BATCH_RECORD_BYTES) {
-            b->bytes.n = before;
-            return false;
-        }
-        item[i] = (struct batch_item){ vals[i].type, (uint32_t)n, b->bytes.n };
-        buf_add_str(&b->bytes, vals[i].raw);
-    }
-    b->hash[b->n++] = hash;
-    return true;
-}
-
-void batch_get(const struct batch *b, size_t i, struct val *vals)
-{
-    const struct batch_item *item = b->items + i * b->values;
-    for (size_t j = 0; j < b->values; j++)
-        vals[j] = (struct val){ item[j].type,
-                                { b->bytes.p + item[j].at, item[j].n } };
-}
-
-void batch_reset(struct batch *b)
-{
-    b->n = 0;
-    buf_reset(&b->bytes);
-}
-
 void batch_free(struct batch *b)
 {
-    free(b->items);
-    buf_free(&b->bytes);
+    select_batch_free(&b->picked);
+    free(b->wants_numbers);
+    free(b->numbers);
+    free(b->no_key);
     *b = (struct batch){ 0 };
+}
+
+static void read_column(struct batch *b, size_t column)
+{
+    const struct val *v = batch_vals(b, column), *end = v + b->n;
+    struct order_key *key = b->numbers + column * SELECT_BATCH;
+    uint64_t no_key = 0, walked = b->walked;
+    for (uint64_t bit = 1; v < end; v++, key++, bit <<= 1) {
+        if (v->type != JSON_NUMBER)
+            continue;
+        if (walked & bit) {
+            no_key |= bit;
+            continue;
+        }
+        *key = order_key_number(v->raw.p, v->raw.n);
+        if (key->kind == ORDER_OTHER)
+            no_key |= bit;
+    }
+    b->no_key[column] = no_key;
+}
+
+void batch_fill(struct batch *b, struct select *s,
+                const struct select_record *recs, size_t n)
+{
+    b->n = n;
+    b->broken = select_pick_batch(s, recs, n, &b->picked);
+    b->walked = b->escaped = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!recs[i].shaped)
+            b->walked |= BATCH_BIT(i);
+        else if (recs[i].shaped->line->flags & SCAN_ESCAPES)
+            b->escaped |= BATCH_BIT(i);
+    }
+}
+
+void batch_read_numbers(struct batch *b)
+{
+    for (size_t column = 0; column < b->columns; column++)
+        if (b->wants_numbers[column] &&
+            batch_has(b, column, BATCH_TYPE(JSON_NUMBER)))
+            read_column(b, column);
+        else
+            b->no_key[column] = 0;
+}
+
+uint64_t batch_of_types(const struct batch *b, size_t column, unsigned types)
+{
+    uint64_t set = 0;
+    const struct val *vals = batch_vals(b, column);
+    for (size_t i = 0; batch_has(b, column, types) && i < b->n; i++)
+        if (types & BATCH_TYPE(vals[i].type))
+            set |= BATCH_BIT(i);
+    return set;
+}
+
+size_t batch_longest(const struct batch *b, size_t column)
+{
+    size_t longest = 0;
+    const struct val *vals = batch_vals(b, column);
+    for (size_t i = 0; i < b->n; i++)
+        if (vals[i].raw.n > longest)
+            longest = vals[i].raw.n;
+    return longest;
 }

@@ -1,46 +1,67 @@
-/* batch: records whose turn is put off, so that the memory they will need can
- * be loaded meanwhile.
+/* batch: what a batch of records has for the accumulators, by column.
  *
- * A record is a hash and a fixed number of values, which are copied; a batch
- * is for small ones. Not thread-safe. */
+ * A column is what one path leads to in each record. Where it is wanted, the
+ * short keys of its numbers (json/order.h) stand beside them. Not
+ * thread-safe. */
 #ifndef OPS_BATCH_H
 #define OPS_BATCH_H
 
-#include "base/buf.h"
 #include "base/err.h"
-#include "base/hash.h"
-#include "json/value.h"
+#include "json/order.h"
+#include "json/select.h"
 
-#define BATCH_RECORDS 32
-#define BATCH_RECORD_BYTES 4096
-
-struct batch_item {
-    enum json_type type;
-    uint32_t n;
-    size_t at; /* in bytes */
-};
+/* Sets of types, and of records. */
+#define BATCH_TYPE(type) (1U << (type))
+#define BATCH_BIT(i) ((uint64_t)1 << (i))
 
 struct batch {
-    size_t n;      /* records waiting */
-    size_t values; /* of a record */
-    struct hash128 hash[BATCH_RECORDS];
-    struct batch_item *items; /* owned */
-    struct buf bytes;
+    size_t n; /* records */
+    size_t columns;
+    struct select_batch picked;
+    bool *wants_numbers;       /* owned, by column; the caller's to set */
+    struct order_key *numbers; /* owned, as picked.vals */
+    uint64_t *no_key;          /* owned, by column: numbers without a key */
+    /* Sets of records. */
+    uint64_t broken;  /* not JSON */
+    uint64_t walked;  /* without a shape, so without keys too */
+    uint64_t escaped; /* with a backslash: their strings have no keys */
 };
 
-/* Prepares b for records of so many values. 0 or -1 (memory). */
-int batch_init(struct batch *b, size_t values, struct err *e);
-
-/* Adds a record. Returns true; false where it must take its turn now: it is
- * too large, or there is no memory. b has room (b->n < BATCH_RECORDS). */
-bool batch_add(struct batch *b, struct hash128 hash, const struct val *vals);
-
-/* Fills vals with the values of waiting record i; borrowed from the batch. */
-void batch_get(const struct batch *b, size_t i, struct val *vals);
-
-/* Forgets all records. */
-void batch_reset(struct batch *b);
-
+/* Prepares b for the columns that s has now. 0, or -1 (memory); batch_free is
+ * due either way. */
+int batch_init(struct batch *b, const struct select *s, struct err *e);
 void batch_free(struct batch *b);
+
+/* Fills b with n records (SELECT_BATCH at most), but for the keys of numbers.
+ * What it holds borrows from them. */
+void batch_fill(struct batch *b, struct select *s,
+                const struct select_record *recs, size_t n);
+
+/* Fills in the keys of numbers. */
+void batch_read_numbers(struct batch *b);
+
+static inline const struct val *batch_vals(const struct batch *b, size_t column)
+{
+    return b->picked.vals + column * SELECT_BATCH;
+}
+
+static inline const struct order_key *batch_numbers(const struct batch *b,
+                                                    size_t column)
+{
+    return b->numbers + column * SELECT_BATCH;
+}
+
+/* True if values of these types may be in the column. */
+static inline bool batch_has(const struct batch *b, size_t column,
+                             unsigned types)
+{
+    return (b->picked.types[column] & types) != 0;
+}
+
+/* The records whose value in the column is of one of these types. */
+uint64_t batch_of_types(const struct batch *b, size_t column, unsigned types);
+
+/* The length of the longest value of the column. */
+size_t batch_longest(const struct batch *b, size_t column);
 
 #endif

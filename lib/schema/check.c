@@ -147,6 +147,7 @@ void schema_run_free(struct schema_run *r)
     if (!r)
         return;
     coerce_free(r->coerce);
+    plans_free(r->plans);
     pattern_run_free(r->pattern);
     free(r->guesses);
     free(r->errors);
@@ -158,17 +159,22 @@ void schema_run_free(struct schema_run *r)
     free(r);
 }
 
-/* Walks text once, in the mode that is set. True if it fits. */
-static bool walk(struct schema_run *r, struct str text)
+void run_start(struct schema_run *r, struct str text)
 {
-    const struct where root = { .kind = WHERE_ROOT };
-    struct val v = json_val(text);
-    r->end = v.raw.p + v.raw.n;
+    r->end = text.p + text.n;
     r->stop = r->nomem = false;
     r->depth = r->gave_up = 0;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;
     buf_reset(&r->stack);
+}
+
+/* Walks text once, in the mode that is set. True if it fits. */
+static bool walk(struct schema_run *r, struct str text)
+{
+    const struct where root = { .kind = WHERE_ROOT };
+    struct val v = json_val(text);
+    run_start(r, v.raw);
     const char *q = v.raw.n ? run_value(r, r->schema->root, v.raw.p, &root)
                             : stop(r, &root, "not_json", "is not JSON");
     if (q && q != r->end)

@@ -114,3 +114,54 @@ bool multiple_divides(const struct multiple *m, struct str number)
     uint64_t p = pow10_mod((uint64_t)(exp - m->exp), m->coef);
     return (wide)r * p % m->coef == 0;
 }
+
+bool number_fits(const struct number_rules *u, const struct numscan *s)
+{
+    return (!u->min.text.p || limit_cmp(s, &u->min) >= 0) &&
+           (!u->max.text.p || limit_cmp(s, &u->max) <= 0) &&
+           (!u->above.text.p || limit_cmp(s, &u->above) > 0) &&
+           (!u->below.text.p || limit_cmp(s, &u->below) < 0) &&
+           (!u->multiple.text.p || multiple_divides(&u->multiple, s->text));
+}
+
+/* The whole part of a limit that is a fraction; false where it is too long. */
+static bool whole_part(const struct limit *l, struct numscan *s)
+{
+    *s = number_scan(l->text.p, l->text.p + l->text.n);
+    return !s->exp && s->digits <= NUMSCAN_DIGITS;
+}
+
+/* The least whole number above l, or equal to it unless strict. */
+static int64_t whole_above(const struct limit *l, bool strict)
+{
+    struct numscan s;
+    if (!l->text.p)
+        return INT64_MIN;
+    if (l->small)
+        return l->v + strict;
+    if (!whole_part(l, &s))
+        return INT64_MAX;
+    return s.neg ? -s.whole : s.whole + 1;
+}
+
+static int64_t whole_below(const struct limit *l, bool strict)
+{
+    struct numscan s;
+    if (!l->text.p)
+        return INT64_MAX;
+    if (l->small)
+        return l->v - strict;
+    if (!whole_part(l, &s))
+        return INT64_MIN;
+    return s.neg ? -s.whole - 1 : s.whole;
+}
+
+struct bounds bounds_of(const struct number_rules *u)
+{
+    int64_t min = whole_above(&u->min, false);
+    int64_t above = whole_above(&u->above, true);
+    int64_t max = whole_below(&u->max, false);
+    int64_t below = whole_below(&u->below, true);
+    return (struct bounds){ min > above ? min : above,
+                            max < below ? max : below };
+}

@@ -57,4 +57,15 @@ struct number_rules {
     struct multiple multiple;
 };
 
+/* True if the number keeps to all of u; what messages need aside, this is the
+ * whole of it. */
+bool number_fits(const struct number_rules *u, const struct numscan *s);
+
+/* Whole numbers: every number of at least lo and at most hi keeps to the
+ * limits (not the multiple) of u. INT64_MAX and INT64_MIN: none is known. */
+struct bounds {
+    int64_t lo, hi;
+};
+struct bounds bounds_of(const struct number_rules *u);
+
 #endif

@@ -1,6 +1,7 @@
 #include "schema/pattern.h"
 
-#include "json/check.h"
+#include "json/utf8.h"
+#include "schema/simple.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -11,6 +12,7 @@
 struct pattern {
     struct pattern *next;
     pcre2_code *code;
+    struct simple *simple; /* says the same; NULL: too much for it */
     bool jit;
 };
 
@@ -154,6 +156,7 @@ struct pattern *pattern_new(struct str text, struct pattern *next,
     /* Not every machine lets a process make code; the interpreter is slower
      * and says the same. */
     p->jit = pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) == 0;
+    p->simple = simple_new(text);
     p->next = next;
     return p;
 }
@@ -163,6 +166,7 @@ void pattern_free(struct pattern *p)
     while (p) {
         struct pattern *next = p->next;
         pcre2_code_free(p->code);
+        simple_free(p->simple);
         free(p);
         p = next;
     }
@@ -202,9 +206,11 @@ void pattern_run_free(struct pattern_run *r)
 int pattern_match(const struct pattern *p, struct pattern_run *r,
                   struct str text)
 {
+    int n = p->simple ? simple_match(p->simple, text) : -1;
+    if (n >= 0)
+        return n;
     if (!utf8_valid(text))
         return 0; /* PCRE2 is told below that it need not look */
-    int n;
     if (p->jit)
         n = pcre2_jit_match(p->code, (PCRE2_SPTR)text.p, text.n, 0,
                             PCRE2_NO_UTF_CHECK, r->data, r->context);
@@ -214,4 +220,9 @@ int pattern_match(const struct pattern *p, struct pattern_run *r,
     if (n >= 0)
         return 1;
     return n == PCRE2_ERROR_NOMATCH ? 0 : -1;
+}
+
+bool pattern_is_simple(const struct pattern *p)
+{
+    return p->simple != NULL;
 }

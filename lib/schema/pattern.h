@@ -37,4 +37,7 @@ void pattern_run_free(struct pattern_run *r);
 int pattern_match(const struct pattern *p, struct pattern_run *r,
                   struct str text);
 
+/* True if matching never gives up on text that is ASCII. */
+bool pattern_is_simple(const struct pattern *p);
+
 #endif

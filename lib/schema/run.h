@@ -47,7 +47,11 @@ struct schema_run {
     char excerpts[2][EXCERPT_BYTES + 4];
     int excerpt; /* the one written last */
     struct coerce *coerce;
+    struct plans *plans; /* NULL: none yet */
 };
+
+/* Begins a walk within text, in the mode that is set. */
+void run_start(struct schema_run *r, struct str text);
 
 /* Walks the value at p by node n. Returns the byte behind the value; NULL
  * where it does not fit (judging only) or the walk has stopped. */
@@ -89,8 +93,9 @@ int shadows_push(struct schema_run *r, const char *p, const struct where *at,
                  struct shadows *s);
 bool shadows_has(const struct schema_run *r, const struct shadows *s, size_t i);
 
-/* Releases what schema_coerce keeps in the runner. */
+/* Releases what schema_coerce and schema_accept keep in the runner. */
 void coerce_free(struct coerce *c);
+void plans_free(struct plans *p);
 
 /* Fills out with "string or null" for a mask of types. */
 const char *types_text(char out[80], unsigned types);

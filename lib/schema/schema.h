@@ -2,7 +2,9 @@
  *
  * Compile once; a program is read-only and may be shared by threads, each with
  * a runner of its own. Records are walked as slices: no tree, no allocation
- * per record on the good path. Numbers are compared as text, exactly.
+ * per record on the good path. Those whose shape the scanner knows (json/shape)
+ * mostly need no walk: what their shape and keys decide is decided once.
+ * Numbers are compared as text, exactly.
  *
  * Reads draft-07, 2019-09 and 2020-12 (without $schema: 2020-12). A keyword
  * that would change a verdict and is not implemented is refused when the
@@ -15,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "json/select.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,6 +79,13 @@ void schema_run_free(struct schema_run *r);
  * ERR_TEMPFAIL. A good record costs one pass. */
 int schema_check(struct schema_run *r, struct str text,
                  const struct schema_error **errors, size_t *n, struct err *e);
+
+/* The quick way to the good ones, by way of the shape of a record that was
+ * checked (NULL: not known; on other bytes it stays within the block): true if
+ * the record fits, and then schema_coerce would leave it as it is; false says
+ * nothing, schema_check has the verdict. Records of a shape and keys seen
+ * before cost a fraction of a walk. */
+bool schema_accept(struct schema_run *r, const struct shaped *shaped);
 
 /* Casts strings to what the schema wants there: where it takes no string, one
  * that spells a number, true or false exactly is replaced by that value digit

@@ -51,6 +51,24 @@ int tally_add(struct tally *t, const struct schema_error *errors, size_t n)
     return 0;
 }
 
+int tally_merge(struct tally *t, const struct tally *other)
+{
+    if (tally_init(t))
+        return -1;
+    t->records += other->records;
+    t->others += other->others;
+    for (size_t i = 0; i < other->n; i++) {
+        const struct tally_row *from = &other->rows[i];
+        struct schema_error x = { .code = from->code, .rule = from->rule };
+        struct tally_row *row = row_of(t, &x);
+        if (row)
+            row->records += from->records;
+        else
+            t->others += from->records;
+    }
+    return 0;
+}
+
 static int by_records(const void *a, const void *b)
 {
     const struct tally_row *x = a, *y = b;

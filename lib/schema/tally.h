@@ -29,6 +29,9 @@ struct tally {
 /* Counts one record with its errors. 0 or -1 (no memory). */
 int tally_add(struct tally *t, const struct schema_error *errors, size_t n);
 
+/* Adds what another one counted of other records. 0 or -1 (no memory). */
+int tally_merge(struct tally *t, const struct tally *other);
+
 /* Sorts the rows, most records first, and then no more may be added. */
 void tally_sort(struct tally *t);
 

@@ -46,6 +46,18 @@ static int index_strings(struct arena *a, struct values *s)
     return 0;
 }
 
+static int words_set(struct arena *a, struct values *s)
+{
+    struct str *v = s->n > WORDS_MAX ? NULL : arena_alloc(a, s->n * sizeof(*v));
+    size_t n = 0;
+    if (!v)
+        return s->n > WORDS_MAX ? 0 : -1;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->v[i].type == JSON_STRING)
+            v[n++] = s->v[i].text;
+    return n ? words_new(&s->words, a, v, n) : 0;
+}
+
 struct values *values_new(struct arena *a, struct val v, bool single, bool *bad)
 {
     struct val e;
@@ -75,7 +87,7 @@ struct values *values_new(struct arena *a, struct val v, bool single, bool *bad)
             return NULL;
         }
     }
-    if (n > LINEAR_MAX && index_strings(a, s))
+    if ((n > LINEAR_MAX && index_strings(a, s)) || words_set(a, s))
         return NULL;
     return s;
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "json/value.h"
+#include "schema/words.h"
 
 struct value {
     enum json_type type;
@@ -22,6 +23,8 @@ struct values {
     size_t *slots; /* open addressing over the strings: index + 1; NULL where
                       they are few */
     size_t n_slots;
+    struct words *words; /* the strings that are short; NULL where there are
+                            too many */
 };
 
 /* Copies array's elements (or, if single, the one value) into the arena.

@@ -1,7 +1,7 @@
 #include "sink/sqlite.h"
 
-#include "json/check.h"
 #include "json/number.h"
+#include "json/utf8.h"
 
 #include <errno.h>
 #include <math.h>

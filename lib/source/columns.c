@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "json/check.h"
+#include "json/utf8.h"
 #include "json/value.h"
 
 #include <stdio.h>

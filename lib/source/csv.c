@@ -1,6 +1,6 @@
 /* csv, tsv: rows as records, cells as strings unless their column has a type.
  */
-#include "json/check.h"
+#include "json/utf8.h"
 #include "json/value.h"
 #include "source/cast.h"
 #include "source/columns.h"

@@ -1,6 +1,6 @@
 #include "source/csvbatch.h"
 
-#include "json/check.h"
+#include "json/utf8.h"
 #include "source/cast.h"
 #include "source/csvscan.h"
 

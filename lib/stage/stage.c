@@ -409,6 +409,9 @@ int stage_finish(struct stage *st)
         !st->out.reader_gone && !stage_signal)
         (void)(output_write(&st->out, p->run, &lost) ||
                output_flush(&st->out, &lost));
+    /* So are the letters, whatever became of the rest. */
+    if (st->err.code != ERR_NONE && p->dlq)
+        (void)dlq_flush(p->dlq, &lost);
     int sig = st->err.code == ERR_NONE ? 0
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;

@@ -20,6 +20,8 @@ int stream_idle(void *ctx, struct err *e)
     (void)e;
     if (stage_stopping())
         return interrupted(st);
+    if (st->priv->dlq && dlq_flush(st->priv->dlq, &st->err))
+        return -1;
     if (!st->out.buf)
         return 0;
     return stream_write_run(st) || output_flush(&st->out, &st->err) ? -1 : 0;

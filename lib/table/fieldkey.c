@@ -57,12 +57,50 @@ static enum fieldkey_result result_of(int r)
     return r == 0 ? FIELDKEY_OK : r == -2 ? FIELDKEY_RANGE : FIELDKEY_DEEP;
 }
 
+int fieldkey_use_words(struct fieldkey *k, struct err *e)
+{
+    k->words = wordkeys_new();
+    return k->words ? 0 : err_nomem(e);
+}
+
+/* Names the first part that is null or missing. */
+static void find_null(const struct fieldkey *k, enum fieldkey_result *result,
+                      size_t *part)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        if (k->vals[k->slots[i]].type <= JSON_NULL) {
+            *result = FIELDKEY_NULL;
+            *part = i;
+            return;
+        }
+    }
+}
+
+/* The key as bytes. */
+static int make_bytes(struct fieldkey *k, enum fieldkey_result *result,
+                      size_t *part, struct err *e)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        int r = key_add(&k->key, k->vals[k->slots[i]]);
+        if (r == -1)
+            return err_nomem(e);
+        if (r) {
+            *result = result_of(r);
+            *part = i;
+            return 0;
+        }
+    }
+    find_null(k, result, part);
+    return 0;
+}
+
 int fieldkey_make(struct fieldkey *k, struct str record,
                   const struct shaped *shaped, enum fieldkey_result *result,
                   size_t *part, struct err *e)
 {
     *result = FIELDKEY_OK;
     *part = 0;
+    k->word = 0;
     if (k->n == 0) {
         int r = key_add(&k->key, json_val(record));
         *result = result_of(r);
@@ -72,21 +110,11 @@ int fieldkey_make(struct fieldkey *k, struct str record,
         *result = FIELDKEY_NO_JSON;
         return 0;
     }
-    for (size_t i = 0; i < k->n; i++) {
-        struct val v = k->vals[k->slots[i]];
-        int r = key_add(&k->key, v);
-        if (r == -1)
-            return err_nomem(e);
-        if (r) {
-            *result = result_of(r);
-            *part = i;
-            return 0;
-        }
-        if (v.type <= JSON_NULL && *result == FIELDKEY_OK) {
-            *result = FIELDKEY_NULL;
-            *part = i;
-        }
-    }
+    if (k->words)
+        k->word = wordkey_of(k->words, k->vals, k->slots, k->n);
+    if (!k->word)
+        return make_bytes(k, result, part, e);
+    find_null(k, result, part);
     return 0;
 }
 
@@ -101,6 +129,7 @@ void fieldkey_free(struct fieldkey *k)
     select_free(k->select);
     free(k->slots);
     free(k->vals);
+    wordkeys_free(k->words);
     buf_free(&k->key);
     *k = (struct fieldkey){ 0 };
 }

@@ -9,14 +9,17 @@
 #include "base/err.h"
 #include "json/path.h"
 #include "json/select.h"
+#include "table/wordkey.h"
 
 struct fieldkey {
     struct path *paths; /* owned; n of 0: the whole record is the key */
     size_t n;
-    struct select *select; /* owned */
-    size_t *slots;         /* owned: of each path in select */
-    struct val *vals;      /* owned: of the last record, by slot */
-    struct buf key;        /* of the last record: what json/key.h makes */
+    struct select *select;  /* owned */
+    size_t *slots;          /* owned: of each path in select */
+    struct val *vals;       /* owned: of the last record, by slot */
+    struct wordkeys *words; /* owned; NULL: no key has a word */
+    uint64_t word;          /* of the last record; 0: it has none */
+    struct buf key;         /* what json/key.h makes of keys without one */
 };
 
 enum fieldkey_result {
@@ -32,7 +35,12 @@ enum fieldkey_result {
 int fieldkey_init(struct fieldkey *k, const char *const *lists, size_t n,
                   struct err *e);
 
-/* Appends the key of record to k->key; shaped is its shape, or NULL. *result
+/* From here on keys have words where they can (table/wordkey.h). 0, or -1
+ * without memory. */
+int fieldkey_use_words(struct fieldkey *k, struct err *e);
+
+/* Makes the key of record, shaped being its shape, or NULL: sets k->word to
+ * its word, or to 0 and appends its bytes to k->key. *result
  * says what came of it and *part which field it lies with (its number in
  * k->paths; 0 for the whole record). 0, or -1 without memory. */
 int fieldkey_make(struct fieldkey *k, struct str record,

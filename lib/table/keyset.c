@@ -1,128 +1,132 @@
 #include "table/keyset.h"
 
-#define SLOTS_FIRST 4096 /* 32 KiB */
+#include "base/seed.h"
 
-/* A key as it lies in the region. */
-struct entry {
-    uint32_t number, length;
-    char key[];
-};
+/* A key as it lies in the region: its number, if there are numbers; its length
+ * as a base-128 number, least digits first, 0x80 marking that more follow; its
+ * bytes. */
+#define NUMBER_BYTES sizeof(uint32_t)
+#define LENGTH_BYTES 5 /* at most */
+
+void keyset_init_unnumbered(struct keyset *k, struct budget *budget)
+{
+    *k = (struct keyset){ .keys.budget = budget, .seed = seed(0) };
+    slots_init(&k->slots, budget);
+}
 
 void keyset_init(struct keyset *k, struct budget *budget)
 {
-    *k = (struct keyset){ .slots.budget = budget, .keys.budget = budget };
+    keyset_init_unnumbered(k, budget);
+    k->numbered = true;
 }
 
 void keyset_free(struct keyset *k)
 {
-    region_free(&k->slots);
+    slots_free(&k->slots);
     region_free(&k->keys);
-    keyset_init(k, k->slots.budget);
+    k->n = 0;
 }
 
-static struct keyset_slot *slots_of(const struct keyset *k)
+static const char *entry_of(const struct keyset *k, uint64_t slot)
 {
-    return (struct keyset_slot *)(void *)k->slots.p;
+    return k->keys.p + ((slot & KEYSET_AT_MAX) - 1) * KEYSET_UNIT;
 }
 
-static struct entry *entry_at(const struct keyset *k, uint32_t at)
+static size_t length_put(char *out, size_t n)
 {
-    return (struct entry *)(void *)(k->keys.p + (size_t)(at - 1) * KEYSET_UNIT);
+    size_t at = 0;
+    for (; n >= 0x80; n >>= 7)
+        out[at++] = (char)(0x80 | (n & 0x7f));
+    out[at++] = (char)n;
+    return at;
 }
 
-static bool has_key(const struct entry *e, struct str key)
+static struct str entry_key(const struct keyset *k, const char *entry)
 {
-    return e->length == key.n && memcmp(e->key, key.p, key.n) == 0;
+    const char *p = entry + (k->numbered ? NUMBER_BYTES : 0);
+    size_t n = 0;
+    unsigned shift = 0;
+    for (; *p & 0x80; shift += 7)
+        n |= (size_t)(*p++ & 0x7f) << shift;
+    n |= (size_t)*p++ << shift;
+    return (struct str){ p, n };
 }
 
-/* The slot of key, or the empty slot where it belongs. */
-static struct keyset_slot *probe(const struct keyset *k, uint32_t tag,
-                                 struct str key)
+static uint32_t number_of(const struct keyset *k, uint64_t slot)
 {
-    struct keyset_slot *slots = slots_of(k);
-    for (uint32_t i = tag >> k->shift;; i = (i + 1) & k->mask) {
-        struct keyset_slot *s = &slots[i];
-        if (!s->at || (s->tag == tag && has_key(entry_at(k, s->at), key)))
-            return s;
+    uint32_t number = 0;
+    if (k->numbered)
+        memcpy(&number, entry_of(k, slot), NUMBER_BYTES);
+    return number;
+}
+
+/* The slot of key, with *found; or where a slot of this tag belongs behind
+ * those that are there. */
+static uint64_t *probe(const struct keyset *k, uint64_t tag, struct str key,
+                       bool *found)
+{
+    uint64_t *at = slots_seek(&k->slots, tag);
+    for (; *at && (*at ^ tag) <= KEYSET_AT_MAX; at++) {
+        if (str_eq(entry_key(k, entry_of(k, *at)), key)) {
+            *found = true;
+            return at;
+        }
     }
+    *found = false;
+    return at;
 }
 
-/* Doubles the slots. Tags keep their order, so both tables are walked from
- * front to back; only what wrapped around the old end goes elsewhere. */
-static int grow(struct keyset *k, struct err *e)
+/* Appends key to the region, whose place *at it becomes. */
+static int append(struct keyset *k, struct str key, uint64_t *at, struct err *e)
 {
-    uint64_t old = k->slots.p ? (uint64_t)k->mask + 1 : 0;
-    uint64_t size = old ? 2 * old : SLOTS_FIRST;
-    if (size > (uint64_t)1 << 32)
-        return err_set(e, ERR_CONFIG, "more than %u keys", k->room);
-    struct keyset grown = *k;
-    grown.slots = (struct region){ .budget = k->slots.budget };
-    if (region_reserve(&grown.slots, size * sizeof(struct keyset_slot), e))
-        return -1;
-    grown.mask = (uint32_t)(size - 1);
-    grown.shift = (unsigned)__builtin_clz(grown.mask);
-    grown.room = (uint32_t)(size / 4 * 3);
-    struct keyset_slot *from = slots_of(k), *to = slots_of(&grown);
-    for (uint64_t i = 0; i < old; i++) {
-        if (!from[i].at)
-            continue;
-        uint32_t j = from[i].tag >> grown.shift;
-        while (to[j].at)
-            j = (j + 1) & grown.mask;
-        to[j] = from[i];
-    }
-    region_free(&k->slots);
-    *k = grown;
-    return 0;
-}
-
-/* Puts key, which is not there, into the empty slot s. */
-static int append(struct keyset *k, struct keyset_slot *s, uint32_t tag,
-                  struct str key, struct err *e)
-{
-    size_t n = sizeof(struct entry) + key.n;
-    n = (n + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
-    size_t at = k->keys.n / KEYSET_UNIT + 1;
-    if (at > UINT32_MAX || key.n > UINT32_MAX)
+    if (k->keys.n / KEYSET_UNIT + 1 > KEYSET_AT_MAX || key.n > UINT32_MAX)
         return err_set(e, ERR_CONFIG, "more than 32 GiB of keys");
-    if (region_reserve(&k->keys, n, e))
+    if (region_reserve(&k->keys,
+                       NUMBER_BYTES + LENGTH_BYTES + key.n + KEYSET_UNIT, e))
         return -1;
-    *s = (struct keyset_slot){ tag, (uint32_t)at };
-    struct entry *entry = entry_at(k, s->at);
-    *entry = (struct entry){ k->n++, (uint32_t)key.n };
-    memcpy(entry->key, key.p, key.n);
-    k->keys.n += n;
+    *at = k->keys.n / KEYSET_UNIT + 1;
+    char *p = k->keys.p + k->keys.n, *from = p;
+    if (k->numbered) {
+        memcpy(p, &k->n, NUMBER_BYTES);
+        p += NUMBER_BYTES;
+    }
+    p += length_put(p, key.n);
+    if (key.n)
+        memcpy(p, key.p, key.n);
+    size_t n = (size_t)(p - from) + key.n;
+    k->keys.n += (n + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
     return 0;
 }
 
 int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
                   uint32_t *number, struct err *e)
 {
-    uint32_t tag = keyset_tag(hash);
-    struct keyset_slot *s = k->slots.p ? probe(k, tag, key) : NULL;
-    if (s && s->at) {
-        *number = entry_at(k, s->at)->number;
+    uint64_t tag = keyset_tag(hash), at = 0;
+    bool found;
+    uint64_t *slot = probe(k, tag, key, &found);
+    if (found) {
+        *number = number_of(k, *slot);
         return 0;
     }
-    if (k->n == k->room) {
-        if (grow(k, e))
+    if (slots_full(&k->slots)) {
+        if (slots_reserve(&k->slots, e))
             return -1;
-        s = probe(k, tag, key);
+        slot = probe(k, tag, key, &found);
     }
-    if (append(k, s, tag, key, e))
+    if (append(k, key, &at, e))
         return -1;
-    *number = k->n - 1;
+    slots_put(&k->slots, slot, (tag & ~KEYSET_AT_MAX) | at);
+    *number = k->numbered ? k->n : 0;
+    k->n++;
     return 1;
 }
 
 bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
                  uint32_t *number)
 {
-    if (!k->slots.p)
-        return false;
-    const struct keyset_slot *s = probe(k, keyset_tag(hash), key);
-    if (!s->at)
-        return false;
-    *number = entry_at(k, s->at)->number;
-    return true;
+    bool found;
+    const uint64_t *slot = probe(k, keyset_tag(hash), key, &found);
+    if (found)
+        *number = number_of(k, *slot);
+    return found;
 }

@@ -1,47 +1,45 @@
 /* keyset: the set of all keys seen, each with a number in order of appearance.
  *
  * Keys are bytes (json/key.h makes them from values) and are compared exactly;
- * the hash only finds where to look. Open addressing with linear probing over
- * slots of 8 bytes (32 bits of the hash, and where the key lies); a slot's
- * place is the leading bits of its tag, so the table grows in one pass over
- * the old slots in order, without touching a key. Keys lie one behind the
- * other in an append-only region, each with its number and length in front.
- * A key costs its bytes, about 12 more there, 11 to 22 for its slot, and no
+ * the hash only finds where to look. A slot (table/slots.h) is the leading 30
+ * bits of the hash and where the key lies; so the table grows without touching
+ * a key. Keys lie one behind the other in an append-only region, each with its
+ * length in front, and its number if numbers are wanted. A key costs its
+ * bytes, 1 or 2 more (5 or 6 with a number), 10 to 15 for its slot, and no
  * malloc; to find it costs two loads that may miss the caches, and both can be
  * started early. Not thread-safe. */
 #ifndef TABLE_KEYSET_H
 #define TABLE_KEYSET_H
 
-#include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "table/region.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-struct keyset_slot {
-    uint32_t tag;
-    uint32_t at; /* of the key, in units of KEYSET_UNIT, from 1; 0: empty */
-};
-
-#define KEYSET_UNIT 8
+#include "table/slots.h"
 
 struct keyset {
-    struct region slots, keys; /* owned */
-    uint32_t n;                /* keys */
-    uint32_t room;             /* keys that fit before the slots must grow */
-    unsigned shift;            /* a slot's place is its tag >> shift */
-    uint32_t mask;
+    struct slots slots;
+    struct region keys; /* owned */
+    uint32_t n;         /* keys */
+    bool numbered;
+    uint64_t seed; /* of keyset_hash */
 };
+
+/* A slot is a tag and, in this many bits, where the key lies: in units of 2
+ * bytes, from 1. */
+#define KEYSET_AT_BITS SLOTS_FREE_BITS
+#define KEYSET_AT_MAX (((uint64_t)1 << KEYSET_AT_BITS) - 1)
+#define KEYSET_UNIT 2
 
 /* Prepares an empty set that charges budget (borrowed). Allocates nothing. */
 void keyset_init(struct keyset *k, struct budget *budget);
 
-/* Adds key, whose hash is hash128(key), unless it is there. *number becomes
- * its number, 0-based in order of first insertion. Returns 1 where it is new,
- * 0 where it was there, -1 with e (see region_reserve; ERR_CONFIG also past
- * 3 * 2^30 keys or 32 GiB of them); the set is unchanged then. */
+/* The same for who asks for no numbers: all of them are 0. */
+void keyset_init_unnumbered(struct keyset *k, struct budget *budget);
+
+/* Adds key, whose hash is keyset_hash(k, key) or any other that is always the
+ * same for the same key, unless it is there. *number becomes its number,
+ * 0-based in order of first insertion. Returns 1 where it is new, 0 where it
+ * was there, -1 with e (see region_reserve; ERR_CONFIG also past 3 * 2^30 keys
+ * or 32 GiB of them); the set is unchanged then. */
 int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
                   uint32_t *number, struct err *e);
 
@@ -51,18 +49,23 @@ bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
 
 void keyset_free(struct keyset *k);
 
-static inline uint32_t keyset_tag(struct hash128 hash)
+/* A hash of key that nobody outside the process can foresee. */
+static inline struct hash128 keyset_hash(const struct keyset *k, struct str key)
 {
-    return (uint32_t)(hash.hi >> 32);
+    uint64_t h = XXH3_64bits_withSeed(key.p, key.n, k->seed);
+    return (struct hash128){ h, h }; /* as much of it as is looked at */
+}
+
+/* The least slot that a key of this hash can have. */
+static inline uint64_t keyset_tag(struct hash128 hash)
+{
+    return (hash.hi >> KEYSET_AT_BITS << KEYSET_AT_BITS) + 1;
 }
 
 /* Starts to load the slot that hash leads to, a while before it is needed. */
 static inline void keyset_prefetch(const struct keyset *k, struct hash128 hash)
 {
-    if (k->n)
-        __builtin_prefetch(
-            (const struct keyset_slot *)(const void *)k->slots.p +
-            (keyset_tag(hash) >> k->shift));
+    slots_prefetch(&k->slots, keyset_tag(hash));
 }
 
 /* The next step, once the slot is there: starts to load the key that may be
@@ -70,15 +73,13 @@ static inline void keyset_prefetch(const struct keyset *k, struct hash128 hash)
 static inline void keyset_prefetch_key(const struct keyset *k,
                                        struct hash128 hash)
 {
-    if (k->n == 0)
-        return;
-    const struct keyset_slot *slots =
-        (const struct keyset_slot *)(const void *)k->slots.p;
-    uint32_t tag = keyset_tag(hash), i = tag >> k->shift;
-    while (slots[i].at && slots[i].tag != tag)
-        i = (i + 1) & k->mask;
-    if (slots[i].at)
-        __builtin_prefetch(k->keys.p + (size_t)(slots[i].at - 1) * KEYSET_UNIT);
+    uint64_t tag = keyset_tag(hash);
+    const uint64_t *slot = slots_seek(&k->slots, tag);
+    /* Something is loaded in any case: which, nobody could guess. */
+    const char *p = (const char *)slot;
+    if (*slot - tag < KEYSET_AT_MAX)
+        p = k->keys.p + (*slot - tag) * KEYSET_UNIT;
+    __builtin_prefetch(p);
 }
 
 #endif

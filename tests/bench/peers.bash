@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # peers: what the programs beside us need before they can be timed. DuckDB comes
-# as a library from npm and is kept in build/peers; programs on simdjson and
-# libcsv are built here; all others are used if they are installed. What cannot
+# as a library from npm and is kept in build/peers; programs on simdjson, libcsv
+# and the libraries for gzip are built here; all others are used if they are installed. What cannot
 # be had is left out of the race, with a word.
 #
 # shellcheck disable=SC2154 # top, here: set by run, which reads this file
@@ -45,11 +45,23 @@ build_libcsv() {
         echo "# libcsv: cannot build (apt-get install libcsv-dev)"
 }
 
+# build_inflate LIBRARY DEFINITION FLAG PACKAGE
+build_inflate() {
+    local program=$peers/bin/bench-inflate-$1
+    newer "$program" "$here/inflate.c" && return
+    "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra "-D$2" \
+        "$here/inflate.c" "$3" -o "$program" 2>"$program.log" ||
+        echo "# $1: cannot build (apt-get install $4)"
+}
+
 get_peers() {
     mkdir -p "$peers/bin"
     get_duckdb
     build_simdjson
     build_libcsv
+    build_inflate zlib WITH_ZLIB -lz zlib1g-dev
+    build_inflate libdeflate WITH_LIBDEFLATE -ldeflate libdeflate-dev
+    build_inflate isa-l WITH_ISAL -lisal libisal-dev
 }
 
 # What took part, for the machine notes.
@@ -68,4 +80,6 @@ peer_versions() {
     fi
     printf '# simdjson: %s\n' "$(dpkg-query -W -f '${Version}' \
         libsimdjson-dev 2>/dev/null || echo 'version not known')"
+    printf '# compression:%s\n' "$(dpkg-query -W -f ' ${Package} ${Version}' \
+        gzip pigz isal zstd zlib1g libdeflate0 libisal2 2>/dev/null)"
 }

@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate transform load-sqlite flow
-    memory linear)
+    gunzip unzstd memory linear pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
 export COLUMNS_SQL='order_id TEXT, customer_id TEXT, order_date TEXT,
@@ -358,6 +358,39 @@ jq -Rr 'try (fromjson | select(
 END
 }
 
+# We check each record besides, on another thread than the one that inflates.
+# The libraries alone do nothing else, from memory to memory.
+task_gunzip() {
+    local library
+    input gzip
+    ours <<'END'
+pipe-extract --format ndjson - <$IN
+END
+    for library in isa-l libdeflate zlib; do
+        peer "$library alone" "bench-inflate-$library" \
+            <<<"bench-inflate-$library \$IN \$CHECK"
+    done
+    peer igzip <<'END'
+igzip -dc <$IN
+END
+    peer pigz <<'END'
+pigz -dc <$IN
+END
+    peer gzip <<'END'
+gzip -dc <$IN
+END
+}
+
+task_unzstd() {
+    input zstd
+    ours <<'END'
+pipe-extract --format ndjson - <$IN
+END
+    peer zstd <<'END'
+zstd -dcq <$IN
+END
+}
+
 # What the two tasks below look at; $1 is a word behind each name.
 streaming_commands() { # RECORDS WORD
     input clean "$1"
@@ -401,4 +434,25 @@ task_linear() {
     for times in 1 4 16; do
         streaming_commands $((RECORDS * times / 4)) " ${times}x"
     done
+}
+
+# Four of our processes in a row, with sizes of pipes and writes put in the place
+# of ours.
+pipe_chain() { # PIPE_KIB WRITE_KIB
+    also "$1 KiB, by $2" <<END
+export LD_PRELOAD=\$PIPESIZE PIPE_KIB=$1 WRITE_KIB=$2
+pipe-validate -s <(echo {}) <\$IN | pipe-validate -s <(echo {}) |
+    pipe-validate -s <(echo {}) | pipe-validate -s <(echo {})
+END
+}
+
+# No race either.
+task_pipes() {
+    local kib
+    input clean
+    for kib in 64 128 256 512 1024; do
+        pipe_chain "$kib" 256
+    done
+    pipe_chain 1024 64
+    pipe_chain 1024 128
 }

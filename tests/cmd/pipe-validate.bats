@@ -187,6 +187,50 @@ END
     [[ $output == *'additional_property'* ]]
 }
 
+@test "a bad record is found among hundreds of good ones that look like it" {
+    need_command jq
+    local i kernel bad=(
+        '{"id":0,"qty":1.5,"status":"new","sku":"ABC","tags":["ab"]}'
+        '{"id":1,"qty":0.0,"status":"new","sku":"ABC","tags":["ab"]}'
+        '{"id":1.5,"qty":1,"status":"new","sku":"ABC","tags":["ab"]}'
+        '{"id":1,"qty":-1,"status":"new","sku":"ABC","tags":["ab"]}'
+        '{"id":1,"qty":1.5,"status":"nee","sku":"ABC","tags":["ab"]}'
+        '{"id":1,"qty":1.5,"status":"new","sku":"ABc","tags":["ab"]}'
+        '{"id":1,"qty":1.5,"status":"new","sku":"ABCD","tags":["ab"]}'
+        '{"id":1,"qty":1.5,"status":"new","sku":"\u0041BC","tags":["\u0041"]}'
+        '{"id":1,"qty":1.5,"status":"new","sku":"ABC","tags":["ä"]}'
+        '{"id":1,"qty":1.5,"status":"new","skv":"ABC","tags":["ab"]}'
+        '{"id":1,"qtz":1.5,"status":"new","sku":"ABC","tags":["ab"]}'
+        '{"id":1,"id":0,"status":"new","sku":"ABC","tags":["ab"]}'
+    )
+    for i in "${!bad[@]}"; do
+        yes '{"id":12,"qty":10.5,"status":"paid","sku":"XYZ","tags":["äb"]}' |
+            head -n 99
+        echo "${bad[i]}"
+        echo '{"id":1.0,"qty":1e-9,"status":"\u006eew","sku":"ABC","tags":["äb"]}'
+    done >in
+    for kernel in scalar avx2 avx512 neon; do
+        rm -f dlq
+        PIPE_SIMD=$kernel run -0 pipe-validate -s order.json --dlq dlq <in
+        [ "${#lines[@]}" = 1200 ]
+        jq -r .raw dlq >rejected
+        diff rejected <(printf '%s\n' "${bad[@]}")
+        run jq -r '"\(.source.line) \([.errors[].code] | join(" "))"' dlq
+        [ "$output" = '100 minimum
+201 exclusive_minimum
+302 type
+403 exclusive_minimum
+504 enum
+605 pattern
+706 pattern
+807 min_length
+908 min_length
+1009 additional_property
+1110 additional_property required
+1211 minimum required' ] || fail "$output"
+    done
+}
+
 # ---- dead letters and thresholds
 
 @test "a dead letter holds the exact record and all its errors" {
@@ -427,4 +471,24 @@ END
     [ "$(wc -l <out)" = 180000 ]
     run -0 bash -c 'pipe-validate -s s.json --max-reject 20% --log json <in 2>&1 >/dev/null | tail -n 1'
     [[ $output == *'"read":200000,"out":180000,"rejected":20000'* ]]
+}
+
+# ---- threads
+
+@test "-j N gives the output, the dead letters, the counts and the summary of -j 1" {
+    echo '{"properties":{"id":{"type":"integer"},"amount":{"type":"number","maximum":85},
+        "country":{"enum":["DE","FR","GB","NL"]}}}' >s.json
+    make_orders 20000 | awk 'NR % 89 == 0 { print "{\"id\":\"" NR "\"}" }
+        NR % 301 == 0 { print "{\"id\":" NR } { print }' >in
+    for j in 1 2 5; do
+        pipe-validate -j $j -s s.json --dlq dead$j.ndjson --max-reject 50% -v \
+            <in >out$j 2>err$j
+        jq -c '[.errors,.source,.raw]' dead$j.ndjson >letters$j
+        sed -i 's/dead[0-9]/dead/g' err$j
+        cmp out1 out$j
+        cmp letters1 letters$j
+        cmp err1 err$j
+    done
+    [ "$(wc -l <letters1)" -gt 4000 ]
+    grep -q 'rejected by enum at /country' err1
 }

@@ -5,8 +5,8 @@ load ../helper
 
 # ---- aarch64
 
-unit="scan csvscan check select number order drop"
-fuzz="scan select json_check json_walk json_quote key number path splice"
+unit="scan utf8 csvscan check select number order drop"
+fuzz="scan utf8 select json_check json_walk json_quote key number path splice"
 
 # build_aarch64 FLAG...: compiles lib/json, what it stands on, and the programs
 # above. No library is there for that machine: lib/json needs none but xxhash,
@@ -48,6 +48,7 @@ units_pass_on_aarch64() {
         on_aarch64 "./unit-$name" >out || fail "$name:" "$(grep -v ^ok out)"
     done
     on_aarch64 ./unit-scan | grep -qx '# kernels: scalar neon'
+    on_aarch64 ./unit-utf8 | grep -qx '# kernels: scalar neon'
     on_aarch64 ./unit-csvscan | grep -qx '# kernels: scalar neon'
 }
 

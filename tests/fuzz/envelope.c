@@ -3,6 +3,7 @@
 #include "dlq/envelope.h"
 #include "fuzz.h"
 #include "json/check.h"
+#include "json/utf8.h"
 
 static void read_line(struct str line)
 {

@@ -2,6 +2,7 @@
  * refuses at a byte of the text. */
 #include "fuzz.h"
 #include "json/check.h"
+#include "json/utf8.h"
 #include "json/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

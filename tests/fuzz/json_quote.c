@@ -1,6 +1,7 @@
 /* Any bytes survive quoting and unescaping; what is quoted is a string. */
 #include "fuzz.h"
 #include "json/check.h"
+#include "json/utf8.h"
 #include "json/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "base/hash.h"
 #include "json/check.h"
+#include "json/utf8.h"
 #include "source/source.h"
 
 #include <sys/mman.h>

@@ -20,17 +20,17 @@ static void put(char *to, size_t cap, struct str s, const char *end)
 
 static int feed(struct aggregate *a, const char *const *records)
 {
-    for (; *records; records++) {
-        struct aggregate_fault f;
-        int r = aggregate_take(a, str_of(*records), NULL, &f, &err);
-        if (r < 0)
-            return -1;
-        if (r == 0) {
-            put(faults, sizeof(faults), str_of(f.code), " ");
-            put(faults, sizeof(faults), f.path, "\n");
-        }
+    struct select_record recs[SELECT_BATCH];
+    struct aggregate_fault f;
+    size_t n = 0, at = 0;
+    int r;
+    for (; records[n]; n++)
+        recs[n] = (struct select_record){ str_of(records[n]), NULL };
+    while ((r = aggregate_take(a, recs, n, &at, &f, &err)) == 0) {
+        put(faults, sizeof(faults), str_of(f.code), " ");
+        put(faults, sizeof(faults), f.path, "\n");
     }
-    return 0;
+    return r == 1 ? 0 : -1;
 }
 
 static int run(const char *group, const char *specs, bool sorted,
@@ -333,25 +333,40 @@ TEST("two output fields of one name are refused")
 
 /* ---- cells ---- */
 
+/* Of each size, three cells in a row as in a table, with what is read past the
+ * end. */
 TEST("a cell takes longer and shorter values in turn, in bounded room")
 {
-    struct budget b = { 0 };
-    struct region side = { .budget = &b };
-    struct cell cells[3] = { 0 };
-    char text[300];
-    for (int i = 0; i < 30000 && !unit_failed; i++) {
-        size_t n = (size_t)(i * 37 % 250 + 2);
-        memset(text, 'a' + i % 26, n);
-        text[0] = text[n - 1] = '"';
-        struct cell *c = &cells[i % 3];
-        CHECK(cell_set(c, &side, (struct str){ text, n }, &err) == 0);
-        struct val v = cell_get(c, &side);
-        CHECK(v.type == JSON_STRING && v.raw.n == n);
-        CHECK(memcmp(v.raw.p, text, n) == 0);
+    for (size_t size = CELL_LEAST; size <= CELL_MOST; size += CELL_ALIGN) {
+        struct budget b = { 0 };
+        struct region side = { .budget = &b };
+        char *cells = calloc(1, 3 * size + CELL_PADDING);
+        char text[300 + CELL_PADDING];
+        for (int i = 0; i < 30000 && !unit_failed; i++) {
+            size_t n = i < 5000 ? (size_t)(i * 37 % 50 + 2)
+                                : (size_t)(i * 37 % 250 + 2);
+            memset(text, 'a' + i % 26, n);
+            text[0] = text[n - 1] = '"';
+            struct cell *c =
+                (struct cell *)(void *)(cells + size * ((size_t)(i % 3)));
+            struct str raw = { text, n };
+            CHECK((i % 7 ? cell_set(c, size, &side, raw, &err)
+                         : cell_set_keyed(c, size, &side, raw, &err)) == 0);
+            struct val v = cell_get(c, &side);
+            CHECK(v.type == JSON_STRING && v.raw.n == n);
+            CHECK(memcmp(v.raw.p, text, n) == 0);
+            struct order_key k = cell_key(c, &side), want;
+            want = order_key_of((struct val){ JSON_STRING, raw });
+            int order = 1;
+            CHECK(k.kind == (i % 7 ? ORDER_OTHER : ORDER_STRING));
+            if (i % 7 == 0)
+                CHECK(order_keys_cmp(k, want, &order) == (n <= 18) &&
+                      order == 0);
+        }
+        CHECK(side.n < 4096);
+        region_free(&side);
+        free(cells);
     }
-    CHECK(side.n < 4096);
-    CHECK(sizeof(struct cell) == 32);
-    region_free(&side);
 }
 
 TEST("past the budget the aggregate fails with a clear error")
@@ -366,8 +381,10 @@ TEST("past the budget the aggregate fails with a clear error")
     for (unsigned i = 0; i < 1000000 && r == 1; i++) {
         char record[40];
         struct aggregate_fault f;
+        size_t at = 0;
         snprintf(record, sizeof(record), "{\"k\":%u}", i);
-        r = aggregate_take(a, str_of(record), NULL, &f, &err);
+        struct select_record rec = { str_of(record), NULL };
+        r = aggregate_take(a, &rec, 1, &at, &f, &err);
     }
     CHECK(r == -1 && err.code == ERR_CONFIG);
     CHECK(strstr(err.msg, "--memory") && b.used <= b.max);

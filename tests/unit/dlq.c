@@ -6,7 +6,7 @@
 #include "dlq/read.h"
 #include "dlq/replays.h"
 #include "dlq/segment.h"
-#include "json/check.h"
+#include "json/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -473,12 +473,13 @@ TEST("a line that does not fit on the disk leaves nothing of itself")
             signal(SIGXFSZ, SIG_IGN);
             setrlimit(RLIMIT_FSIZE, &limit);
             struct dlq *q = dlq_open(uri, &e);
-            if (!q || dlq_add(q, &small, NULL, &e))
+            if (!q || dlq_add(q, &small, NULL, &e) || dlq_flush(q, &e))
                 _exit(1);
-            if (dlq_add(q, &large, NULL, &e) == 0 || e.code != ERR_IO)
+            if (dlq_add(q, &large, NULL, &e) || dlq_flush(q, &e) == 0 ||
+                e.code != ERR_IO)
                 _exit(2);
             small = letter("y");
-            _exit(dlq_add(q, &small, NULL, &e) ? 3 : 0);
+            _exit(dlq_add(q, &small, NULL, &e) || dlq_flush(q, &e) ? 3 : 0);
         }
         CHECK(waitpid(pid, &status, 0) == pid && status == 0);
         struct dlq_read r;
@@ -502,7 +503,8 @@ static void write_forever(const char *uri, int round, int ack)
         int len = snprintf(raw, 64, "%d-%u-", round, n);
         raw[len] = 'a';
         struct dlq_letter l = letter(raw);
-        if (dlq_add(q, &l, NULL, &e) || write(ack, &n, sizeof(n)) < 0)
+        if (dlq_add(q, &l, NULL, &e) || dlq_flush(q, &e) ||
+            write(ack, &n, sizeof(n)) < 0)
             break;
     }
     _exit(1);
@@ -561,6 +563,31 @@ TEST("500 kills in mid append: every acknowledged letter is there, whole")
     printf("# %llu letters acknowledged, %llu torn tails cut\n",
            (unsigned long long)acknowledged, (unsigned long long)torn);
     CHECK(acknowledged > 200);
+}
+
+TEST("letters are there once they are flushed, or enough to be written")
+{
+    static const char *const tails[] = { "/dlq/", ".ndjson" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *uri = room(tails[i]);
+        struct err e = { 0 };
+        struct dlq *q = dlq_open(uri, &e);
+        struct dlq_letter l = letter("one");
+        CHECK(q && dlq_add(q, &l, NULL, &e) == 0);
+        CHECK(count(uri, DLQ_OPEN) == 0);
+        CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
+        CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
+        for (int n = 0; n < 1000; n++) {
+            char raw[200];
+            snprintf(raw, sizeof(raw), "%0150d", n);
+            l = letter(raw);
+            CHECK(dlq_add(q, &l, NULL, &e) == 0);
+        }
+        size_t some = count(uri, DLQ_OPEN);
+        CHECK(some > 500 && some < 1001);
+        CHECK(dlq_sync(q, &e) == 0 && count(uri, DLQ_OPEN) == 1001);
+        dlq_close(q);
+    }
 }
 
 TEST("two writers at once lose nothing of each other")

@@ -223,6 +223,27 @@ TEST("the first null or missing part is named, and the key is there all the "
     buf_free(&k);
 }
 
+TEST("a key has a word or bytes, and a null part is named either way")
+{
+    struct fieldkey k = { 0 };
+    struct err e = { 0 };
+    enum fieldkey_result r;
+    size_t part;
+    const char *list = "a,b";
+    CHECK(fieldkey_init(&k, &list, 1, &e) == 0);
+    CHECK(fieldkey_use_words(&k, &e) == 0);
+    CHECK(fieldkey_make(&k, STR("{\"a\":\"x12\",\"b\":34}"), NULL, &r, &part,
+                        &e) == 0);
+    CHECK(r == FIELDKEY_OK && k.word != 0 && k.key.n == 0);
+    CHECK(fieldkey_make(&k, STR("{\"a\":12345678,\"b\":null}"), NULL, &r, &part,
+                        &e) == 0);
+    CHECK(r == FIELDKEY_NULL && part == 1 && k.word != 0 && k.key.n == 0);
+    CHECK(fieldkey_make(&k, STR("{\"b\":\"many letters\"}"), NULL, &r, &part,
+                        &e) == 0);
+    CHECK(r == FIELDKEY_NULL && part == 0 && k.word == 0 && k.key.n > 0);
+    fieldkey_free(&k);
+}
+
 TEST("a number outside the range where keys compare is told, not compared")
 {
     enum fieldkey_result r;

@@ -65,6 +65,8 @@ static void add_line(struct buf *b)
         "[1,2,3]",   "{\"a\":{\"b\":[]}}",
         "false",     "1e5",
         "\\n",       "              ",
+        "\xad",      "\xb5",
+        "\xfb",      "\xa2",
     };
     if (random_below(2)) {
         buf_addz(b, "{\"id\":");
