@@ -313,10 +313,40 @@ static bool prove_any(struct prover *p, struct conj *c, const struct rule *b,
     return report_closest(p, c, b, l, keyword);
 }
 
-/* Exactly one: at least one, and no two at once. */
+static bool equal(struct prover *p, struct rule *a, struct rule *b)
+{
+    return rule_same(a, b) || (prove_quiet(p, set_of(p, &a, 1), b) &&
+                               prove_quiet(p, set_of(p, &b, 1), a));
+}
+
+/* True if the two lists are one, schema by schema, in any order. */
+static bool same_list(struct prover *p, const struct rule_list *a,
+                      const struct rule_list *b)
+{
+    bool used[BRANCHES_MAX] = { false };
+    if (a->n != b->n || a->n > BRANCHES_MAX)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        size_t k = i;
+        size_t tries = 0;
+        while (tries < b->n && (used[k] || !equal(p, a->v[i], b->v[k]))) {
+            k = k + 1 < b->n ? k + 1 : 0;
+            tries++;
+        }
+        if (tries == b->n)
+            return false;
+        used[k] = true;
+    }
+    return !p->gave_up;
+}
+
+/* Exactly one: at least one, and no two at once; or the left side says so. */
 static bool prove_one(struct prover *p, struct conj *c, const struct rule *b)
 {
     const struct rule_list *l = &b->place->one;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->flat[i]->place && same_list(p, &c->flat[i]->place->one, l))
+            return true;
     if (!prove_any(p, c, b, l, "oneOf"))
         return false;
     for (size_t i = 0; i < l->n; i++) {

@@ -1,7 +1,7 @@
 #include "evolve/judge.h"
 
-#include "json/check.h"
 #include "json/number.h"
+#include "json/utf8.h"
 #include "schema/format.h"
 #include "schema/limit.h"
 

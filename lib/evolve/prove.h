@@ -16,7 +16,7 @@
 #include "evolve/judge.h"
 #include "evolve/pool.h"
 
-#define PROVE_STEPS 20000000
+#define PROVE_STEPS 10000000
 #define PROVE_DEPTH 400 /* proofs within proofs */
 #define PROVE_SPLITS 6  /* case distinctions within each other */
 #define PROVE_FINDINGS 10000
