@@ -98,11 +98,12 @@ int dlq_flush(struct dlq *q, struct err *e)
         return err_nomem(e);
     if (q->line.n == 0)
         return 0;
-    if (open_segment(q, e) || segment_append(&q->segment, buf_str(&q->line), e))
-        return -1;
-    buf_reset(&q->line);
+    int r = open_segment(q, e);
+    if (r == 0)
+        r = segment_append(&q->segment, buf_str(&q->line), e);
+    buf_reset(&q->line); /* what did not fit now will not fit later */
     q->dirty = true;
-    return 0;
+    return r;
 }
 
 /* Finds the letter's id and attempt: that of the replayed one, or that of its

@@ -88,25 +88,39 @@ static int give_name(struct output *o)
     return -1;
 }
 
-int output_file(struct output *o, const char *path, struct err *e)
+/* What cannot appear by rename: devices, FIFOs, and the names under /dev and
+ * /proc that lead to open descriptors, whatever these are of. */
+static bool is_direct(const char *path)
 {
     struct stat st;
-    char *copy = strdup(path);
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode));
+}
+
+static int open_direct(struct output *o, const char *path, struct err *e)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return err_sys(e, ERR_CANTCREAT, errno, "cannot write '%s'", path);
+    if (output_fd(o, fd, e)) {
+        close(fd);
+        return -1;
+    }
+    o->path = strdup(path);
+    return o->path ? 0 : err_nomem(e);
+}
+
+int output_file(struct output *o, const char *path, struct err *e)
+{
+    if (is_direct(path))
+        return open_direct(o, path, e);
+    /* A link stays one: the file that it leads to is replaced. */
+    char *copy = realpath(path, NULL);
+    if (!copy)
+        copy = strdup(path);
     if (!copy)
         return err_nomem(e);
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        /* A device or FIFO cannot appear by rename. */
-        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0 || output_fd(o, fd, e)) {
-            free(copy);
-            return fd < 0 ? err_sys(e, ERR_CANTCREAT, errno,
-                                    "cannot write '%s'", path)
-                          : -1;
-        }
-        o->path = copy;
-        return 0;
-    }
-    char *tmp = temp_name(path);
+    char *tmp = temp_name(copy);
     if (!tmp || output_fd(o, -1, e)) {
         free(copy);
         free(tmp);

@@ -9,11 +9,11 @@
 #define OPS_ACC_H
 
 #include "base/buf.h"
-#include "base/decimal.h"
 #include "base/err.h"
-#include "json/order.h"
 #include "json/value.h"
 #include "ops/cell.h"
+#include "ops/run.h"
+#include "ops/sum.h"
 #include "table/keyset.h"
 #include "table/region.h"
 
@@ -31,10 +31,9 @@ enum acc_kind {
 struct acc {
     enum acc_kind kind;
     size_t at; /* byte of the row where the state is, a multiple of ACC_ALIGN */
-    size_t cell;          /* ACC_MIN to ACC_LAST: bytes of a cell */
-    bool far;             /* ACC_SUM: numbers came that may drive a sum out of
-                             range */
-    struct region wide;   /* ACC_SUM: struct decimal, of sums past 64 bits */
+    size_t cell; /* ACC_MIN to ACC_LAST: bytes of a cell */
+    bool far;    /* ACC_SUM: numbers came that may drive a sum out of range */
+    struct sums sums;     /* ACC_SUM */
     struct keyset seen;   /* ACC_DISTINCT: group number and value */
     struct buf key, full; /* ACC_DISTINCT: see acc_judged; with the group */
 };
@@ -79,22 +78,6 @@ struct val acc_judged(const struct acc *acc, struct val v);
 int acc_take(struct acc *acc, char *row, struct region *side, uint32_t group,
              struct val v, struct err *e);
 
-/* A run of records whose values the accumulator can take for certain: null,
- * missing, or of a type of acc_types, and numbers only with a key where
- * acc_wants_numbers. Arrays are by record. */
-struct acc_run {
-    size_t from, to; /* 64 records at most */
-    const struct val *vals;
-    const struct order_key *numbers; /* keys, where a value is one */
-    uint64_t no_keys; /* records whose strings have no keys, as bits */
-    bool gaps;        /* some values may be null or missing */
-    bool strings;     /* all values are strings that have keys */
-    bool one_row;     /* all records are of one group */
-    char *const *rows;
-    const uint32_t *groups;
-    struct region *side;
-};
-
 /* The types, as bits (1 << enum json_type), of which every value can be taken
  * whatever it is, but for numbers without a key where acc_wants_numbers. */
 unsigned acc_types(enum acc_kind kind);
@@ -102,9 +85,8 @@ unsigned acc_types(enum acc_kind kind);
 /* True if acc_take_run needs the keys of numbers. */
 bool acc_wants_numbers(enum acc_kind kind);
 
-/* Takes the values from .. to - 1 of a run, as acc_take would one after the
- * other. Values that have keys are readable for CELL_PADDING bytes. */
-int acc_take_run(struct acc *acc, const struct acc_run *run, struct err *e);
+/* Takes the values of a run, as acc_take would one after the other. */
+int acc_take_run(struct acc *acc, const struct run *run, struct err *e);
 
 /* Appends the result in a row as JSON; null where nothing was taken into a
  * min, max, first or last. */

@@ -420,3 +420,22 @@ in_lanes() {
     echo '{}' | PIPE_JOBS=2 pipe-transform -s a=1 >out
     assert_file out '{"a":1}'
 }
+
+# ---- where -o leads
+
+@test "-o through a link replaces what it leads to; -o /dev/stdout is stdout" {
+    echo '{"a":1}' >in
+    mkdir there
+    echo old >there/real
+    ln -s there/real link
+    pipe-transform -s b=2 -o link <in
+    [ -L link ]
+    assert_file there/real '{"a":1,"b":2}'
+    ln -s there/new dangling
+    pipe-transform -s b=3 -o dangling <in
+    grep -q '"b":3' dangling
+    pipe-transform -s b=4 -o /dev/stdout <in >out
+    assert_file out '{"a":1,"b":4}'
+    [ -L /dev/stdout ]
+    [ "$(pipe-transform -s b=5 -o /dev/fd/1 <in)" = '{"a":1,"b":5}' ]
+}

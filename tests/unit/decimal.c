@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "base/decimal.h"
+#include "base/digits.h"
 
 #include <stdlib.h>
 
@@ -582,6 +583,81 @@ TEST("random quotients agree with long division")
         compared++;
     }
     CHECK(compared > 700);
+}
+
+/* ---- short numbers, by words ---- */
+
+static uint64_t random_u64(void)
+{
+    static uint64_t x = 88172645463325252u;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x * 2685821657736338717u >> 16;
+}
+
+TEST("a number read by words is the number read digit by digit")
+{
+    char text[64];
+    unsigned good = 0, bad = 0;
+    for (int i = 0; i < 300000 && !unit_failed; i++) {
+        static const char others[] = ".-e+E :/9\xff";
+        size_t n = 1 + random_u64() % 20;
+        memset(text, "0359,}. "[random_u64() % 8], sizeof(text));
+        for (size_t k = 0; k < n; k++)
+            text[k] = (char)('0' + random_u64() % 10);
+        if (random_u64() % 3)
+            text[random_u64() % n] = '.';
+        if (random_u64() % 4 == 0)
+            text[random_u64() % n] = others[random_u64() % 11];
+        bool neg = random_u64() % 3 == 0;
+        if (neg)
+            text[0] = '-';
+        if (n == 1 && neg)
+            continue; /* no number at all */
+        uint64_t want = 0;
+        int64_t have = 0;
+        int32_t want_scale = 0, scale = 0;
+        bool ok = digits_read(text + neg, n - neg, &want, &want_scale);
+        if (!neg && *text == '-')
+            continue;
+        bool same = digits_read_padded(text, n, &have, &scale) == ok;
+        if (ok)
+            same = same && scale == want_scale &&
+                   have == (neg ? -(int64_t)want : (int64_t)want);
+        if (!same)
+            printf("# %.*s\n", (int)n, text);
+        CHECK(same);
+        good += ok;
+        bad += !ok;
+    }
+    CHECK(good > 100000 && bad > 50000);
+}
+
+TEST("numbers added by their digits sum up as those added as text")
+{
+    for (int round = 0; round < 2000 && !unit_failed; round++) {
+        struct decimal a = DECIMAL_ZERO, b = DECIMAL_ZERO;
+        for (int i = 0; i < 40; i++) {
+            char text[64];
+            int64_t v = (int64_t)(random_u64() % 1000000000000000000u);
+            int32_t scale = (int32_t)(random_u64() % 19);
+            if (round % 2)
+                v %= 1000;
+            if (random_u64() % 2)
+                v = -v;
+            snprintf(text, sizeof(text), "%llde-%d", (long long)v, scale);
+            CHECK(decimal_add_short(&a, v, scale) == 0);
+            CHECK(decimal_add_text(&b, str_of(text)) == 0);
+        }
+        struct buf x = { 0 }, y = { 0 };
+        CHECK(decimal_format(&x, &a) == 0 && decimal_format(&y, &b) == 0);
+        CHECK_STR(buf_z(&x), buf_z(&y));
+        buf_free(&x);
+        buf_free(&y);
+        decimal_free(&a);
+        decimal_free(&b);
+    }
 }
 
 UNIT_MAIN

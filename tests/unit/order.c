@@ -99,4 +99,79 @@ TEST("a path is reported as a JSON Pointer")
     }
 }
 
+static struct order_key key_of(const char *text)
+{
+    static char room[8][128];
+    static unsigned turn;
+    char *p = room[turn++ % 8];
+    memset(p, '7', 128); /* what stands behind must not matter */
+    memcpy(p, text, strlen(text));
+    struct val v = json_val(str_of(text));
+    v.raw.p = p;
+    return order_key_of(v);
+}
+
+TEST("where short keys tell the order of two values, it is the order")
+{
+    static const char *const values[] = {
+        "null",
+        "true",
+        "-999999999999999999",
+        "-1.5",
+        "-1",
+        "-0.000000000000000001",
+        "0",
+        "-0.0",
+        "0.10",
+        "0.1",
+        "0.123456789",
+        "1",
+        "1.00",
+        "1.01",
+        "12345678",
+        "123456789",
+        "1234567.8",
+        "12345678.9",
+        "123456789012345",
+        "1234567890123456",
+        "12345678901234567",
+        "99999999999999999.9",
+        "999999999999999999",
+        "1000000000000000000",
+        "1e2",
+        "\"\"",
+        "\"!\"",
+        "\"a\"",
+        "\"a!\"",
+        "\"abcdefg\"",
+        "\"abcdefgh\"",
+        "\"abcdefgh!\"",
+        "\"abcdefghi\"",
+        "\"abcdefghijklmno\"",
+        "\"abcdefghijklmnop\"",
+        "\"abcdefghijklmnopq\"",
+        "\"abcdefghijklmnopr\"",
+        "\"b\"",
+        "\"\xc3\xa9\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "[]",
+    };
+    const size_t n = sizeof(values) / sizeof(*values);
+    unsigned told = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            int have = 99;
+            if (!order_keys_cmp(key_of(values[i]), key_of(values[j]), &have))
+                continue;
+            if (have != order(values[i], values[j]))
+                printf("# %s %s\n", values[i], values[j]);
+            CHECK(have == order(values[i], values[j]));
+            told++;
+        }
+    }
+    /* All pairs of plain numbers, and of strings but where both are the long
+     * ones or one is a long one's beginning. */
+    CHECK(told == 20 * 20 + 15 * 15 - 8);
+}
+
 UNIT_MAIN
