@@ -1,10 +1,9 @@
-/* Points at the byte of an expression that is wrong. */
-#include "expr/private.h"
+#include "expr/caret.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SHOWN 72 /* columns of the expression in a message */
+#define SHOWN 72 /* columns of the text in a message */
 
 static bool is_continuation(char c)
 {
@@ -21,7 +20,7 @@ int caret_error(struct err *e, const char *what, struct str text, size_t at,
     va_end(ap);
     err_set(e, ERR_USAGE, "%.100s: %s at byte %zu", what, why, at + 1);
 
-    /* Of a long expression the part around the byte is shown. Line feeds are
+    /* Of a long text the part around the byte is shown. Line feeds are
      * written behind err_set, which would escape them. */
     size_t from = at > SHOWN / 2 ? at - SHOWN / 2 : 0;
     while (from < at && is_continuation(text.p[from]))

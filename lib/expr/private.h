@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/decimal.h"
+#include "expr/caret.h"
 #include "expr/expr.h"
 #include "json/select.h"
 
@@ -228,11 +229,6 @@ struct node {
 /* Parses text into a tree in tree's memory. NULL with e. */
 struct node *parse_expr(struct arena *tree, const struct expr_env *env,
                         const char *what, struct str text, struct err *e);
-
-/* ERR_USAGE with the text and a caret under byte at (0-based), of long texts
- * the part around it. Returns -1. */
-int caret_error(struct err *e, const char *what, struct str text, size_t at,
-                const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Compiles the tree into p. -1 with e. */
 int compile_expr(struct expr_set *x, struct program *p, const struct node *n,

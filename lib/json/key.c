@@ -103,3 +103,64 @@ int key_add(struct buf *out, struct val v)
 {
     return add(out, v, 0);
 }
+
+/* ---- back to JSON */
+
+static struct str take(struct str *key, size_t n)
+{
+    struct str s = { key->p, n };
+    *key = (struct str){ key->p + n, key->n - n };
+    return s;
+}
+
+static int print_string(struct buf *out, struct str *key)
+{
+    uint32_t n = (unsigned char)*take(key, 1).p;
+    if (n == LONG)
+        memcpy(&n, take(key, sizeof(n)).p, sizeof(n));
+    else
+        n -= SHORT;
+    return json_quote(out, take(key, n));
+}
+
+/* Digits have a point behind the first; the exponent is its. */
+static int print_number(struct buf *out, struct str *key)
+{
+    take(key, 1);
+    struct str s = take(key, strlen(key->p));
+    take(key, 1);
+    size_t head = 1 + (s.p[0] == '-');
+    buf_add_str(out, take(&s, head));
+    if (s.n && s.p[0] != 'e')
+        buf_addc(out, '.');
+    return buf_add_str(out, s);
+}
+
+static int print_container(struct buf *out, struct str *key, char end)
+{
+    buf_addc(out, *take(key, 1).p);
+    for (bool first = true; *key->p != end; first = false) {
+        if (!first)
+            buf_addc(out, ',');
+        if (end == '}') {
+            print_string(out, key);
+            buf_addc(out, ':');
+        }
+        key_print(out, key);
+    }
+    return buf_addc(out, *take(key, 1).p);
+}
+
+int key_print(struct buf *out, struct str *key)
+{
+    switch (*key->p) {
+    case 'm':
+    case 'n': take(key, 1); return buf_addz(out, "null");
+    case 'f': take(key, 1); return buf_addz(out, "false");
+    case 't': take(key, 1); return buf_addz(out, "true");
+    case '#': return print_number(out, key);
+    case '[': return print_container(out, key, ']');
+    case '{': return print_container(out, key, '}');
+    default: return print_string(out, key);
+    }
+}

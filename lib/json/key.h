@@ -14,4 +14,9 @@
  * not JSON or nests deeper than JSON_DEPTH_DEFAULT. */
 int key_add(struct buf *out, struct val v);
 
+/* Appends the first value of a key, one that key_add made, as JSON, for people
+ * to read: numbers as 1.25e3, missing as null, members sorted by name. Moves
+ * key behind it. Lone surrogates are not UTF-8. 0, or -1 if out failed. */
+int key_print(struct buf *out, struct str *key);
+
 #endif

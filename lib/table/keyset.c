@@ -130,3 +130,13 @@ bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
         *number = number_of(k, *slot);
     return found;
 }
+
+bool keyset_next(const struct keyset *k, size_t *at, struct str *key)
+{
+    if (*at >= k->keys.n)
+        return false;
+    *key = entry_key(k, k->keys.p + *at);
+    size_t end = (size_t)(key->p - k->keys.p) + key->n;
+    *at = (end + KEYSET_UNIT - 1) / KEYSET_UNIT * KEYSET_UNIT;
+    return true;
+}

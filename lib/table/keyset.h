@@ -47,6 +47,11 @@ int keyset_insert(struct keyset *k, struct hash128 hash, struct str key,
 bool keyset_find(const struct keyset *k, struct hash128 hash, struct str key,
                  uint32_t *number);
 
+/* Walks the keys in order of first insertion: *at is 0 for the first call, and
+ * its own afterwards. Sets *key, borrowed until the next insert; false behind
+ * the last. */
+bool keyset_next(const struct keyset *k, size_t *at, struct str *key);
+
 void keyset_free(struct keyset *k);
 
 /* A hash of key that nobody outside the process can foresee. */

@@ -1,6 +1,7 @@
 /* Keys of any bytes: bounded, the same at every call, and a key of what was
  * checked fails only for a number out of range. Two values, one on each side
- * of an LF, have equal words if and only if they have equal keys. */
+ * of an LF, have equal words if and only if they have equal keys. A key is
+ * printed as a value that has the same key. */
 #include "fuzz.h"
 #include "json/check.h"
 #include "json/key.h"
@@ -30,6 +31,17 @@ static void compare_words(struct str x, struct str y)
     wordkeys_free(w);
 }
 
+static void print(struct str key)
+{
+    struct buf text = { 0 }, again = { 0 };
+    struct str rest = key;
+    MUST(key_print(&text, &rest) == 0 && rest.n == 0);
+    MUST(key_add(&again, json_val(buf_str(&text))) == 0);
+    MUST(str_eq(buf_str(&again), key));
+    buf_free(&text);
+    buf_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct str text = { (const char *)data, n };
@@ -37,8 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct buf a = { 0 }, b = { 0 };
     struct val v = json_val(text);
     int status = key_add(&a, v);
-    if (json_check_value(text, JSON_DEPTH_DEFAULT, &fault) == 0)
+    if (json_check_value(text, JSON_DEPTH_DEFAULT, &fault) == 0) {
         MUST(status == 0 || status == -2);
+        if (status == 0)
+            print(buf_str(&a));
+    }
     MUST(key_add(&b, v) == status);
     if (status == 0)
         MUST(a.n > 0 && str_eq(buf_str(&a), buf_str(&b)));

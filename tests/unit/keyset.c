@@ -41,6 +41,30 @@ TEST("the empty key is a key")
     keyset_free(&k);
 }
 
+TEST("keys are walked in order of insertion")
+{
+    struct budget b = { 0 };
+    struct keyset k;
+    uint32_t n;
+    size_t at = 0;
+    struct str key;
+    char want[16];
+    keyset_init(&k, &b);
+    CHECK(!keyset_next(&k, &at, &key));
+    insert(&k, "", &n);
+    for (int i = 1; i < 10000; i++) {
+        snprintf(want, sizeof(want), "%d", i);
+        insert(&k, want, &n);
+    }
+    CHECK(keyset_next(&k, &at, &key) && key.n == 0);
+    for (int i = 1; i < 10000 && !unit_failed; i++) {
+        snprintf(want, sizeof(want), "%d", i);
+        CHECK(keyset_next(&k, &at, &key) && str_eq(key, str_of(want)));
+    }
+    CHECK(!keyset_next(&k, &at, &key));
+    keyset_free(&k);
+}
+
 TEST("keys of one hash are told apart by their bytes")
 {
     struct budget b = { 0 };

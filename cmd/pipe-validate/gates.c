@@ -1,0 +1,216 @@
+#include "gates.h"
+
+#include "base/date.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- start */
+
+static int set_env(struct gates *g, struct stage *st,
+                   const struct gates_args *a, struct quality_env *env)
+{
+    static const char *const texts[] = { "{date}", "{start}", "{end}" };
+    struct str *const values[] = { &env->expr.date, &env->expr.start,
+                                   &env->expr.end };
+    int64_t day;
+    env->expr.tz = st->opts.tz;
+    env->memory = a->memory ? a->memory : budget_default();
+    env->run_id = st->run_id;
+    for (size_t i = 0; i < 3 && st->opts.date; i++) {
+        if (stage_expand(st, &g->variables[i], texts[i]))
+            return -1;
+        *values[i] = buf_str(&g->variables[i]);
+    }
+    env->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    if (env->dated)
+        env->date_end = tz_day_start(day + 1, st->opts.tz);
+    return 0;
+}
+
+/* Makes the folders that path lies in. */
+static int make_folders(struct stage *st, char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        int r = mkdir(path, 0750);
+        if (r != 0 && errno != EEXIST)
+            err_sys(&st->err, ERR_CANTCREAT, errno, "cannot make '%s'", path);
+        *p = '/';
+        if (st->err.code)
+            return -1;
+    }
+    return 0;
+}
+
+/* --baseline, or where a gate asks for one, the pipeline's own. */
+static int baseline_path(struct gates *g, struct stage *st,
+                         const struct gates_args *a, struct buf *path)
+{
+    if (a->baseline)
+        return stage_expand(st, path, a->baseline);
+    if (!st->opts.pipeline || !quality_wants_baseline(&g->q))
+        return 0;
+    if (stage_state_dir(st, path))
+        return -1;
+    buf_addf(path, "/baseline/%s.ndjson", st->opts.pipeline);
+    if (!buf_z(path))
+        return err_nomem(&st->err);
+    return make_folders(st, path->p);
+}
+
+static int open_baseline(struct gates *g, struct stage *st,
+                         const struct gates_args *a)
+{
+    struct buf path = { .max = 65536 };
+    int r = baseline_path(g, st, a, &path);
+    if (r == 0 && path.n)
+        r = buf_z(&path) ? quality_use_baseline(&g->q, path.p, a->baseline_runs,
+                                                a->baseline_min, &st->err)
+                         : err_nomem(&st->err);
+    buf_free(&path);
+    return r;
+}
+
+static int open_report(struct gates *g, struct stage *st,
+                       const struct gates_args *a)
+{
+    if (!a->report)
+        return 0;
+    if (stage_expand(st, &g->report_path, a->report))
+        return -1;
+    g->report = buf_z(&g->report_path);
+    return g->report ? 0 : err_nomem(&st->err);
+}
+
+int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
+               size_t workers)
+{
+    struct quality_env env = { 0 };
+    int r = set_env(g, st, a, &env);
+    quality_init(&g->q, &env);
+    for (size_t i = 0; r == 0 && i < a->checks.n; i++)
+        r = quality_add_check(&g->q, a->checks.v[i], &st->err);
+    /* A replay is no batch: its few records are not held against bounds. */
+    bool batch = !dlq_replaying();
+    for (size_t i = 0; r == 0 && batch && i < a->expects.n; i++)
+        r = quality_add_gate(&g->q, a->expects.v[i], &st->err);
+    if (r == 0 && batch)
+        r = open_baseline(g, st, a) || open_report(g, st, a) ? -1 : 0;
+    g->judges = g->q.n_gates || g->q.baseline.path || g->report;
+    return r ? -1 : quality_begin(&g->q, workers, &st->err);
+}
+
+void gates_free(struct gates *g)
+{
+    quality_free(&g->q);
+    buf_free(&g->report_path);
+    for (size_t i = 0; i < 3; i++)
+        buf_free(&g->variables[i]);
+}
+
+/* ---- end */
+
+#define NAME_BYTES 300 /* of a check or gate that is named by its text */
+
+static bool somebody_looks(const struct stage *st)
+{
+    return st->opts.verbose || isatty(STDERR_FILENO);
+}
+
+/* How many records each check rejected; what only warns has no other place to
+ * say so. */
+static void note_checks(struct gates *g, struct stage *st)
+{
+    for (size_t i = 0; i < g->q.n_checks; i++) {
+        const struct rule *rule = &g->q.checks[i];
+        struct check_count c = g->q.workers[0].checker.counts[i];
+        struct str name = rule->name;
+        if (name.n > NAME_BYTES)
+            name.n = NAME_BYTES;
+        if (c.failed + c.errors == 0 || !(rule->warn || somebody_looks(st)))
+            continue;
+        stage_note(st, "%s%llu %s by check '%.*s'",
+                   rule->warn ? "warning: " : "",
+                   (unsigned long long)(c.failed + c.errors),
+                   rule->warn ? "found" : "rejected", STR_ARG(name));
+    }
+}
+
+/* Gates that failed, where somebody looks; those that warn, and those that
+ * have nothing to compare with yet, in any case. */
+static void note_gates(struct gates *g, struct stage *st)
+{
+    for (size_t i = 0; i < g->q.n_gates; i++) {
+        const struct rule *rule = &g->q.gates[i].gate.rule;
+        const struct ruling *r = &g->q.gates[i].ruling;
+        bool failed = r->outcome == OUTCOME_FAILED;
+        if (r->outcome != OUTCOME_NO_BASELINE &&
+            !(failed && (rule->warn || somebody_looks(st))))
+            continue;
+        struct str name = rule->named ? rule->name : STR("");
+        stage_note(st, "%sgate%s%.*s%s%s: %.*s",
+                   failed && rule->warn ? "warning: " : "", name.n ? " '" : "",
+                   STR_ARG(name), name.n ? "'" : "", failed ? " failed" : "",
+                   STR_ARG(buf_str(&r->message)));
+    }
+}
+
+static int judge(struct gates *g, struct stage *st)
+{
+    if (stage_settle(st) ||
+        quality_judge(&g->q, st->counts.in, st->counts.rejected, &st->err))
+        return -1;
+    note_gates(g, st);
+    return quality_verdict(&g->q, &st->err);
+}
+
+static int report(struct gates *g, struct stage *st,
+                  const struct report_rule *rules, size_t n, struct err *e)
+{
+    bool failed = st->err.code != ERR_NONE;
+    struct report_run run = {
+        .stage = st->cmd->name,
+        .pipeline = st->opts.pipeline,
+        .run_id = st->run_id,
+        .date = st->opts.date,
+        .exit = (int)st->err.code,
+        .error = failed ? st->err.msg : NULL,
+        .read = st->counts.in,
+        .out = st->counts.out,
+        .rejected = st->counts.rejected,
+        .rules = rules,
+        .n_rules = n,
+    };
+    return g->report ? report_write(g->report, &g->q, &run, e) : 0;
+}
+
+/* Every record is out before the run is taken for a good one: behind this the
+ * stage has nothing left that could fail. */
+static int put_out(struct stage *st)
+{
+    return stage_pass_lines(st, STR(""), 0) || output_commit(&st->out, &st->err)
+               ? -1
+               : 0;
+}
+
+int gates_close(struct gates *g, struct stage *st,
+                const struct report_rule *rules, size_t n_rules)
+{
+    struct err lost = { 0 };
+    bool failed = st->err.code != ERR_NONE;
+    if (quality_merge(&g->q, failed ? &lost : &st->err))
+        failed = true;
+    note_checks(g, st);
+    if (!g->judges)
+        return failed ? -1 : 0;
+    if (!failed && judge(g, st) == 0 &&
+        report(g, st, rules, n_rules, &st->err) == 0 && put_out(st) == 0 &&
+        quality_keep(&g->q, &st->err) == 0)
+        return 0;
+    (void)report(g, st, rules, n_rules, &lost);
+    return -1;
+}

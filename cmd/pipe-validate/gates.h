@@ -1,0 +1,36 @@
+/* gates: checks, gates, baseline and report of pipe-validate. */
+#ifndef GATES_H
+#define GATES_H
+
+#include "quality/quality.h"
+#include "quality/report.h"
+#include "stage/stage.h"
+
+/* The command line. */
+struct gates_args {
+    struct opt_list checks, expects;
+    const char *baseline, *report;
+    uint64_t baseline_runs, baseline_min, memory;
+};
+
+struct gates {
+    struct quality q;
+    const char *report; /* owned by report_path; NULL: none */
+    struct buf report_path;
+    struct buf variables[3]; /* $date, $start, $end */
+    bool judges;             /* there is more than checks */
+};
+
+/* Prepares for so many threads; g is zeroed. 0, or -1 with st->err. Free g
+ * also then. */
+int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
+               size_t workers);
+
+/* Judges the batch where st->err says nothing, keeps its measures where all is
+ * well, and writes the report in any case. 0, or -1 with st->err. */
+int gates_close(struct gates *g, struct stage *st,
+                const struct report_rule *rules, size_t n_rules);
+
+void gates_free(struct gates *g);
+
+#endif
