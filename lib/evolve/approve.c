@@ -295,7 +295,7 @@ void approvals_free(struct approvals *a)
 
 /* ---- telling ---- */
 
-int drift_text(struct buf *out, const struct drift_item *i)
+int drift_text(struct buf *out, const struct drift_item *i, bool verdict)
 {
     struct str at = i->pointer.n ? i->pointer : STR("/");
     const char *s = i->records == 1 ? "" : "s";
@@ -320,7 +320,9 @@ int drift_text(struct buf *out, const struct drift_item *i)
     }
     if (i->line)
         buf_addf(out, ", first in line %" PRIu64, i->line);
-    return buf_addf(out, " (%s, %s)", kinds[i->kind], verdicts[i->verdict]);
+    if (verdict)
+        buf_addf(out, " (%s, %s)", kinds[i->kind], verdicts[i->verdict]);
+    return out->failed ? -1 : 0;
 }
 
 int drift_json(struct buf *out, const struct drift_item *i)
@@ -341,7 +343,7 @@ int drift_judge(const struct drift_report *report, struct err *e)
         return 0;
     while (report->v[i].verdict < DRIFT_UNAPPROVED)
         i++;
-    drift_text(&b, &report->v[i]);
+    drift_text(&b, &report->v[i], true);
     const char *text = b.failed ? "a field with a long name" : buf_z(&b);
     if (report->failed > 1)
         err_set(e, ERR_DATA, "schema drift: %s, and %zu more", text ? text : "",

@@ -213,8 +213,7 @@ static void add_cases(struct cases *k, const struct rule *b)
     }
 }
 
-/* The cases of "not b"; "not b" itself where they are too many. */
-static struct rule_list cases_of(struct prover *p, const struct rule *b)
+struct rule_list prover_cases(struct prover *p, const struct rule *b)
 {
     struct rule *own = p->set->v[b->id];
     if (!own->negation) {
@@ -241,11 +240,11 @@ static bool leftover(struct prover *p, struct rule_set a,
 {
     if (i + 1 == l->n)
         return prove_quiet(p, a, l->v[i]);
-    struct rule_list cases = cases_of(p, l->v[i]);
+    struct rule_list cases = prover_cases(p, l->v[i]);
     for (size_t k = 0; k < cases.n; k++) {
         struct pool_mark mark = pool_mark(&p->pool);
         struct rule_set left = set_with(p, a, cases.v[k]);
-        bool ok = spend(p, 1) &&
+        bool ok = prover_spend(p, 1) &&
                   (prove_empty(p, left) || leftover(p, left, l, i + 1));
         pool_release(&p->pool, mark);
         if (!ok)
@@ -274,7 +273,7 @@ static bool report_closest(struct prover *p, struct conj *c,
         for (size_t k = from; k < p->n_found; k++) {
             const struct finding *f = &p->found[k];
             const char *kw = f->rule == l->v[i] && f->keyword ? f->keyword : "";
-            other = other || strcmp(kw, "type") == 0 ||
+            other = other || strcmp(kw, "type") == 0 || (*kw && !f->had.p) ||
                     strcmp(kw, "enum") == 0 || strcmp(kw, "const") == 0;
         }
         if (!other && n < best_n) {
@@ -290,7 +289,7 @@ static bool report_closest(struct prover *p, struct conj *c,
     p->closest--;
     if (few)
         return false;
-    return found(
+    return prover_found(
         p, (struct finding){ .rule = b, .keyword = keyword, .disjoint = true });
 }
 
@@ -351,12 +350,12 @@ static bool prove_one(struct prover *p, struct conj *c, const struct rule *b)
         return false;
     for (size_t i = 0; i < l->n; i++) {
         struct rule_set a = set_with(p, c->set, l->v[i]);
-        for (size_t k = i + 1; k < l->n && spend(p, 1); k++)
+        for (size_t k = i + 1; k < l->n && prover_spend(p, 1); k++)
             if (!prove_empty(p, set_with(p, a, l->v[k])))
-                return found(p, (struct finding){ .rule = b,
-                                                  .keyword = "oneOf",
-                                                  .detail = STR("twice"),
-                                                  .disjoint = true });
+                return prover_found(p, (struct finding){ .rule = b,
+                                                         .keyword = "oneOf",
+                                                         .detail = STR("twice"),
+                                                         .disjoint = true });
     }
     return !p->gave_up;
 }
@@ -386,8 +385,9 @@ bool prove_place(struct prover *p, struct conj *c, const struct rule *b)
     if (at->one.n)
         ok &= prove_one(p, c, b);
     if (at->negated && !prove_empty(p, set_with(p, c->set, at->negated)))
-        ok = found(p, (struct finding){
-                          .rule = b, .keyword = "not", .disjoint = true });
+        ok = prover_found(
+            p,
+            (struct finding){ .rule = b, .keyword = "not", .disjoint = true });
     if (at->cond)
         ok &= prove_if(p, c, b);
     return ok;

@@ -96,7 +96,7 @@ static void put_findings(struct compat *c, struct prover *p, unsigned breaks,
 {
     for (size_t i = 0; i < p->n_found; i++) {
         struct difference d = { 0 };
-        if (describe(&c->arena, &p->found[i], breaks, &d))
+        if (describe_finding(&c->arena, &p->found[i], breaks, &d))
             c->nomem = true;
         else
             put(c, &d);
@@ -214,10 +214,15 @@ static int by_place(const void *a, const void *b)
     return cmp ? cmp : (int)x->breaks - (int)y->breaks;
 }
 
+static bool agree(struct str a, struct str b)
+{
+    return !a.p || !b.p || str_eq(a, b);
+}
+
 static bool same(const struct difference *a, const struct difference *b)
 {
     return str_eq(a->pointer, b->pointer) && str_eq(a->kind, b->kind) &&
-           str_eq(a->was, b->was) && str_eq(a->is, b->is);
+           agree(a->was, b->was) && agree(a->is, b->is);
 }
 
 /* Sorts, and makes one of those that were found both ways. */
@@ -227,10 +232,14 @@ static void tidy(struct compat *c)
     if (c->n_d > 1)
         qsort(c->d, c->n_d, sizeof(*c->d), by_place);
     for (size_t i = 0; i < c->n_d; i++) {
-        if (n && same(&c->d[n - 1], &c->d[i]))
-            c->d[n - 1].breaks |= c->d[i].breaks;
-        else
-            c->d[n++] = c->d[i];
+        struct difference *d = &c->d[i], *last = n ? &c->d[n - 1] : NULL;
+        if (!last || last->breaks & d->breaks || !same(last, d)) {
+            c->d[n++] = *d;
+            continue;
+        }
+        last->breaks |= d->breaks;
+        last->was = last->was.p ? last->was : d->was;
+        last->is = last->is.p ? last->is : d->is;
     }
     c->n_d = n;
 }

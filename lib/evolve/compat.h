@@ -19,7 +19,9 @@ enum { COMPAT_BACKWARD = 1, COMPAT_FORWARD = 2, COMPAT_FULL = 3 };
 
 struct difference {
     const char *from, *to; /* names of the two versions */
-    struct str pointer;    /* in the schema that has it, the newer if both do */
+    struct str pointer;    /* of what asks for more than the other version
+                              promises: what breaks backward is in the newer
+                              one, what breaks forward in the older one */
     struct str kind;       /* "min_length_narrowed" */
     struct str was, is;    /* JSON without spaces; .p NULL: nothing there */
     unsigned breaks;       /* COMPAT_ bits; 0: nothing */

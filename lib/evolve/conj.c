@@ -20,7 +20,7 @@ static int by_id(const void *a, const void *b)
 
 struct rule_set set_of(struct prover *p, struct rule *const *v, size_t n)
 {
-    struct rule_set s = { take(p, (n + 1) * sizeof(struct rule *)), 0 };
+    struct rule_set s = { prover_take(p, (n + 1) * sizeof(struct rule *)), 0 };
     if (!s.v)
         return s;
     for (size_t i = 0; i < n; i++)
@@ -37,7 +37,7 @@ struct rule_set set_of(struct prover *p, struct rule *const *v, size_t n)
 
 struct rule_set set_with(struct prover *p, struct rule_set a, struct rule *b)
 {
-    struct rule **v = take(p, (a.n + 2) * sizeof(*v));
+    struct rule **v = prover_take(p, (a.n + 2) * sizeof(*v));
     if (!v || !b)
         return (struct rule_set){ v, 0 };
     if (a.n)
@@ -58,7 +58,7 @@ static void list_add(struct prover *p, struct list *l, const void *x)
 {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 8;
-        void **v = take(p, cap * sizeof(*v));
+        void **v = prover_take(p, cap * sizeof(*v));
         if (!v)
             return;
         if (l->n)
@@ -114,7 +114,7 @@ static void add_required(struct build *b, const struct names *l)
 {
     if (l->n > b->cap_required - b->n_required) {
         size_t cap = (b->n_required + l->n) * 2;
-        struct str *v = take(b->p, cap * sizeof(*v));
+        struct str *v = prover_take(b->p, cap * sizeof(*v));
         if (!v)
             return;
         if (b->n_required)
@@ -157,7 +157,7 @@ static void add_parts(struct build *b, const struct rule *r)
 static void flatten(struct build *b, struct rule *r)
 {
     struct prover *p = b->p;
-    if (r->seen == p->stamp || !spend(p, 1))
+    if (r->seen == p->stamp || !prover_spend(p, 1))
         return;
     r->seen = p->stamp;
     list_add(p, &b->flat, r);
@@ -220,10 +220,10 @@ static void close_over(struct build *b)
         for (size_t i = 0; b->dependents && i < b->flat.n; i++) {
             const struct rule *r = b->flat.v[i];
             const struct object_part *o = r->object;
-            if (!spend(b->p, o ? o->n_dependents : 0))
+            if (!prover_spend(b->p, o ? o->n_dependents : 0))
                 return;
             for (size_t k = 0; o && k < o->n_dependents; k++) {
-                if (!names_have(&b->c->required, o->dependents[k].key))
+                if (!rule_names_have(&b->c->required, o->dependents[k].key))
                     continue;
                 add_required(b, &o->dependents[k].names);
                 /* A schema holds for the whole value, which has to be an
@@ -253,11 +253,11 @@ static unsigned types_of(const struct rule *r)
     if (r->place && r->place->ref)
         types &= types_of(r->place->ref);
     if (r->constant)
-        types &= kind_of(r->constant);
+        types &= judge_kind(r->constant);
     if (r->choices) {
         unsigned some = 0;
         for (uint32_t i = 0; i < r->choices->n; i++)
-            some |= kind_of(&r->choices->v[i]);
+            some |= judge_kind(&r->choices->v[i]);
         types &= some;
     }
     return types;
@@ -292,7 +292,7 @@ static void open_splits(struct build *b)
 {
     struct conj *c = b->c;
     size_t n = b->any.n + b->one.n + b->conds.n;
-    c->splits = take(b->p, (n + 1) * sizeof(*c->splits));
+    c->splits = prover_take(b->p, (n + 1) * sizeof(*c->splits));
     if (!c->splits)
         return;
     open_list(b, &b->any, false);
@@ -320,7 +320,7 @@ static struct str whole(struct prover *p, struct str text, bool strict, bool up)
         bool off = cmp == 0 ? strict : (cmp < 0) == up;
         if ((!off || decimal_add(&r, &r, &one) == 0) &&
             decimal_format(&b, &r) == 0 && b.n) {
-            char *own = take(p, b.n);
+            char *own = prover_take(p, b.n);
             if (own)
                 out = (struct str){ memcpy(own, b.p, b.n), b.n };
         }
@@ -384,7 +384,7 @@ static const struct tree words[] = {
 static void keep_values(struct prover *p, struct conj *c,
                         const struct tree *const *v, size_t n)
 {
-    const struct tree **to = take(p, (n + 1) * sizeof(*to));
+    const struct tree **to = prover_take(p, (n + 1) * sizeof(*to));
     if (!to)
         return;
     c->finite = true;
@@ -394,22 +394,22 @@ static void keep_values(struct prover *p, struct conj *c,
         enum answer a = ANSWER_YES;
         for (size_t k = 0; k < c->set.n && a; k++) {
             struct judge j;
-            enum answer one = ask(p, c->set.v[k], v[i], &j);
+            enum answer one = prover_ask(p, c->set.v[k], v[i], &j);
             a = one < a ? one : a;
         }
-        if (a != ANSWER_NO && c->types & kind_of(v[i]))
+        if (a != ANSWER_NO && c->types & judge_kind(v[i]))
             to[c->n_values++] = v[i];
     }
     unsigned types = 0;
     for (size_t i = 0; i < c->n_values; i++)
-        types |= kind_of(c->values[i]);
+        types |= judge_kind(c->values[i]);
     c->types &= types;
 }
 
 static struct tree *number_tree(struct prover *p, int64_t v)
 {
-    char *text = take(p, 24);
-    struct tree *t = take(p, sizeof(*t));
+    char *text = prover_take(p, 24);
+    struct tree *t = prover_take(p, sizeof(*t));
     if (!text || !t)
         return NULL;
     struct buf b = { .max = 64 };
@@ -438,7 +438,7 @@ static void list_values(struct prover *p, struct conj *c)
     const struct tree *v[3 + FINITE_MAX];
     size_t n = 0;
     for (size_t i = 0; i < 3; i++)
-        if (c->types & kind_of(&words[i]))
+        if (c->types & judge_kind(&words[i]))
             v[n++] = &words[i];
     for (int64_t i = min; c->types & KIND_INTEGER; i++) {
         v[n] = number_tree(p, i);
@@ -466,7 +466,7 @@ static void find_values(struct prover *p, struct conj *c)
         list_values(p, c);
         return;
     }
-    const struct tree **v = take(p, (shortest->n + 1) * sizeof(*v));
+    const struct tree **v = prover_take(p, (shortest->n + 1) * sizeof(*v));
     for (uint32_t i = 0; v && i < shortest->n; i++)
         v[i] = &shortest->v[i];
     if (v)
@@ -475,7 +475,7 @@ static void find_values(struct prover *p, struct conj *c)
 
 struct conj *conj_new(struct prover *p, struct rule_set set)
 {
-    struct conj *c = take(p, sizeof(*c));
+    struct conj *c = prover_take(p, sizeof(*c));
     if (!c)
         return NULL;
     *c = (struct conj){ .set = set,

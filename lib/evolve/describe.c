@@ -240,8 +240,8 @@ static struct str sentence(struct arena *a, const struct finding *f,
     return keep(a, &b);
 }
 
-int describe(struct arena *a, const struct finding *f, unsigned breaks,
-             struct difference *d)
+int describe_finding(struct arena *a, const struct finding *f, unsigned breaks,
+                     struct difference *d)
 {
     bool backward = breaks == COMPAT_BACKWARD;
     struct str had = f->had, need = need_of(a, f);
@@ -323,18 +323,31 @@ int compat_json(struct buf *out, const struct difference *d)
     add_text(out, "pointer", d->pointer);
     add_member(out, "old", d->was);
     add_member(out, "new", d->is);
-    buf_addf(out, ",\"breaks\":\"%s\"", direction(d));
+    buf_addf(out, ",\"direction\":\"%s\"", direction(d));
     add_text(out, "message", d->message);
     add_text(out, "from", str_of(d->from));
     add_text(out, "to", str_of(d->to));
     return buf_addc(out, '}');
 }
 
+/* Names come from the schemas: none of their bytes drives a terminal. */
+static void add_plain(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+        if (c < 0x20 || c == 0x7f || c1)
+            buf_addf(out, "\\x%02x", c);
+        else
+            buf_addc(out, s.p[i]);
+    }
+}
+
 int compat_text(struct buf *out, const struct difference *d)
 {
     buf_addf(out, "%-12s  ", d->compatible ? "compatible" : "incompatible");
-    buf_add_str(out, d->pointer.n ? d->pointer : STR("/"));
+    add_plain(out, d->pointer.n ? d->pointer : STR("/"));
     buf_addz(out, ": ");
-    buf_add_str(out, d->message);
+    add_plain(out, d->message);
     return buf_addf(out, " (%s to %s)", d->from, d->to);
 }

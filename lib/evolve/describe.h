@@ -9,8 +9,8 @@
 /* Fills d's pointer, kind, was, is and message, whose texts are in the arena.
  * breaks: the one direction in which f was found: COMPAT_BACKWARD if the right
  * side is the newer version. 0, or -1 without memory. */
-int describe(struct arena *a, const struct finding *f, unsigned breaks,
-             struct difference *d);
+int describe_finding(struct arena *a, const struct finding *f, unsigned breaks,
+                     struct difference *d);
 
 /* A default that was added, removed (NULL) or changed at rule. */
 int describe_default(struct arena *a, const struct rule *rule,

@@ -127,7 +127,7 @@ static bool is_listed(const struct place *p, struct str key)
 {
     for (size_t i = 0; i < p->view.n; i++) {
         const struct object_part *o = p->view.v[i]->object;
-        if (o && (rule_property(o, key) || names_have(&o->required, key)))
+        if (o && (rule_property(o, key) || rule_names_have(&o->required, key)))
             return true;
     }
     return false;

@@ -110,9 +110,10 @@ int drift_report(struct drift_run *r, const struct drift_policy *policy,
 /* ERR_DATA with what drifted first, if anything may not; else 0. */
 int drift_judge(const struct drift_report *report, struct err *e);
 
-/* Appends item as a line for people: "field /nickname in 12 records, from line
- * 3, is unknown to the schema (add, allowed)". 0 or -1. */
-int drift_text(struct buf *out, const struct drift_item *item);
+/* Appends item as a line for people: "field /nickname is unknown to the
+ * schema, in 12 records, first in line 3", with " (add, allowed)" where the
+ * verdict matters. 0 or -1. */
+int drift_text(struct buf *out, const struct drift_item *item, bool verdict);
 
 /* Appends it as a JSON object. 0 or -1. */
 int drift_json(struct buf *out, const struct drift_item *item);

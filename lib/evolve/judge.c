@@ -20,7 +20,7 @@ static enum answer no(struct judge *j, const struct rule *rule,
     return ANSWER_NO;
 }
 
-unsigned kind_of(const struct tree *v)
+unsigned judge_kind(const struct tree *v)
 {
     switch (v->type) {
     case JSON_NULL: return KIND_NULL;
@@ -273,7 +273,7 @@ static enum answer judge_place(struct judge *j, const struct rule *rule,
 static enum answer judge_set(struct judge *j, const struct rule *rule,
                              const struct tree *v)
 {
-    unsigned kind = kind_of(v);
+    unsigned kind = judge_kind(v);
     enum answer all = rule->opaque ? ANSWER_MAYBE : ANSWER_YES;
     if (!(rule->types & kind))
         return no(j, rule, "type");

@@ -28,6 +28,6 @@ enum answer judge_text(struct judge *j, const struct rule *rule,
                        struct str text);
 
 /* The type of a value as one KIND_ bit. */
-unsigned kind_of(const struct tree *v);
+unsigned judge_kind(const struct tree *v);
 
 #endif

@@ -71,7 +71,7 @@ void prover_reset(struct prover *p)
     prover_unreport(p);
 }
 
-bool spend(struct prover *p, uint64_t n)
+bool prover_spend(struct prover *p, uint64_t n)
 {
     if (p->steps > n)
         p->steps -= n;
@@ -86,10 +86,10 @@ static bool nomem(struct prover *p)
     return false;
 }
 
-void *take(struct prover *p, size_t n)
+void *prover_take(struct prover *p, size_t n)
 {
     void *v = p->gave_up ? NULL : pool_take(&p->pool, n);
-    spend(p, n / 64);
+    prover_spend(p, n / 64);
     if (v)
         return v;
     if (p->pool.total < PROVE_MEMORY / 2 && !p->gave_up)
@@ -98,15 +98,15 @@ void *take(struct prover *p, size_t n)
     return NULL;
 }
 
-enum answer ask(struct prover *p, const struct rule *rule, const struct tree *v,
-                struct judge *j)
+enum answer prover_ask(struct prover *p, const struct rule *rule,
+                       const struct tree *v, struct judge *j)
 {
     uint64_t steps = p->steps < ASK_STEPS ? p->steps : ASK_STEPS;
     *j = (struct judge){ .set = p->set,
                          .no_format = p->no_format,
                          .steps = steps };
     enum answer a = judge_value(j, rule, v);
-    spend(p, 1 + steps - j->steps);
+    prover_spend(p, 1 + steps - j->steps);
     return a;
 }
 
@@ -121,16 +121,16 @@ static struct str keep(struct prover *p, struct buf *b)
     return s;
 }
 
-struct str text_of_types(struct prover *p, unsigned types)
+struct str prover_types(struct prover *p, unsigned types)
 {
     static const struct {
         unsigned bits;
         const char *name;
     } names[] = {
-        { KIND_NULL, "null" },     { KIND_BOOLEAN, "boolean" },
-        { KIND_NUMBER, "number" }, { KIND_INTEGER, "integer" },
-        { KIND_STRING, "string" }, { KIND_ARRAY, "array" },
-        { KIND_OBJECT, "object" },
+        { KIND_BOOLEAN, "boolean" }, { KIND_NUMBER, "number" },
+        { KIND_INTEGER, "integer" }, { KIND_STRING, "string" },
+        { KIND_ARRAY, "array" },     { KIND_OBJECT, "object" },
+        { KIND_NULL, "null" },
     };
     struct buf b = { 0 };
     size_t n = 0;
@@ -150,7 +150,7 @@ struct str text_of_types(struct prover *p, unsigned types)
     return keep(p, &list);
 }
 
-struct str text_of_count(struct prover *p, uint64_t n)
+struct str prover_count(struct prover *p, uint64_t n)
 {
     struct buf b = { 0 };
     if (p->quiet)
@@ -159,7 +159,7 @@ struct str text_of_count(struct prover *p, uint64_t n)
     return keep(p, &b);
 }
 
-struct str text_of_string(struct prover *p, struct str s)
+struct str prover_string(struct prover *p, struct str s)
 {
     struct buf b = { 0 };
     if (p->quiet)
@@ -168,7 +168,7 @@ struct str text_of_string(struct prover *p, struct str s)
     return keep(p, &b);
 }
 
-struct str text_of_tree(struct prover *p, const struct tree *t)
+struct str prover_value(struct prover *p, const struct tree *t)
 {
     struct buf b = { 0 };
     if (p->quiet || !t)
@@ -186,7 +186,7 @@ static bool same_finding(const struct finding *a, const struct finding *b)
            !a->detail.p == !b->detail.p && str_eq(a->detail, b->detail);
 }
 
-bool found(struct prover *p, struct finding f)
+bool prover_found(struct prover *p, struct finding f)
 {
     if (p->quiet || p->gave_up)
         return false;
@@ -246,7 +246,7 @@ static struct memo *memo_of(struct prover *p, struct rule_set a, unsigned b,
                             bool *fresh)
 {
     size_t size = a.n * sizeof(unsigned);
-    unsigned *ids = take(p, size + sizeof(unsigned));
+    unsigned *ids = prover_take(p, size + sizeof(unsigned));
     if (!ids || (p->n_memo * 2 >= p->cap_memo && memo_grow(p)))
         return NULL;
     for (size_t i = 0; i < a.n; i++)
@@ -310,15 +310,15 @@ static bool prove_parts(struct prover *p, struct conj *c, const struct rule *b)
 {
     bool ok = true;
     if (is_false(b))
-        return found(p, (struct finding){ .rule = b });
+        return prover_found(p, (struct finding){ .rule = b });
     if (b->opaque) {
         bool same = false;
         for (size_t i = 0; i < c->n && !same; i++)
             same = rule_same(c->flat[i], b);
         if (!same)
-            ok = found(p, (struct finding){ .rule = b,
-                                            .keyword = b->opaque,
-                                            .disjoint = true });
+            ok = prover_found(p, (struct finding){ .rule = b,
+                                                   .keyword = b->opaque,
+                                                   .disjoint = true });
     }
     if (b->choices || b->constant)
         ok &= prove_values(p, c, b);
@@ -342,19 +342,19 @@ static int prove_each(struct prover *p, struct conj *c, const struct rule *b)
     bool sure = true, bad = false;
     for (size_t i = 0; i < c->n_values; i++) {
         struct judge j;
-        enum answer a = ask(p, b, c->values[i], &j);
+        enum answer a = prover_ask(p, b, c->values[i], &j);
         sure = sure && a == ANSWER_YES;
         if (a != ANSWER_NO)
             continue;
         bad = true;
         bool listed =
             strcmp(j.keyword, "enum") == 0 || strcmp(j.keyword, "const") == 0;
-        struct str had = text_of_tree(p, c->values[i]);
-        found(p,
-              (struct finding){ .rule = j.rule,
-                                .keyword = is_false(j.rule) ? NULL : j.keyword,
-                                .detail = listed ? had : FOUND_NOTHING,
-                                .had = had });
+        struct str had = prover_value(p, c->values[i]);
+        prover_found(
+            p, (struct finding){ .rule = j.rule,
+                                 .keyword = is_false(j.rule) ? NULL : j.keyword,
+                                 .detail = listed ? had : FOUND_NOTHING,
+                                 .had = had });
         if (!listed)
             break;
     }
@@ -419,6 +419,32 @@ static bool prove_types(struct prover *p, struct conj *c, const struct rule *b)
     return ok;
 }
 
+static bool holds(const struct conj *c, const struct rule *r)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->flat[i] == r)
+            return true;
+    return false;
+}
+
+/* What does not fit a schema on the left, case by case. */
+static bool prove_contrary(struct prover *p, struct conj *c,
+                           const struct rule *b)
+{
+    bool ok = false;
+    p->splits++;
+    for (size_t i = 0; i < c->n_negated && !ok && !p->gave_up; i++) {
+        struct rule_list l = prover_cases(p, c->negated[i]);
+        ok = l.n > 0;
+        for (size_t k = 0; k < l.n && ok; k++)
+            ok = !holds(c, l.v[k]);
+        for (size_t k = 0; k < l.n && ok; k++)
+            ok = prove_set(p, set_with(p, c->set, l.v[k]), b);
+    }
+    p->splits--;
+    return ok;
+}
+
 static bool one_type(unsigned types)
 {
     if (types & KIND_NUMBER)
@@ -445,9 +471,10 @@ static bool prove_conj(struct prover *p, struct conj *c, const struct rule *b)
     bool more = p->splits < PROVE_SPLITS;
     if (c->n_splits && more)
         return prove_cases(p, c, b);
-    if (c->n_negated && !one_type(c->types) && more) {
+    if (c->n_negated && more) {
         p->quiet++;
-        ok = prove_types(p, c, b);
+        ok = (!one_type(c->types) && prove_types(p, c, b)) ||
+             prove_contrary(p, c, b);
         p->quiet--;
         if (ok)
             return true;
@@ -504,7 +531,7 @@ bool prove_set(struct prover *p, struct rule_set a, const struct rule *b)
         return true;
     if (p->depth >= PROVE_DEPTH)
         p->gave_up = true;
-    if (!spend(p, 1 + a.n))
+    if (!prover_spend(p, 1 + a.n))
         return false;
     for (size_t i = 0; i < a.n; i++)
         if (a.v[i] == b || is_false(a.v[i]) || rule_same(a.v[i], b))

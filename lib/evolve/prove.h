@@ -134,21 +134,25 @@ bool array_empty(struct prover *p, struct conj *c);
 /* "not b", made once. NULL: p has given up. */
 struct rule *contrary_of(struct prover *p, const struct rule *b);
 
+/* Rules of which every value that does not fit b fits one; "not b" alone where
+ * they would be too many. */
+struct rule_list prover_cases(struct prover *p, const struct rule *b);
+
 /* Notes that b's keyword asks for more than c promises. had: JSON, copied; .p
  * NULL where c says nothing of the kind. Returns false. */
-bool found(struct prover *p, struct finding f);
-struct str text_of_types(struct prover *p, unsigned types);
-struct str text_of_count(struct prover *p, uint64_t n);
-struct str text_of_string(struct prover *p, struct str s);
-struct str text_of_tree(struct prover *p, const struct tree *t);
+bool prover_found(struct prover *p, struct finding f);
+struct str prover_types(struct prover *p, unsigned types);
+struct str prover_count(struct prover *p, uint64_t n);
+struct str prover_string(struct prover *p, struct str s);
+struct str prover_value(struct prover *p, const struct tree *t);
 #define FOUND_NOTHING ((struct str){ NULL, 0 })
 
 /* Counts n steps; false: give up. */
-bool spend(struct prover *p, uint64_t n);
-void *take(struct prover *p, size_t n);
+bool prover_spend(struct prover *p, uint64_t n);
+void *prover_take(struct prover *p, size_t n);
 
 /* Does v fit rule? *j tells where a NO came from. */
-enum answer ask(struct prover *p, const struct rule *rule, const struct tree *v,
-                struct judge *j);
+enum answer prover_ask(struct prover *p, const struct rule *rule,
+                       const struct tree *v, struct judge *j);
 
 #endif

@@ -6,9 +6,9 @@
 static struct rule_set items_at(struct prover *p, const struct conj *c,
                                 uint64_t i)
 {
-    struct rule **v = take(p, (c->n + 1) * sizeof(*v));
+    struct rule **v = prover_take(p, (c->n + 1) * sizeof(*v));
     size_t n = 0;
-    if (!v || !spend(p, c->n))
+    if (!v || !prover_spend(p, c->n))
         return (struct rule_set){ v, 0 };
     for (size_t k = 0; k < c->n; k++) {
         const struct array_part *a = c->flat[k]->array;
@@ -64,11 +64,11 @@ static bool prove_item(struct prover *p, struct conj *c, const struct rule *b,
         return prove_inner(p, have, want);
     if (prove_inner_quiet(p, have, want))
         return true;
-    return found(
+    return prover_found(
         p, (struct finding){ .rule = have.n || !rest ? want : b,
                              .keyword = have.n || !rest ? NULL : a->rest_name,
                              .had = have.n == 1 && have.v[0]->tree
-                                        ? text_of_tree(p, have.v[0]->tree)
+                                        ? prover_value(p, have.v[0]->tree)
                                         : FOUND_NOTHING });
 }
 
@@ -128,19 +128,19 @@ static bool prove_contains(struct prover *p, struct conj *c,
     bool ok = true;
     if (a->min_contains && !enough(p, c, b)) {
         bool more = o && o->min_contains < a->min_contains;
-        ok = found(
+        ok = prover_found(
             p, (struct finding){ .rule = b,
                                  .keyword = more ? "minContains" : "contains",
-                                 .had = more ? text_of_count(p, o->min_contains)
-                                        : o ? text_of_tree(p, o->contains->tree)
+                                 .had = more ? prover_count(p, o->min_contains)
+                                        : o ? prover_value(p, o->contains->tree)
                                             : FOUND_NOTHING });
     }
     if (a->max_contains != RULE_NO_MAX && !not_too_many(p, c, b, length))
-        ok = found(
+        ok = prover_found(
             p, (struct finding){ .rule = b,
                                  .keyword = "maxContains",
                                  .had = o && o->max_contains != RULE_NO_MAX
-                                            ? text_of_count(p, o->max_contains)
+                                            ? prover_count(p, o->max_contains)
                                             : FOUND_NOTHING });
     return ok;
 }
@@ -158,19 +158,22 @@ bool prove_array(struct prover *p, struct conj *c, const struct rule *b)
     if (n < length)
         ok &= prove_item(p, c, b, RULE_NO_MAX);
     if (a->min > c->min_items)
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = "minItems",
-                          .had = c->min_items ? text_of_count(p, c->min_items)
-                                              : FOUND_NOTHING });
+        ok = prover_found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = "minItems",
+                                 .had = c->min_items
+                                            ? prover_count(p, c->min_items)
+                                            : FOUND_NOTHING });
     if (a->max < length)
-        ok = found(p, (struct finding){ .rule = b,
-                                        .keyword = "maxItems",
-                                        .had = length != RULE_NO_MAX
-                                                   ? text_of_count(p, length)
-                                                   : FOUND_NOTHING });
+        ok = prover_found(p,
+                          (struct finding){ .rule = b,
+                                            .keyword = "maxItems",
+                                            .had = length != RULE_NO_MAX
+                                                       ? prover_count(p, length)
+                                                       : FOUND_NOTHING });
     if (a->unique && !c->unique && length > 1)
-        ok = found(p, (struct finding){ .rule = b, .keyword = "uniqueItems" });
+        ok = prover_found(
+            p, (struct finding){ .rule = b, .keyword = "uniqueItems" });
     if (a->contains)
         ok &= prove_contains(p, c, b, length);
     return ok;

@@ -16,7 +16,7 @@
 /* Rules that the names of properties have to fit. */
 static struct rule_set names_of(struct prover *p, const struct conj *c)
 {
-    struct rule **v = take(p, (c->n + 2) * sizeof(*v));
+    struct rule **v = prover_take(p, (c->n + 2) * sizeof(*v));
     size_t n = 0;
     if (!v)
         return (struct rule_set){ v, 0 };
@@ -33,7 +33,7 @@ static enum answer name_fits(struct prover *p, const struct rule *names,
 {
     struct tree t = { .type = JSON_STRING, .text = key, .raw = key };
     struct judge j;
-    return ask(p, names, &t, &j);
+    return prover_ask(p, names, &t, &j);
 }
 
 static bool name_refused(struct prover *p, const struct conj *c, struct str key)
@@ -65,7 +65,7 @@ static size_t rules_at(struct prover *p, const struct object_part *o,
         if (m > 0 || (m < 0 && !sure))
             v[n++] = o->patterns[i].rule;
     }
-    spend(p, 1 + o->n_patterns);
+    prover_spend(p, 1 + o->n_patterns);
     if (!matched && o->additional && !(perhaps && sure))
         v[n++] = o->additional;
     return n;
@@ -83,9 +83,9 @@ static size_t rules_max(const struct conj *c)
 static struct rule_set property_of(struct prover *p, const struct conj *c,
                                    struct str key)
 {
-    struct rule **v = take(p, rules_max(c) * sizeof(*v));
+    struct rule **v = prover_take(p, rules_max(c) * sizeof(*v));
     size_t n = 0;
-    if (!v || !spend(p, c->n))
+    if (!v || !prover_spend(p, c->n))
         return (struct rule_set){ v, 0 };
     for (size_t k = 0; k < c->n; k++)
         if (c->flat[k]->object)
@@ -143,7 +143,7 @@ bool object_empty(struct prover *p, struct conj *c)
 
 static struct str had_of(struct prover *p, struct rule_set a)
 {
-    return a.n == 1 && a.v[0]->tree ? text_of_tree(p, a.v[0]->tree)
+    return a.n == 1 && a.v[0]->tree ? prover_value(p, a.v[0]->tree)
                                     : FOUND_NOTHING;
 }
 
@@ -161,13 +161,13 @@ static bool prove_named(struct prover *p, struct conj *c, const struct rule *b,
         return prove_inner(p, have, want);
     if (prove_inner_quiet(p, have, want) || name_refused(p, c, key))
         return true;
-    return found(p, (struct finding){ .rule = b,
-                                      .keyword = "properties",
-                                      .detail = key,
-                                      .had = had_of(p, have),
-                                      .need = want->tree
-                                                  ? text_of_tree(p, want->tree)
-                                                  : FOUND_NOTHING });
+    return prover_found(
+        p, (struct finding){ .rule = b,
+                             .keyword = "properties",
+                             .detail = key,
+                             .had = had_of(p, have),
+                             .need = want->tree ? prover_value(p, want->tree)
+                                                : FOUND_NOTHING });
 }
 
 /* A property that only the left side names: patterns and the rest of b. */
@@ -176,7 +176,7 @@ static bool prove_left(struct prover *p, struct conj *c, const struct rule *b,
 {
     const struct object_part *o = b->object;
     struct pool_mark mark = pool_mark(&p->pool);
-    struct rule **v = take(p, (o->n_patterns + 2) * sizeof(*v));
+    struct rule **v = prover_take(p, (o->n_patterns + 2) * sizeof(*v));
     size_t n = v ? rules_at(p, o, key, false, v) : 0;
     struct rule_set have = n ? property_of(p, c, key) : (struct rule_set){ 0 };
     bool ok = v != NULL;
@@ -185,14 +185,15 @@ static bool prove_left(struct prover *p, struct conj *c, const struct rule *b,
     if (!ok && name_refused(p, c, key))
         ok = true;
     if (!ok && v)
-        found(p, (struct finding){ .rule = left,
-                                   .keyword = "properties",
-                                   .detail = key,
-                                   .left = true,
-                                   .had = had_of(p, have),
-                                   .need = n == 1 && v[0]->tree
-                                               ? text_of_tree(p, v[0]->tree)
-                                               : FOUND_NOTHING });
+        prover_found(p,
+                     (struct finding){ .rule = left,
+                                       .keyword = "properties",
+                                       .detail = key,
+                                       .left = true,
+                                       .had = had_of(p, have),
+                                       .need = n == 1 && v[0]->tree
+                                                   ? prover_value(p, v[0]->tree)
+                                                   : FOUND_NOTHING });
     pool_release(&p->pool, mark);
     return ok;
 }
@@ -212,7 +213,7 @@ static void add_patterns(struct classes *k, const struct object_part *o)
         size_t j = 0;
         while (j < k->n && !str_eq(k->v[j], text))
             j++;
-        if (j < k->n || pattern_is_all(text))
+        if (j < k->n || rule_pattern_is_all(text))
             continue;
         if (k->n == PATTERNS_MAX)
             k->many = true;
@@ -228,7 +229,7 @@ static size_t class_rules(const struct classes *k, unsigned mask,
 {
     size_t n = 0;
     for (size_t i = 0; i < o->n_patterns; i++) {
-        bool match = pattern_is_all(o->patterns[i].text);
+        bool match = rule_pattern_is_all(o->patterns[i].text);
         for (size_t j = 0; j < k->n && !match; j++)
             match = mask >> j & 1 && str_eq(k->v[j], o->patterns[i].text);
         if (match)
@@ -253,16 +254,16 @@ static bool found_class(struct prover *p, const struct rule *b,
             f.detail = o->patterns[i].text;
         }
     if (want->tree)
-        f.need = text_of_tree(p, want->tree);
-    return found(p, f);
+        f.need = prover_value(p, want->tree);
+    return prover_found(p, f);
 }
 
 static bool prove_class(struct prover *p, struct conj *c, const struct rule *b,
                         const struct classes *k, unsigned mask)
 {
     struct pool_mark mark = pool_mark(&p->pool);
-    struct rule **v = take(p, (b->object->n_patterns + 2) * sizeof(*v));
-    struct rule **l = take(p, rules_max(c) * sizeof(*l));
+    struct rule **v = prover_take(p, (b->object->n_patterns + 2) * sizeof(*v));
+    struct rule **l = prover_take(p, rules_max(c) * sizeof(*l));
     size_t n = v ? class_rules(k, mask, b->object, v) : 0, m = 0;
     bool ok = v && l;
     for (size_t i = 0; i < c->n && ok; i++)
@@ -369,12 +370,12 @@ static bool prove_required(struct prover *p, struct conj *c,
     const struct names *l = &b->object->required;
     bool ok = true;
     for (size_t i = 0; i < l->n; i++)
-        if (!names_have(&c->required, l->v[i]))
-            ok = found(p,
-                       (struct finding){ .rule = b,
-                                         .keyword = "required",
-                                         .detail = l->v[i],
-                                         .need = text_of_string(p, l->v[i]) });
+        if (!rule_names_have(&c->required, l->v[i]))
+            ok = prover_found(
+                p, (struct finding){ .rule = b,
+                                     .keyword = "required",
+                                     .detail = l->v[i],
+                                     .need = prover_string(p, l->v[i]) });
     return ok;
 }
 
@@ -388,25 +389,26 @@ static bool prove_counts(struct prover *p, struct conj *c, const struct rule *b)
     if (closed && (closed->properties ? closed->properties->n : 0) < max)
         max = closed->properties ? closed->properties->n : 0;
     if (o->min > c->min_properties)
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = "minProperties",
-                          .had = c->min_properties
-                                     ? text_of_count(p, c->min_properties)
-                                     : FOUND_NOTHING });
+        ok = prover_found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = "minProperties",
+                                 .had = c->min_properties
+                                            ? prover_count(p, c->min_properties)
+                                            : FOUND_NOTHING });
     if (o->max < max)
-        ok = found(p, (struct finding){ .rule = b,
-                                        .keyword = "maxProperties",
-                                        .had = max != RULE_NO_MAX
-                                                   ? text_of_count(p, max)
-                                                   : FOUND_NOTHING });
+        ok = prover_found(p, (struct finding){ .rule = b,
+                                               .keyword = "maxProperties",
+                                               .had = max != RULE_NO_MAX
+                                                          ? prover_count(p, max)
+                                                          : FOUND_NOTHING });
     return ok;
 }
 
 static bool found_name(struct prover *p, const struct rule *b, struct str key)
 {
-    return found(p, (struct finding){
-                        .rule = b, .keyword = "propertyNames", .detail = key });
+    return prover_found(p, (struct finding){ .rule = b,
+                                             .keyword = "propertyNames",
+                                             .detail = key });
 }
 
 static bool prove_names(struct prover *p, struct conj *c, const struct rule *b)
@@ -432,7 +434,7 @@ static bool prove_names(struct prover *p, struct conj *c, const struct rule *b)
 
 static struct rule *requiring(struct prover *p, struct str *key)
 {
-    struct rule *r = spend(p, 8) ? rule_new(p->set) : NULL;
+    struct rule *r = prover_spend(p, 8) ? rule_new(p->set) : NULL;
     struct object_part *o = r ? arena_alloc(&p->set->arena, sizeof(*o)) : NULL;
     if (!o) {
         p->gave_up = true;
@@ -457,14 +459,14 @@ static bool prove_dependents(struct prover *p, struct conj *c,
             continue;
         bool one = true;
         for (size_t k = 0; k < d->names.n && one; k++)
-            one = names_have(&there->required, d->names.v[k]);
+            one = rule_names_have(&there->required, d->names.v[k]);
         if (one && d->rule)
             one = prove_quiet(p, a, d->rule);
         if (!one && !prove_empty(p, a))
-            ok = found(p, (struct finding){ .rule = b,
-                                            .keyword = d->keyword,
-                                            .detail = d->key,
-                                            .disjoint = true });
+            ok = prover_found(p, (struct finding){ .rule = b,
+                                                   .keyword = d->keyword,
+                                                   .detail = d->key,
+                                                   .disjoint = true });
     }
     return ok && !p->gave_up;
 }

@@ -11,9 +11,9 @@ static struct str choices_of(struct prover *p, const struct conj *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         if (c->flat[i]->choices)
-            return text_of_tree(p, c->flat[i]->choices);
+            return prover_value(p, c->flat[i]->choices);
         if (c->flat[i]->constant)
-            return text_of_tree(p, c->flat[i]->constant);
+            return prover_value(p, c->flat[i]->constant);
     }
     return FOUND_NOTHING;
 }
@@ -34,11 +34,11 @@ bool prove_values(struct prover *p, struct conj *c, const struct rule *b)
     bool ok = c->finite;
     for (size_t i = 0; i < c->n_values && ok; i++)
         ok = listed(b, c->values[i]) &&
-             spend(p, b->choices ? 1 + b->choices->n / 4 : 1);
-    return ok ||
-           found(p, (struct finding){ .rule = b,
-                                      .keyword = b->constant ? "const" : "enum",
-                                      .had = choices_of(p, c) });
+             prover_spend(p, b->choices ? 1 + b->choices->n / 4 : 1);
+    return ok || prover_found(p, (struct finding){
+                                     .rule = b,
+                                     .keyword = b->constant ? "const" : "enum",
+                                     .had = choices_of(p, c) });
 }
 
 bool prove_type(struct prover *p, struct conj *c, const struct rule *b)
@@ -46,12 +46,12 @@ bool prove_type(struct prover *p, struct conj *c, const struct rule *b)
     if (!(c->types & ~b->types))
         return true;
     unsigned said = c->types;
-    return found(p, (struct finding){ .rule = b,
-                                      .keyword = "type",
-                                      .had = said == KIND_ANY
-                                                 ? FOUND_NOTHING
-                                                 : text_of_types(p, said),
-                                      .disjoint = !(said & b->types) });
+    return prover_found(p, (struct finding){ .rule = b,
+                                             .keyword = "type",
+                                             .had = said == KIND_ANY
+                                                        ? FOUND_NOTHING
+                                                        : prover_types(p, said),
+                                             .disjoint = !(said & b->types) });
 }
 
 /* ---- numbers ---- */
@@ -63,7 +63,7 @@ static bool at_least(struct prover *p, const struct conj *c,
     int cmp = bound.p && c->min.p ? number_cmp(c->min, bound) : -1;
     if (!bound.p || cmp > 0 || (cmp == 0 && (c->above || !above)))
         return true;
-    return found(
+    return prover_found(
         p, (struct finding){ .rule = b, .keyword = keyword, .had = c->min });
 }
 
@@ -74,7 +74,7 @@ static bool at_most(struct prover *p, const struct conj *c,
     int cmp = bound.p && c->max.p ? number_cmp(c->max, bound) : 1;
     if (!bound.p || cmp < 0 || (cmp == 0 && (c->below || !below)))
         return true;
-    return found(
+    return prover_found(
         p, (struct finding){ .rule = b, .keyword = keyword, .had = c->max });
 }
 
@@ -96,10 +96,10 @@ static bool is_multiple(struct prover *p, const struct conj *c,
             return true;
         had = n->multiple;
     }
-    return found(p, (struct finding){ .rule = b,
-                                      .keyword = "multipleOf",
-                                      .had = had,
-                                      .disjoint = true });
+    return prover_found(p, (struct finding){ .rule = b,
+                                             .keyword = "multipleOf",
+                                             .had = had,
+                                             .disjoint = true });
 }
 
 bool prove_number(struct prover *p, struct conj *c, const struct rule *b)
@@ -137,7 +137,7 @@ static bool same_text(struct prover *p, const struct conj *c,
                                             "contentEncoding",
                                             "contentMediaType" };
     struct str want = text_at(b->string, what), had = FOUND_NOTHING;
-    if (!want.p || (what == PATTERN && pattern_is_all(want)) ||
+    if (!want.p || (what == PATTERN && rule_pattern_is_all(want)) ||
         (what == FORMAT && p->no_format))
         return true;
     for (size_t i = 0; i < c->n; i++) {
@@ -147,11 +147,11 @@ static bool same_text(struct prover *p, const struct conj *c,
             return true;
         had = one.p ? one : had;
     }
-    return found(p,
-                 (struct finding){ .rule = b,
-                                   .keyword = keywords[what],
-                                   .had = had.p ? text_of_string(p, had) : had,
-                                   .disjoint = true });
+    return prover_found(
+        p, (struct finding){ .rule = b,
+                             .keyword = keywords[what],
+                             .had = had.p ? prover_string(p, had) : had,
+                             .disjoint = true });
 }
 
 bool prove_string(struct prover *p, struct conj *c, const struct rule *b)
@@ -159,17 +159,18 @@ bool prove_string(struct prover *p, struct conj *c, const struct rule *b)
     const struct string_part *s = b->string;
     bool ok = true;
     if (s->min > c->min_length)
-        ok = found(p, (struct finding){
-                          .rule = b,
-                          .keyword = "minLength",
-                          .had = c->min_length ? text_of_count(p, c->min_length)
-                                               : FOUND_NOTHING });
+        ok = prover_found(
+            p, (struct finding){ .rule = b,
+                                 .keyword = "minLength",
+                                 .had = c->min_length
+                                            ? prover_count(p, c->min_length)
+                                            : FOUND_NOTHING });
     if (s->max < c->max_length)
-        ok = found(
+        ok = prover_found(
             p, (struct finding){ .rule = b,
                                  .keyword = "maxLength",
                                  .had = c->max_length != RULE_NO_MAX
-                                            ? text_of_count(p, c->max_length)
+                                            ? prover_count(p, c->max_length)
                                             : FOUND_NOTHING });
     for (int i = PATTERN; i <= MEDIA; i++)
         ok &= same_text(p, c, b, (enum text)i);

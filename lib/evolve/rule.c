@@ -256,7 +256,7 @@ struct document *rules_parse(struct rules *s, struct str text, const char *name,
     return root ? read_document(s, root, name, e) : NULL;
 }
 
-bool names_have(const struct names *l, struct str key)
+bool rule_names_have(const struct names *l, struct str key)
 {
     size_t lo = 0, hi = l->n;
     while (lo < hi) {
@@ -278,7 +278,7 @@ struct rule *rule_property(const struct object_part *o, struct str key)
     return i == UINT32_MAX ? NULL : o->property[i];
 }
 
-bool pattern_is_all(struct str text)
+bool rule_pattern_is_all(struct str text)
 {
     static const char *const all[] = { "", "^", "$", ".*", "^.*", ".*$" };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

@@ -183,13 +183,13 @@ struct document *rules_parse(struct rules *s, struct str text, const char *name,
 struct rule *rule_new(struct rules *s);
 
 /* True if the names hold key. */
-bool names_have(const struct names *l, struct str key);
+bool rule_names_have(const struct names *l, struct str key);
 
 /* The rule of properties for key, or NULL. */
 struct rule *rule_property(const struct object_part *o, struct str key);
 
 /* True if the regular expression of that text matches every string. */
-bool pattern_is_all(struct str text);
+bool rule_pattern_is_all(struct str text);
 
 /* True if a and b mean the same, as far as their text shows. */
 bool rule_same(const struct rule *a, const struct rule *b);

@@ -83,8 +83,8 @@ static void collect_member(struct collect *c, const struct object_part *o,
         }
     for (size_t i = 0; i < o->n_dependents && !*named; i++)
         *named = str_eq(o->dependents[i].key, key) ||
-                 names_have(&o->dependents[i].names, key);
-    *named = *named || matched || names_have(&o->required, key);
+                 rule_names_have(&o->dependents[i].names, key);
+    *named = *named || matched || rule_names_have(&o->required, key);
     if (matched || !o->additional || o->additional->kind != RULE_SET)
         return;
     *named = true;
