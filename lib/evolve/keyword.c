@@ -1,5 +1,5 @@
 /* keyword: what each keyword of a schema says, read into its rule. */
-#include "evolve/rule.h"
+#include "evolve/rule_read.h"
 
 #include "json/number.h"
 
@@ -16,7 +16,7 @@
 
 #define NAMES_SHOWN 100 /* bytes of a value in a message */
 
-static int wrong(struct reader *r, const struct tree *t, const char *want)
+static int wrong(struct rule_reader *r, const struct tree *t, const char *want)
 {
     int n = t->raw.n < NAMES_SHOWN ? (int)t->raw.n : NAMES_SHOWN;
     bool container = t->type == JSON_ARRAY || t->type == JSON_OBJECT;
@@ -28,15 +28,15 @@ static int wrong(struct reader *r, const struct tree *t, const char *want)
 
 /* ---- parts, made when a keyword first needs them ---- */
 
-#define PART(name, init)                                                 \
-    static struct name##_part *name(struct reader *r, struct rule *rule) \
-    {                                                                    \
-        if (!rule->name) {                                               \
-            rule->name = rule_alloc(r, sizeof(*rule->name));             \
-            if (rule->name)                                              \
-                *rule->name = (struct name##_part)init;                  \
-        }                                                                \
-        return rule->name;                                               \
+#define PART(name, init)                                                      \
+    static struct name##_part *name(struct rule_reader *r, struct rule *rule) \
+    {                                                                         \
+        if (!rule->name) {                                                    \
+            rule->name = rule_alloc(r, sizeof(*rule->name));                  \
+            if (rule->name)                                                   \
+                *rule->name = (struct name##_part)init;                       \
+        }                                                                     \
+        return rule->name;                                                    \
     }
 #define NONE(...)   \
     {               \
@@ -52,7 +52,7 @@ PART(place, NONE(0))
 
 /* ---- values of keywords ---- */
 
-static int count_of(struct reader *r, const struct tree *t, uint64_t *to)
+static int count_of(struct rule_reader *r, const struct tree *t, uint64_t *to)
 {
     int64_t v;
     if (t->type != JSON_NUMBER || !number_is_integer(t->text) ||
@@ -62,7 +62,7 @@ static int count_of(struct reader *r, const struct tree *t, uint64_t *to)
     return 0;
 }
 
-static int text_of(struct reader *r, const struct tree *t, struct str *to)
+static int text_of(struct rule_reader *r, const struct tree *t, struct str *to)
 {
     if (t->type != JSON_STRING)
         return wrong(r, t, "a string");
@@ -70,8 +70,8 @@ static int text_of(struct reader *r, const struct tree *t, struct str *to)
     return 0;
 }
 
-static int pattern_of(struct reader *r, const struct tree *at, struct str text,
-                      struct pattern **to)
+static int pattern_of(struct rule_reader *r, const struct tree *at,
+                      struct str text, struct pattern **to)
 {
     struct buf why = { .max = 4096 };
     struct pattern *p = pattern_new(text, r->set->patterns, &why);
@@ -86,13 +86,13 @@ static int pattern_of(struct reader *r, const struct tree *at, struct str text,
     return result;
 }
 
-static int rule_to(struct reader *r, struct tree *t, struct rule **to)
+static int rule_to(struct rule_reader *r, struct tree *t, struct rule **to)
 {
     *to = rule_of(r, t);
     return *to ? 0 : -1;
 }
 
-static int list_to(struct reader *r, struct tree *t, struct rule_list *to,
+static int list_to(struct rule_reader *r, struct tree *t, struct rule_list *to,
                    bool may_be_empty)
 {
     if (t->type != JSON_ARRAY || (t->n == 0 && !may_be_empty))
@@ -112,7 +112,8 @@ static int by_text(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-static int names_to(struct reader *r, const struct tree *t, struct names *to)
+static int names_to(struct rule_reader *r, const struct tree *t,
+                    struct names *to)
 {
     if (t->type != JSON_ARRAY)
         return wrong(r, t, "a list of property names");
@@ -131,7 +132,8 @@ static int names_to(struct reader *r, const struct tree *t, struct names *to)
 
 /* ---- any value ---- */
 
-static int type_of_name(struct reader *r, const struct tree *t, unsigned *bits)
+static int type_of_name(struct rule_reader *r, const struct tree *t,
+                        unsigned *bits)
 {
     static const struct {
         const char *name;
@@ -153,7 +155,7 @@ static int type_of_name(struct reader *r, const struct tree *t, unsigned *bits)
     return rule_fail(r, t, "unknown type \"%.*s\"", n, t->text.p);
 }
 
-static int read_type(struct reader *r, struct rule *rule, struct tree *t)
+static int read_type(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     rule->types = 0;
     if (t->type != JSON_ARRAY)
@@ -164,13 +166,13 @@ static int read_type(struct reader *r, struct rule *rule, struct tree *t)
     return t->n ? 0 : wrong(r, t, "at least one type");
 }
 
-static int read_enum(struct reader *r, struct rule *rule, struct tree *t)
+static int read_enum(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     rule->choices = t;
     return t->type == JSON_ARRAY ? 0 : wrong(r, t, "a list of values");
 }
 
-static int read_const(struct reader *r, struct rule *rule, struct tree *t)
+static int read_const(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     (void)r;
     rule->constant = t;
@@ -197,17 +199,17 @@ static void tighten(struct number_part *n)
     }
 }
 
-#define BOUND(name, field)                                               \
-    static int name(struct reader *r, struct rule *rule, struct tree *t) \
-    {                                                                    \
-        struct number_part *n = number(r, rule);                         \
-        if (t->type != JSON_NUMBER)                                      \
-            return wrong(r, t, "a number");                              \
-        if (!n)                                                          \
-            return -1;                                                   \
-        n->field = t->text;                                              \
-        tighten(n);                                                      \
-        return 0;                                                        \
+#define BOUND(name, field)                                                    \
+    static int name(struct rule_reader *r, struct rule *rule, struct tree *t) \
+    {                                                                         \
+        struct number_part *n = number(r, rule);                              \
+        if (t->type != JSON_NUMBER)                                           \
+            return wrong(r, t, "a number");                                   \
+        if (!n)                                                               \
+            return -1;                                                        \
+        n->field = t->text;                                                   \
+        tighten(n);                                                           \
+        return 0;                                                             \
     }
 BOUND(read_minimum, minimum)
 BOUND(read_maximum, maximum)
@@ -216,8 +218,8 @@ BOUND(read_below, exclusive_maximum)
 #undef BOUND
 
 /* In draft-04 they are true or false and change the bound beside them. */
-static int read_exclusive(struct reader *r, struct rule *rule, struct tree *t,
-                          bool above)
+static int read_exclusive(struct rule_reader *r, struct rule *rule,
+                          struct tree *t, bool above)
 {
     struct number_part *n = number(r, rule);
     if (t->type != JSON_TRUE && t->type != JSON_FALSE)
@@ -235,21 +237,22 @@ static int read_exclusive(struct reader *r, struct rule *rule, struct tree *t,
     return 0;
 }
 
-static int read_exclusive_minimum(struct reader *r, struct rule *rule,
+static int read_exclusive_minimum(struct rule_reader *r, struct rule *rule,
                                   struct tree *t)
 {
     return r->doc->draft == D04 ? read_exclusive(r, rule, t, true)
                                 : read_above(r, rule, t);
 }
 
-static int read_exclusive_maximum(struct reader *r, struct rule *rule,
+static int read_exclusive_maximum(struct rule_reader *r, struct rule *rule,
                                   struct tree *t)
 {
     return r->doc->draft == D04 ? read_exclusive(r, rule, t, false)
                                 : read_below(r, rule, t);
 }
 
-static int read_multiple(struct reader *r, struct rule *rule, struct tree *t)
+static int read_multiple(struct rule_reader *r, struct rule *rule,
+                         struct tree *t)
 {
     struct number_part *n = number(r, rule);
     if (t->type != JSON_NUMBER || number_cmp(t->text, STR("0")) <= 0)
@@ -261,11 +264,11 @@ static int read_multiple(struct reader *r, struct rule *rule, struct tree *t)
 
 /* ---- strings, and plain values of the other parts ---- */
 
-#define VALUE(name, part, reader_of, field)                              \
-    static int name(struct reader *r, struct rule *rule, struct tree *t) \
-    {                                                                    \
-        struct part##_part *p = part(r, rule);                           \
-        return p ? reader_of(r, t, &p->field) : -1;                      \
+#define VALUE(name, part, reader_of, field)                                   \
+    static int name(struct rule_reader *r, struct rule *rule, struct tree *t) \
+    {                                                                         \
+        struct part##_part *p = part(r, rule);                                \
+        return p ? reader_of(r, t, &p->field) : -1;                           \
     }
 VALUE(read_min_length, string, count_of, min)
 VALUE(read_max_length, string, count_of, max)
@@ -287,7 +290,8 @@ VALUE(read_then, place, rule_to, then)
 VALUE(read_else, place, rule_to, otherwise)
 #undef VALUE
 
-static int read_pattern(struct reader *r, struct rule *rule, struct tree *t)
+static int read_pattern(struct rule_reader *r, struct rule *rule,
+                        struct tree *t)
 {
     struct string_part *s = string(r, rule);
     if (!s || text_of(r, t, &s->pattern_text))
@@ -295,11 +299,11 @@ static int read_pattern(struct reader *r, struct rule *rule, struct tree *t)
     return pattern_of(r, t, s->pattern_text, &s->pattern);
 }
 
-#define LIST(name, field)                                                \
-    static int name(struct reader *r, struct rule *rule, struct tree *t) \
-    {                                                                    \
-        struct place_part *p = place(r, rule);                           \
-        return p ? list_to(r, t, &p->field, false) : -1;                 \
+#define LIST(name, field)                                                     \
+    static int name(struct rule_reader *r, struct rule *rule, struct tree *t) \
+    {                                                                         \
+        struct place_part *p = place(r, rule);                                \
+        return p ? list_to(r, t, &p->field, false) : -1;                      \
     }
 LIST(read_all_of, all)
 LIST(read_any_of, any)
@@ -308,7 +312,7 @@ LIST(read_one_of, one)
 
 /* ---- arrays ---- */
 
-static int rest_to(struct reader *r, struct rule *rule, struct tree *t,
+static int rest_to(struct rule_reader *r, struct rule *rule, struct tree *t,
                    const char *name)
 {
     struct array_part *a = array(r, rule);
@@ -318,7 +322,7 @@ static int rest_to(struct reader *r, struct rule *rule, struct tree *t,
     return rule_to(r, t, &a->rest);
 }
 
-static int prefix_to(struct reader *r, struct rule *rule, struct tree *t,
+static int prefix_to(struct rule_reader *r, struct rule *rule, struct tree *t,
                      const char *name)
 {
     struct array_part *a = array(r, rule);
@@ -328,13 +332,13 @@ static int prefix_to(struct reader *r, struct rule *rule, struct tree *t,
     return list_to(r, t, &a->prefix, true);
 }
 
-static int read_prefix_items(struct reader *r, struct rule *rule,
+static int read_prefix_items(struct rule_reader *r, struct rule *rule,
                              struct tree *t)
 {
     return prefix_to(r, rule, t, "prefixItems");
 }
 
-static int read_items(struct reader *r, struct rule *rule, struct tree *t)
+static int read_items(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     if (t->type != JSON_ARRAY)
         return rest_to(r, rule, t, "items");
@@ -346,7 +350,7 @@ static int read_items(struct reader *r, struct rule *rule, struct tree *t)
 }
 
 /* It has a meaning only beside a list of items. */
-static int read_additional_items(struct reader *r, struct rule *rule,
+static int read_additional_items(struct rule_reader *r, struct rule *rule,
                                  struct tree *t)
 {
     const struct tree *items = tree_get(rule->tree, STR("items"));
@@ -356,7 +360,7 @@ static int read_additional_items(struct reader *r, struct rule *rule,
     return rest_to(r, rule, t, "additionalItems");
 }
 
-static int read_unique(struct reader *r, struct rule *rule, struct tree *t)
+static int read_unique(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     struct array_part *a = array(r, rule);
     if (t->type != JSON_TRUE && t->type != JSON_FALSE)
@@ -368,7 +372,8 @@ static int read_unique(struct reader *r, struct rule *rule, struct tree *t)
 
 /* ---- objects ---- */
 
-static int read_properties(struct reader *r, struct rule *rule, struct tree *t)
+static int read_properties(struct rule_reader *r, struct rule *rule,
+                           struct tree *t)
 {
     struct object_part *o = object(r, rule);
     if (t->type != JSON_OBJECT)
@@ -383,7 +388,7 @@ static int read_properties(struct reader *r, struct rule *rule, struct tree *t)
     return o->property ? 0 : -1;
 }
 
-static int read_pattern_properties(struct reader *r, struct rule *rule,
+static int read_pattern_properties(struct rule_reader *r, struct rule *rule,
                                    struct tree *t)
 {
     struct object_part *o = object(r, rule);
@@ -403,7 +408,8 @@ static int read_pattern_properties(struct reader *r, struct rule *rule,
     return o->patterns ? 0 : -1;
 }
 
-static int read_additional(struct reader *r, struct rule *rule, struct tree *t)
+static int read_additional(struct rule_reader *r, struct rule *rule,
+                           struct tree *t)
 {
     struct object_part *o = object(r, rule);
     if (!o)
@@ -412,7 +418,7 @@ static int read_additional(struct reader *r, struct rule *rule, struct tree *t)
     return rule_to(r, t, &o->additional);
 }
 
-static int dependents(struct reader *r, struct rule *rule, struct tree *t,
+static int dependents(struct rule_reader *r, struct rule *rule, struct tree *t,
                       const char *keyword, bool lists, bool schemas)
 {
     struct object_part *o = object(r, rule);
@@ -438,19 +444,19 @@ static int dependents(struct reader *r, struct rule *rule, struct tree *t,
     return 0;
 }
 
-static int read_dependent_required(struct reader *r, struct rule *rule,
+static int read_dependent_required(struct rule_reader *r, struct rule *rule,
                                    struct tree *t)
 {
     return dependents(r, rule, t, "dependentRequired", true, false);
 }
 
-static int read_dependent_schemas(struct reader *r, struct rule *rule,
+static int read_dependent_schemas(struct rule_reader *r, struct rule *rule,
                                   struct tree *t)
 {
     return dependents(r, rule, t, "dependentSchemas", false, true);
 }
 
-static int read_dependencies(struct reader *r, struct rule *rule,
+static int read_dependencies(struct rule_reader *r, struct rule *rule,
                              struct tree *t)
 {
     return dependents(r, rule, t, "dependencies", true, true);
@@ -458,23 +464,25 @@ static int read_dependencies(struct reader *r, struct rule *rule,
 
 /* ---- references and definitions ---- */
 
-static int read_ref(struct reader *r, struct rule *rule, struct tree *t)
+static int read_ref(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     return place(r, rule) ? rule_refer(r, rule, t, false, false) : -1;
 }
 
-static int read_dynamic_ref(struct reader *r, struct rule *rule, struct tree *t)
+static int read_dynamic_ref(struct rule_reader *r, struct rule *rule,
+                            struct tree *t)
 {
     return place(r, rule) ? rule_refer(r, rule, t, true, false) : -1;
 }
 
-static int read_recursive_ref(struct reader *r, struct rule *rule,
+static int read_recursive_ref(struct rule_reader *r, struct rule *rule,
                               struct tree *t)
 {
     return place(r, rule) ? rule_refer(r, rule, t, false, true) : -1;
 }
 
-static int read_definitions(struct reader *r, struct rule *rule, struct tree *t)
+static int read_definitions(struct rule_reader *r, struct rule *rule,
+                            struct tree *t)
 {
     (void)rule;
     if (t->type != JSON_OBJECT)
@@ -500,7 +508,7 @@ static bool has_company(const struct rule *rule)
 
 /* Without company unevaluated* is additional*, and nothing where that is there
  * too. With it, we pass. */
-static int read_unevaluated(struct reader *r, struct rule *rule)
+static int read_unevaluated(struct rule_reader *r, struct rule *rule)
 {
     struct tree *items = tree_get(rule->tree, STR("unevaluatedItems"));
     struct tree *props = tree_get(rule->tree, STR("unevaluatedProperties"));
@@ -532,7 +540,7 @@ static int read_unevaluated(struct reader *r, struct rule *rule)
 static const struct {
     const char *name;
     unsigned drafts;
-    int (*read)(struct reader *r, struct rule *rule, struct tree *t);
+    int (*read)(struct rule_reader *r, struct rule *rule, struct tree *t);
 } keywords[] = {
     { "$defs", ALL, read_definitions },
     { "definitions", ALL, read_definitions },
@@ -581,7 +589,7 @@ static const struct {
     { "else", FROM07, read_else },
 };
 
-int rule_keywords(struct reader *r, struct rule *rule)
+int rule_keywords(struct rule_reader *r, struct rule *rule)
 {
     const struct tree *t = rule->tree;
     /* In draft-07 a reference hides all that stands beside it. */

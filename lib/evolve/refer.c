@@ -1,5 +1,5 @@
 /* refer: $id, anchors and references within a document. */
-#include "evolve/rule.h"
+#include "evolve/rule_read.h"
 
 #include <stdlib.h>
 
@@ -57,7 +57,8 @@ static int resolve_uri(struct buf *out, struct str base, struct str ref)
 /* ---- resources and anchors ---- */
 
 /* The resource that t belongs to. */
-static struct tree *resource_of(const struct reader *r, const struct tree *t)
+static struct tree *resource_of(const struct rule_reader *r,
+                                const struct tree *t)
 {
     for (; t->up; t = t->up)
         if (t->rule && t->rule->resource)
@@ -81,7 +82,7 @@ static void *grow(void *v, size_t n, size_t *cap, size_t size)
     return p;
 }
 
-static int add_anchor(struct reader *r, struct tree *t, struct str name,
+static int add_anchor(struct rule_reader *r, struct tree *t, struct str name,
                       bool dynamic)
 {
     struct document *d = r->doc;
@@ -94,8 +95,8 @@ static int add_anchor(struct reader *r, struct tree *t, struct str name,
     return 0;
 }
 
-static int add_resource(struct reader *r, struct rule *rule, struct tree *t,
-                        struct str id)
+static int add_resource(struct rule_reader *r, struct rule *rule,
+                        struct tree *t, struct str id)
 {
     struct document *d = r->doc;
     struct buf b = { 0 };
@@ -118,7 +119,7 @@ static int add_resource(struct reader *r, struct rule *rule, struct tree *t,
     return rule->base.p ? 0 : err_nomem(r->e);
 }
 
-int rule_identify(struct reader *r, struct rule *rule, struct tree *t)
+int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t)
 {
     const struct tree *id =
         tree_get(t, r->doc->draft == RULE_DRAFT_04 ? STR("id") : STR("$id"));
@@ -154,7 +155,7 @@ int rule_identify(struct reader *r, struct rule *rule, struct tree *t)
 
 /* ---- references ---- */
 
-int rule_refer(struct reader *r, struct rule *rule, const struct tree *at,
+int rule_refer(struct rule_reader *r, struct rule *rule, const struct tree *at,
                bool dynamic, bool recursive)
 {
     if (at->type != JSON_STRING)
@@ -224,7 +225,7 @@ static struct tree *follow(struct tree *t, char *p, size_t n)
     return t;
 }
 
-static struct tree *find_anchor(const struct reader *r,
+static struct tree *find_anchor(const struct rule_reader *r,
                                 const struct tree *resource, struct str name,
                                 bool *dynamic)
 {
@@ -239,7 +240,7 @@ static struct tree *find_anchor(const struct reader *r,
 }
 
 /* How many dynamic anchors of that name the document has. */
-static size_t count_dynamic(const struct reader *r, struct str name)
+static size_t count_dynamic(const struct rule_reader *r, struct str name)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->doc->n_anchors; i++)
@@ -248,8 +249,8 @@ static size_t count_dynamic(const struct reader *r, struct str name)
     return n;
 }
 
-static struct tree *find_resource(struct reader *r, const struct tree *from,
-                                  struct str uri)
+static struct tree *find_resource(struct rule_reader *r,
+                                  const struct tree *from, struct str uri)
 {
     struct tree *here = resource_of(r, from), *found = NULL;
     struct buf b = { 0 };
@@ -265,7 +266,8 @@ static struct tree *find_resource(struct reader *r, const struct tree *from,
 
 /* What cannot be found: for a prover refused, for a look at properties a rule
  * of which nothing is known. */
-static int missing(struct reader *r, const struct pending *p, const char *why)
+static int missing(struct rule_reader *r, const struct pending *p,
+                   const char *why)
 {
     if (r->set->lenient) {
         p->rule->opaque = "$ref";
@@ -275,7 +277,7 @@ static int missing(struct reader *r, const struct pending *p, const char *why)
                      p->text.p, why);
 }
 
-static int resolve_one(struct reader *r, const struct pending *p)
+static int resolve_one(struct rule_reader *r, const struct pending *p)
 {
     const char *hash = memchr(p->text.p, '#', p->text.n);
     struct str uri = { p->text.p,
@@ -326,7 +328,7 @@ static int resolve_one(struct reader *r, const struct pending *p)
     return 0;
 }
 
-int rule_resolve(struct reader *r)
+int rule_resolve(struct rule_reader *r)
 {
     for (size_t i = 0; i < r->n_pending; i++) {
         struct pending p = r->pending[i];

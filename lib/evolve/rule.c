@@ -1,4 +1,4 @@
-#include "evolve/rule.h"
+#include "evolve/rule_read.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@ void rules_free(struct rules *s)
     *s = (struct rules){ 0 };
 }
 
-int rule_fail(struct reader *r, const struct tree *at, const char *fmt, ...)
+int rule_fail(struct rule_reader *r, const struct tree *at, const char *fmt,
+              ...)
 {
     char why[400];
     struct buf where = { .max = 500 };
@@ -36,7 +37,7 @@ int rule_fail(struct reader *r, const struct tree *at, const char *fmt, ...)
     return -1;
 }
 
-void *rule_alloc(struct reader *r, size_t n)
+void *rule_alloc(struct rule_reader *r, size_t n)
 {
     void *p = arena_alloc(&r->set->arena, n);
     if (!p) {
@@ -101,7 +102,7 @@ static bool refers(const struct tree *t)
     return false;
 }
 
-struct rule *rule_of(struct reader *r, struct tree *t)
+struct rule *rule_of(struct rule_reader *r, struct tree *t)
 {
     if (t->rule)
         return t->rule;
@@ -131,7 +132,7 @@ struct rule *rule_of(struct reader *r, struct tree *t)
     return rule;
 }
 
-static int read_draft(struct reader *r)
+static int read_draft(struct rule_reader *r)
 {
     static const struct {
         const char *uri;
@@ -162,9 +163,9 @@ static int read_draft(struct reader *r)
 
 /* ---- cycles ---- */
 
-static int visit(struct reader *r, struct rule *rule, unsigned depth);
+static int visit(struct rule_reader *r, struct rule *rule, unsigned depth);
 
-static int visit_list(struct reader *r, struct rule *of,
+static int visit_list(struct rule_reader *r, struct rule *of,
                       const struct rule_list *l, unsigned depth)
 {
     for (size_t i = 0; i < l->n; i++) {
@@ -176,7 +177,7 @@ static int visit_list(struct reader *r, struct rule *of,
     return 0;
 }
 
-static int visit_parts(struct reader *r, struct rule *rule, unsigned depth)
+static int visit_parts(struct rule_reader *r, struct rule *rule, unsigned depth)
 {
     struct place_part *p = rule->place;
     if (p) {
@@ -203,7 +204,7 @@ static int visit_parts(struct reader *r, struct rule *rule, unsigned depth)
 }
 
 /* Walks what applies to one value; coming back means to apply it for ever. */
-static int visit(struct reader *r, struct rule *rule, unsigned depth)
+static int visit(struct rule_reader *r, struct rule *rule, unsigned depth)
 {
     if (rule->mark == 2 || rule->kind != RULE_SET)
         return 0;
@@ -224,7 +225,7 @@ static struct document *read_document(struct rules *s, struct tree *root,
                                       const char *name, struct err *e)
 {
     struct document *doc = arena_alloc(&s->arena, sizeof(*doc));
-    struct reader r = { .set = s, .doc = doc, .e = e };
+    struct rule_reader r = { .set = s, .doc = doc, .e = e };
     if (!doc) {
         err_nomem(e);
         return NULL;

@@ -194,28 +194,4 @@ bool rule_pattern_is_all(struct str text);
 /* True if a and b mean the same, as far as their text shows. */
 bool rule_same(const struct rule *a, const struct rule *b);
 
-/* Internal to the reader (rule.c, keyword.c, refer.c). */
-struct pending {
-    struct rule *rule;
-    const struct tree *at; /* the keyword */
-    struct str text;
-    bool dynamic, recursive;
-};
-struct reader {
-    struct rules *set;
-    struct document *doc;
-    struct pending *pending; /* owned */
-    size_t n_pending, cap_pending;
-    struct err *e;
-};
-struct rule *rule_of(struct reader *r, struct tree *t);
-int rule_keywords(struct reader *r, struct rule *rule);
-int rule_refer(struct reader *r, struct rule *rule, const struct tree *at,
-               bool dynamic, bool recursive);
-int rule_identify(struct reader *r, struct rule *rule, struct tree *t);
-int rule_resolve(struct reader *r);
-int rule_fail(struct reader *r, const struct tree *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-void *rule_alloc(struct reader *r, size_t n);
-
 #endif

@@ -8,7 +8,7 @@
 #define VIEW_RULES 1000 /* at most; what lies behind is not seen */
 
 /* v[0 .. sure) apply to every value (by $ref and allOf), the others to some
- * (anyOf, oneOf, if, dependentSchemas). In the order in which they stand. */
+ * (anyOf, oneOf, if, dependentSchemas). Fewer steps away comes first. */
 struct view {
     const struct rule **v;
     size_t n, sure;
