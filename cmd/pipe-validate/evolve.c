@@ -114,11 +114,13 @@ int evolve_look(struct evolve *v, size_t number, const struct record *rec,
     if (!v->drift)
         return 0;
     struct drift_run *r = v->drift[number];
-    if (drift_look(r, rec->text, rec->shaped, rec->line, e))
+    /* Threads count the lines of the block at hand. */
+    uint64_t line = v->n == 1 ? rec->line : 0;
+    if (drift_look(r, rec->text, rec->shaped, line, e))
         return -1;
     for (size_t i = 0; i < n; i++)
         if (strcmp(errors[i].code, "type") == 0 &&
-            drift_type(r, errors[i].rule, rec->line, e))
+            drift_type(r, errors[i].rule, line, e))
             return -1;
     return 0;
 }

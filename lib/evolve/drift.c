@@ -304,11 +304,9 @@ int drift_look(struct drift_run *r, struct str record,
 int drift_type(struct drift_run *r, struct str pointer, uint64_t line,
                struct err *e)
 {
-    struct type_place *p = r->types, *end = p + r->n_types;
-    if (!p)
-        p = end = r->types = calloc(TYPES_MAX, sizeof(*p));
-    if (!p)
+    if (!r->types && !(r->types = calloc(TYPES_MAX, sizeof(*r->types))))
         return err_nomem(e);
+    struct type_place *p = r->types, *end = p + r->n_types;
     while (p < end && !str_eq(p->pointer, pointer))
         p++;
     if (p == end) {
