@@ -83,7 +83,9 @@ struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
                            size_t workers)
 {
     struct evolve *v = calloc(1, sizeof(*v));
-    bool drift = a->schema && (a->policy || somebody_looks(st));
+    /* A replay is no run: what its few records lack is not missed. */
+    bool drift = a->schema && (a->policy || somebody_looks(st)) &&
+                 !dlq_replaying();
     if (!v) {
         err_nomem(&st->err);
         return NULL;
