@@ -84,8 +84,8 @@ struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
 {
     struct evolve *v = calloc(1, sizeof(*v));
     /* A replay is no run: what its few records lack is not missed. */
-    bool drift = a->schema && (a->policy || somebody_looks(st)) &&
-                 !dlq_replaying();
+    bool drift =
+        a->schema && (a->policy || somebody_looks(st)) && !dlq_replaying();
     if (!v) {
         err_nomem(&st->err);
         return NULL;

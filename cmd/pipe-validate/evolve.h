@@ -13,6 +13,7 @@ struct evolve_args {
     const char *policy, *approved;     /* --evolve, --approve */
     bool fill_defaults;
     const char *schema;
+    struct opt_list schema_dirs;
     bool no_format_assertion;
 };
 

@@ -197,17 +197,16 @@ static int put_out(struct stage *st)
                : 0;
 }
 
-int gates_close(struct gates *g, struct stage *st,
+int gates_close(struct gates *g, struct stage *st, bool ended,
                 const struct report_rule *rules, size_t n_rules)
 {
     struct err lost = { 0 };
-    bool failed = st->err.code != ERR_NONE;
-    if (quality_merge(&g->q, failed ? &lost : &st->err))
-        failed = true;
+    if (quality_merge(&g->q, ended ? &st->err : &lost))
+        ended = false;
     note_checks(g, st);
     if (!g->judges)
-        return failed ? -1 : 0;
-    if (!failed && judge(g, st) == 0 &&
+        return ended ? 0 : -1;
+    if (ended && judge(g, st) == 0 &&
         report(g, st, rules, n_rules, &st->err) == 0 && put_out(st) == 0 &&
         quality_keep(&g->q, &st->err) == 0)
         return 0;

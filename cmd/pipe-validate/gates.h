@@ -26,9 +26,9 @@ struct gates {
 int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
                size_t workers);
 
-/* Judges the batch where st->err says nothing, keeps its measures where all is
- * well, and writes the report in any case. 0, or -1 with st->err. */
-int gates_close(struct gates *g, struct stage *st,
+/* Judges the batch, if the stream came to its end, keeps its measures where all
+ * is well, and writes the report in any case. 0, or -1 with st->err. */
+int gates_close(struct gates *g, struct stage *st, bool ended,
                 const struct report_rule *rules, size_t n_rules);
 
 void gates_free(struct gates *g);

@@ -18,6 +18,10 @@ static const struct opt opts[] = {
       "JSON Schema that every record has to satisfy; required without --check "
       "and --expect",
       NULL, 0, 0, MODE, COMPLETE_FILE, NULL },
+    { OPT_LIST, 0, "schema-dir", "DIR", &evolve_args.schema_dirs,
+      "folder of schemas that others refer to, known by their $id; as URI=DIR "
+      "known by the URI that a reference begins with",
+      NULL, 0, 0, 0, COMPLETE_DIR, NULL },
     { OPT_FLAG, 0, "coerce", NULL, &coerce,
       "turn strings that spell a number, true, false or (empty) null into that "
       "value where the schema wants it",

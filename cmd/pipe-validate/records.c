@@ -51,8 +51,11 @@ static int load_schema(struct stage *st, struct validate *v)
 {
     const struct records_args *a = v->args;
     const char *file = a->evolve->schema;
-    struct schema_options options = { .no_format_assertion =
-                                          a->evolve->no_format_assertion };
+    const struct schema_options options = {
+        .no_format_assertion = a->evolve->no_format_assertion,
+        .dirs = a->evolve->schema_dirs.v,
+        .n_dirs = a->evolve->schema_dirs.n,
+    };
     if (!file && (a->coerce || (!a->gates->checks.n && !a->gates->expects.n)))
         return err_set(&st->err, ERR_USAGE,
                        "no schema given: --schema FILE is required%s",
@@ -211,7 +214,7 @@ static void summarise(struct stage *st, const struct tally *t)
                    t->others ? " or more" : "");
 }
 
-static int finish(struct stage *st, struct validate *v)
+static int finish(struct stage *st, struct validate *v, bool ended)
 {
     struct tally *t = &v->workers[0].tally;
     for (size_t i = 1; i < v->n; i++)
@@ -222,10 +225,10 @@ static int finish(struct stage *st, struct validate *v)
     for (size_t i = 0; rules && i < t->n; i++)
         rules[i] = (struct report_rule){ t->rows[i].code, t->rows[i].rule,
                                          t->rows[i].records };
-    int drifted = evolve_close(v->evolve, st);
-    int r = gates_close(&v->gates, st, rules, rules ? t->n : 0);
+    bool whole = evolve_close(v->evolve, st) == 0 && ended;
+    int r = gates_close(&v->gates, st, whole, rules, rules ? t->n : 0);
     free(rules);
-    return drifted ? -1 : r;
+    return r;
 }
 
 static void release(struct validate *v)
@@ -243,9 +246,7 @@ static void release(struct validate *v)
 void records_validate(struct stage *st, const struct records_args *a)
 {
     struct validate v = { .args = a };
-    if (prepare(st, &v) == 0) {
-        (void)validate_all(st, &v);
-        (void)finish(st, &v);
-    }
+    if (prepare(st, &v) == 0)
+        (void)finish(st, &v, validate_all(st, &v) == 0);
     release(&v);
 }

@@ -546,20 +546,44 @@ bool decimal_to_i64(const struct decimal *d, int64_t *v)
 
 /* ---- writing */
 
-/* Writes the digits of v to the end of a buffer of 40 bytes. */
-static struct str small_text(char buf[40], decimal_int v)
+/* Writes w in front of end, two digits a step; returns where it begins. */
+static char *digits_before(char *end, uint64_t w)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324"
+        "25262728293031323334353637383940414243444546474849"
+        "50515253545556575859606162636465666768697071727374"
+        "75767778798081828384858687888990919293949596979899";
+    for (; w >= 100; w /= 100)
+        memcpy(end -= 2, pairs + w % 100 * 2, 2);
+    if (w >= 10)
+        memcpy(end -= 2, pairs + w * 2, 2);
+    else if (w)
+        *--end = (char)('0' + w);
+    return end;
+}
+
+/* Digits of a coefficient: 39 at most, and zeros before it. */
+#define TEXT_ROOM 96
+#define ZEROS_MOST 40
+
+/* Writes the digits of v, at least `least` of them (ZEROS_MOST at most), to the
+ * end of text. */
+static struct str small_text(char text[TEXT_ROOM], decimal_int v, size_t least)
 {
     bigint_usmall u = magnitude(v);
-    char *p = buf + 40;
+    char *end = text + TEXT_ROOM, *p = end, *chunk = end;
     while (u >> 64) {
-        uint64_t low = (uint64_t)(u % TEN19);
+        p = digits_before(chunk, (uint64_t)(u % TEN19));
         u /= TEN19;
-        for (int i = 0; i < 19; i++, low /= 10)
-            *--p = (char)('0' + low % 10);
+        chunk -= 19;
+        while (p > chunk)
+            *--p = '0';
     }
-    for (uint64_t w = (uint64_t)u; w; w /= 10)
-        *--p = (char)('0' + w % 10);
-    return (struct str){ p, (size_t)(buf + 40 - p) };
+    p = digits_before(p, (uint64_t)u);
+    while ((size_t)(end - p) < least)
+        *--p = '0';
+    return (struct str){ p, (size_t)(end - p) };
 }
 
 static int add_zeros(struct buf *out, size_t n)
@@ -594,34 +618,38 @@ static int write_digits(struct buf *out, struct str digits, int32_t scale)
     return out->failed ? -1 : 0;
 }
 
-/* A coefficient of 64 bits, written from the end in one go. */
+/* What mostly comes: a short coefficient with a few digits behind the point. */
 static int format_short(struct buf *out, const struct decimal *d)
 {
-    char text[64], *p = text + sizeof(text);
-    uint64_t u = (uint64_t)magnitude(d->small);
-    for (int32_t i = 0; i < d->scale; i++, u /= 10)
-        *--p = (char)('0' + u % 10);
-    if (d->scale)
-        *--p = '.';
-    do {
-        *--p = (char)('0' + u % 10);
-        u /= 10;
-    } while (u);
+    char text[TEXT_ROOM];
+    size_t behind = (size_t)d->scale;
+    struct str digits = small_text(text, d->small, behind + 1);
+    if (buf_reserve(out, digits.n + 2))
+        return -1;
+    size_t whole = digits.n - behind;
+    char *p = out->p + out->n, *from = p;
     if (d->small < 0)
-        *--p = '-';
-    return buf_add(out, p, (size_t)(text + sizeof(text) - p));
+        *p++ = '-';
+    memcpy(p, digits.p, whole);
+    p += whole;
+    if (behind) {
+        *p++ = '.';
+        memcpy(p, digits.p + whole, behind);
+        p += behind;
+    }
+    out->n += (size_t)(p - from);
+    return 0;
 }
 
 int decimal_format(struct buf *out, const struct decimal *d)
 {
-    if (!d->big && d->scale >= 0 && d->scale <= 40 &&
-        magnitude(d->small) <= UINT64_MAX)
+    if (!d->big && d->scale >= 0 && d->scale < ZEROS_MOST)
         return format_short(out, d);
     if (sign_of(d) < 0)
         buf_addc(out, '-');
     if (!d->big) {
-        char text[40];
-        return write_digits(out, small_text(text, d->small), d->scale);
+        char text[TEXT_ROOM];
+        return write_digits(out, small_text(text, d->small, 0), d->scale);
     }
     size_t at, n;
     char *text = bigint_format(d->big, &at, &n);

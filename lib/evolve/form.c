@@ -5,8 +5,6 @@
 #include "json/utf8.h"
 #include "schema/format.h"
 
-#include <ctype.h>
-
 const char *const form_formats[FORM_FORMATS] = { "date",  "date-time", "uuid",
                                                  "email", "ipv4",      "ipv6",
                                                  "uri" };
@@ -135,48 +133,23 @@ struct form_member *form_member(struct infer *i, struct form_object *o,
 
 /* ---- strings ---- */
 
-static bool is_hex(char c)
+/* Many texts with a colon are URIs by their grammar only. */
+static bool has_authority(struct str s)
 {
-    return isxdigit((unsigned char)c) != 0;
-}
-
-/* A URI with a scheme and a host (RFC 3986), and nothing that is doubtful. */
-static bool is_uri(struct str s)
-{
-    static const char other[] = "-._~:/?#@!$&'()*+,;=";
-    size_t i = 0, hashes = 0;
-    if (s.n == 0 || !isalpha((unsigned char)s.p[0]))
-        return false;
-    while (i < s.n && (isalnum((unsigned char)s.p[i]) ||
-                       (i && strchr("+-.", s.p[i]) && s.p[i])))
-        i++;
-    if (s.n - i < 4 || memcmp(s.p + i, "://", 3) != 0 ||
-        !isalnum((unsigned char)s.p[i + 3]))
-        return false;
-    size_t host = i + 3;
-    for (i = host; i < s.n && !strchr("/?#", s.p[i]); i++)
-        if (s.p[i] == ':' || s.p[i] == '@' || s.p[i] == '%')
-            return false; /* a port, a user: their grammar is finer */
-    for (i = host; i < s.n; i++) {
-        char c = s.p[i];
-        hashes += c == '#';
-        if (c == '%' && s.n - i > 2 && is_hex(s.p[i + 1]) && is_hex(s.p[i + 2]))
-            continue;
-        if (c == '\0' || (!isalnum((unsigned char)c) && !strchr(other, c)))
-            return false;
-    }
-    return hashes <= 1;
+    return memmem(s.p, s.n, "://", 3) != NULL;
 }
 
 static unsigned formats_of(struct str text, unsigned among)
 {
     static const enum format known[] = { FORMAT_DATE, FORMAT_DATE_TIME,
                                          FORMAT_UUID, FORMAT_EMAIL,
-                                         FORMAT_IPV4, FORMAT_IPV6 };
+                                         FORMAT_IPV4, FORMAT_IPV6,
+                                         FORMAT_URI };
     for (unsigned k = 0; k < FORM_FORMATS; k++) {
         if (!(among & 1u << k))
             continue;
-        if (k < 6 ? !format_ok(known[k], text) : !is_uri(text))
+        if (!format_ok(known[k], text) ||
+            (known[k] == FORMAT_URI && !has_authority(text)))
             among &= ~(1u << k);
     }
     return among;

@@ -182,7 +182,8 @@ static int take_distinct(struct acc *acc, uint64_t *count, uint32_t group,
         return err_nomem(e);
     struct str key = buf_str(&acc->full);
     uint32_t number;
-    int r = keyset_insert(&acc->seen, hash128(key), key, &number, e);
+    int r = keyset_insert(&acc->seen, keyset_hash(&acc->seen, key), key,
+                          &number, e);
     *count += r == 1;
     return r < 0 ? -1 : 0;
 }

@@ -101,6 +101,7 @@ static int name_column(struct aggregate *a, size_t i, struct str name,
                            STR_ARG(name));
     struct column *c = &a->columns[i];
     c->name = name;
+    buf_addc(&c->label, ',');
     json_quote(&c->label, name);
     return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
 }
@@ -208,9 +209,8 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
         struct column *c = &a->columns[i];
         if (i < a->n_by && a->key_vals[i].type == JSON_MISSING)
             continue;
-        if (line->n > 1)
-            buf_addc(line, ',');
-        buf_add_str(line, buf_str(&c->label));
+        bool first = line->n == 1; /* and without a comma */
+        buf_add(line, c->label.p + first, c->label.n - first);
         if (i < a->n_by)
             buf_add_str(line, a->key_vals[i].raw);
         else if (add_result(a, line, c, aggregate_row(a, group), e))

@@ -17,7 +17,7 @@
  * aggregates may share one: an average is a sum over a count. */
 struct column {
     struct str name;
-    struct buf label; /* "name": as it is printed */
+    struct buf label; /* ,"name": as it is printed */
     enum aggspec_fn fn;
     size_t acc, count;
 };

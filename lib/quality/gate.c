@@ -233,13 +233,14 @@ static int parse_file(struct parser *p)
     words_space(&p->w);
     if (p->w.p < p->w.end && *p->w.p == '\'')
         return words_string(&p->w, file);
-    buf_add(file, p->w.p, (size_t)(p->w.end - p->w.p));
+    if (buf_add(file, p->w.p, (size_t)(p->w.end - p->w.p)))
+        return err_nomem(p->w.e);
     p->w.p = p->w.end;
     if (!file->n)
         return words_wrong(&p->w, p->w.p, "file or list of values expected");
     if (file->n == 1 && *file->p == '-')
         return words_wrong(&p->w, p->w.p - 1, "standard input has the records");
-    return file->failed ? err_nomem(p->w.e) : 0;
+    return 0;
 }
 
 /* ---- gates */

@@ -131,7 +131,7 @@ static int add_wants(struct ruling *r, const struct gate *g,
     buf_addz(out, " to ");
     if (rc == 0)
         rc = add_shown(out, m, &l->high);
-    buf_addf(out, ", median of %zu runs)", r->runs);
+    buf_addf(out, ", median of %zu run%s)", r->runs, r->runs == 1 ? "" : "s");
     return rc || out->failed ? -1 : 0;
 }
 

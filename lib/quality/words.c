@@ -85,9 +85,11 @@ static int add_quoted(struct words *w, struct str *s, struct buf *pointer)
         buf_addc(&key, *q);
         q += *q == '"';
     }
-    int r = q == end     ? words_wrong(w, s->p, "name without closing '\"'")
-            : key.failed ? err_nomem(w->e)
-                         : path_pointer(pointer, buf_str(&key));
+    int r = 0;
+    if (q == end)
+        r = words_wrong(w, s->p, "name without closing '\"'");
+    else if (key.failed || path_pointer(pointer, buf_str(&key)))
+        r = err_nomem(w->e);
     buf_free(&key);
     *s = (struct str){ q + (q < end), (size_t)(end - q) - (q < end) };
     return r;

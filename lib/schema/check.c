@@ -48,6 +48,37 @@ const char *types_text(char out[80], unsigned types)
 
 /* ---- errors ---- */
 
+/* The keyword that an error's code is named after: in camelCase. Codes that
+ * are no keyword's stand for the schema itself. */
+static void add_keyword(struct buf *out, const struct node *n, const char *code)
+{
+    static const char *const others[] = { "number_range", "pattern_limit",
+                                          "too_deep",     "too_complex",
+                                          "not_json",     "more_errors" };
+    if (n->kind == NODE_FALSE)
+        return;
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (strcmp(code, others[i]) == 0)
+            return;
+    buf_addc(out, '/');
+    for (; *code; code++) {
+        bool up = *code == '_' && code[1];
+        code += up;
+        buf_addc(out, up ? (char)(*code - 0x20) : *code);
+    }
+}
+
+/* Where in the schema the rule stands that was broken. */
+static struct str schema_place(struct schema_run *r, const char *code)
+{
+    const struct node *n = r->node ? r->node : r->schema->root;
+    buf_reset(&r->message);
+    buf_add_str(&r->message, n->prefix);
+    buf_add_str(&r->message, n->where);
+    add_keyword(&r->message, n, code);
+    return arena_dup(&r->arena, buf_str(&r->message));
+}
+
 /* False: no memory. */
 __attribute__((format(printf, 4, 0))) static bool
 error_add(struct schema_run *r, const struct where *at, const char *code,
@@ -77,7 +108,9 @@ error_add(struct schema_run *r, const struct where *at, const char *code,
     buf_reset(&r->message);
     where_pointer(&r->message, at, true);
     x.rule = arena_dup(&r->arena, buf_str(&r->message));
-    if (!x.message.p || !x.path.p || !x.rule.p || r->message.failed) {
+    x.schema = schema_place(r, code);
+    if (!x.message.p || !x.path.p || !x.rule.p || !x.schema.p ||
+        r->message.failed) {
         r->lost_errors++; /* too much text: the number is told at least */
         return r->n_errors > 0;
     }
@@ -164,6 +197,9 @@ void run_start(struct schema_run *r, struct str text)
     r->end = text.p + text.n;
     r->stop = r->nomem = false;
     r->depth = r->gave_up = 0;
+    r->marks = NULL;
+    r->node = NULL;
+    r->telling = false;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;
     buf_reset(&r->stack);

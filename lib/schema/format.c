@@ -1,10 +1,10 @@
 #include "schema/format.h"
 
 #include "base/date.h"
+#include "schema/pattern.h"
 #include "schema/swar.h"
 
-#include <arpa/inet.h>
-#include <strings.h>
+#include <sys/socket.h>
 
 static const char *const names[] = {
     [FORMAT_NONE] = "",
@@ -15,11 +15,23 @@ static const char *const names[] = {
     [FORMAT_IPV4] = "ipv4",
     [FORMAT_IPV6] = "ipv6",
     [FORMAT_UUID] = "uuid",
+    [FORMAT_DURATION] = "duration",
+    [FORMAT_HOSTNAME] = "hostname",
+    [FORMAT_IDN_EMAIL] = "idn-email",
+    [FORMAT_IDN_HOSTNAME] = "idn-hostname",
+    [FORMAT_IRI] = "iri",
+    [FORMAT_IRI_REFERENCE] = "iri-reference",
+    [FORMAT_JSON_POINTER] = "json-pointer",
+    [FORMAT_REGEX] = "regex",
+    [FORMAT_RELATIVE_JSON_POINTER] = "relative-json-pointer",
+    [FORMAT_URI] = "uri",
+    [FORMAT_URI_REFERENCE] = "uri-reference",
+    [FORMAT_URI_TEMPLATE] = "uri-template",
 };
 
 enum format format_find(struct str name)
 {
-    for (enum format f = FORMAT_DATE; f <= FORMAT_UUID; f++)
+    for (enum format f = FORMAT_DATE; f < FORMAT_N; f++)
         if (str_eq(name, str_of(names[f])))
             return f;
     return FORMAT_NONE;
@@ -30,30 +42,9 @@ const char *format_name(enum format f)
     return names[f];
 }
 
-static bool is_alnum(char c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
-/* atext of RFC 5322. */
-static bool is_atom(char c)
-{
-    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
-}
-
-static bool is_address(int family, struct str s)
-{
-    char z[64], out[16];
-    if (s.n >= sizeof(z) || memchr(s.p, '\0', s.n))
-        return false;
-    memcpy(z, s.p, s.n);
-    z[s.n] = '\0';
-    return inet_pton(family, z, out) == 1;
 }
 
 /* A leap second stands at the end of a month in UTC: which local day that is
@@ -86,76 +77,67 @@ static bool is_uuid(struct str s)
     return true;
 }
 
-/* Dot-string: atoms with single dots between them. */
-static bool is_dot_string(struct str s)
+/* ---- durations: RFC 3339, appendix A ---- */
+
+/* 1*DIGIT and one of the units, from left to right; none may be left out
+ * between two. Returns how many there were, or -1. */
+static int elements(const char **p, const char *end, const char *units)
 {
-    bool atom = false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '.' && atom)
-            atom = false;
-        else if (is_atom(s.p[i]))
-            atom = true;
-        else
-            return false;
+    int n = 0;
+    const char *last = NULL;
+    while (*p < end && *p[0] != 'T') {
+        const char *q = *p;
+        while (q < end && *q >= '0' && *q <= '9')
+            q++;
+        const char *unit = q > *p && q < end && *q ? strchr(units, *q) : NULL;
+        if (!unit || (last && unit != last + 1))
+            return -1;
+        last = unit;
+        *p = q + 1;
+        n++;
     }
-    return atom;
+    return n;
 }
 
-static bool is_quoted_string(struct str s)
+static bool is_duration(struct str s)
 {
-    if (s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '"')
+    const char *p = s.p + 1, *end = s.p + s.n;
+    if (s.n < 3 || s.p[0] != 'P')
         return false;
-    for (size_t i = 1; i + 1 < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\\' && i + 2 < s.n)
-            c = (unsigned char)s.p[++i];
-        else if (c == '"' || c == '\\')
+    if (s.p[s.n - 1] == 'W')
+        return elements(&p, end, "W") == 1;
+    if (elements(&p, end, "YMD") < 0)
+        return false;
+    if (p == end)
+        return true;
+    p++;
+    return elements(&p, end, "HMS") > 0 && p == end;
+}
+
+/* ---- JSON Pointers ---- */
+
+static bool is_pointer(struct str s)
+{
+    if (s.n && s.p[0] != '/')
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '~' && (++i == s.n || (s.p[i] != '0' && s.p[i] != '1')))
             return false;
-        if (c < 0x20 || c > 0x7e)
-            return false;
-    }
     return true;
 }
 
-static bool is_domain(struct str s)
+static bool is_relative_pointer(struct str s)
 {
-    size_t label = 0;
-    if (s.n > 253)
+    size_t i = 0;
+    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+        i++;
+    if (i == 0 || (i > 1 && s.p[0] == '0'))
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool edge = label == 0 || i + 1 == s.n || s.p[i + 1] == '.';
-        if (c == '.' && label > 0)
-            label = 0;
-        else if (is_alnum(c) || (c == '-' && !edge))
-            label++;
-        else
-            return false;
-        if (label > 63)
-            return false;
-    }
-    return label > 0;
+    struct str rest = { s.p + i, s.n - i };
+    return str_eq(rest, STR("#")) || is_pointer(rest);
 }
 
-static bool is_host(struct str s)
-{
-    if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']')
-        return is_domain(s);
-    s = (struct str){ s.p + 1, s.n - 2 };
-    if (s.n > 5 && strncasecmp(s.p, "IPv6:", 5) == 0)
-        return is_address(AF_INET6, (struct str){ s.p + 5, s.n - 5 });
-    return is_address(AF_INET, s);
-}
-
-static bool is_email(struct str s)
-{
-    const char *at = s.n ? memrchr(s.p, '@', s.n) : NULL;
-    if (!at || at - s.p > 64)
-        return false;
-    struct str local = { s.p, (size_t)(at - s.p) };
-    struct str host = { at + 1, s.n - local.n - 1 };
-    return (is_dot_string(local) || is_quoted_string(local)) && is_host(host);
-}
+/* ---- dates and times ---- */
 
 /* Each byte of the eight at p within those of lo and hi. */
 static inline bool within(const char *p, const char *lo, const char *hi)
@@ -224,10 +206,23 @@ bool format_ok(enum format f, struct str s)
          * the keyword names, has the T. */
         return s.n > 10 && s.p[10] != ' ' && time_is_rfc3339(s);
     case FORMAT_TIME: return is_time(s);
-    case FORMAT_EMAIL: return is_email(s);
+    case FORMAT_EMAIL: return is_email(s, false);
     case FORMAT_IPV4: return is_address(AF_INET, s);
     case FORMAT_IPV6: return is_address(AF_INET6, s);
     case FORMAT_UUID: return is_uuid(s);
+    case FORMAT_DURATION: return is_duration(s);
+    case FORMAT_HOSTNAME: return is_hostname(s);
+    case FORMAT_IDN_EMAIL: return is_email(s, true);
+    case FORMAT_IDN_HOSTNAME: return is_idn_hostname(s, true);
+    case FORMAT_IRI: return is_uri(s, true, false);
+    case FORMAT_IRI_REFERENCE: return is_uri(s, true, true);
+    case FORMAT_JSON_POINTER: return is_pointer(s);
+    case FORMAT_REGEX: return pattern_is_ecma(s);
+    case FORMAT_RELATIVE_JSON_POINTER: return is_relative_pointer(s);
+    case FORMAT_URI: return is_uri(s, false, false);
+    case FORMAT_URI_REFERENCE: return is_uri(s, false, true);
+    case FORMAT_URI_TEMPLATE: return is_uri_template(s);
+    case FORMAT_N: break;
     }
     return true;
 }

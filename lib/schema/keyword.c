@@ -87,7 +87,7 @@ static int text_in(struct frame *f, struct val v, const struct where *at,
 static int schema_in(struct frame *f, struct val v, const struct where *at,
                      void *to)
 {
-    const struct node *n = compile_schema(f->c, v, at, f->res);
+    const struct node *n = compile_schema(f->c, v, at, f->context);
     *(const struct node **)to = n;
     return n ? 0 : -1;
 }
@@ -113,7 +113,8 @@ static int list_in(struct frame *f, struct val v, const struct where *at,
     return 0;
 }
 
-/* Schemas kept for $ref: compiled, so that what is wrong in them shows. */
+/* Schemas kept for $ref: compiled, so that what is wrong in them shows; of
+ * other documents only what is used. */
 static int defs_in(struct frame *f, struct val v, const struct where *at,
                    void *to)
 {
@@ -126,19 +127,38 @@ static int defs_in(struct frame *f, struct val v, const struct where *at,
         return wrong(f, at, "an object of schemas");
     while (json_next(&it, &key, &e)) {
         struct where here = { .up = at, .kind = WHERE_KEY, .key = key };
-        if (schema_in(f, e, &here, &n))
+        if (f->c->doc->main && !compile_is_done(f->c, e) &&
+            schema_in(f, e, &here, &n))
             return -1;
     }
     return 0;
 }
 
-static int ref_in(struct frame *f, struct val v, const struct where *at,
-                  void *to)
+static int any_ref_in(struct frame *f, enum ref_kind kind, struct val v,
+                      const struct where *at, void *to)
 {
     struct str text;
     if (text_in(f, v, at, &text))
         return -1;
-    return compile_ref(f->c, text, to, at, f->res);
+    return compile_ref(f, kind, text, to, at);
+}
+
+static int ref_in(struct frame *f, struct val v, const struct where *at,
+                  void *to)
+{
+    return any_ref_in(f, REF_PLAIN, v, at, to);
+}
+
+static int dynamic_ref_in(struct frame *f, struct val v, const struct where *at,
+                          void *to)
+{
+    return any_ref_in(f, REF_DYNAMIC, v, at, to);
+}
+
+static int recursive_ref_in(struct frame *f, struct val v,
+                            const struct where *at, void *to)
+{
+    return any_ref_in(f, REF_RECURSIVE, v, at, to);
 }
 
 static unsigned type_bits(struct str name)
@@ -244,7 +264,7 @@ static int format_in(struct frame *f, struct val v, const struct where *at,
     enum format format = format_find(name);
     if (format == FORMAT_NONE)
         compile_note(f->c, at, "format \"%.*s\" is not checked", STR_ARG(name));
-    if (f->c->format_assertion)
+    if (f->c->format_assertion || f->dialect->asserts_formats)
         *(enum format *)to = format;
     return 0;
 }
@@ -255,11 +275,11 @@ static int format_in(struct frame *f, struct val v, const struct where *at,
 static int rest_in(struct frame *f, struct val v, const struct where *at,
                    struct array_rules *u)
 {
-    if (v.type == JSON_FALSE) {
-        u->rest = &node_no_item;
-        return 0;
-    }
-    return schema_in(f, v, at, &u->rest);
+    if (v.type != JSON_FALSE)
+        return schema_in(f, v, at, &u->rest);
+    u->rest =
+        compile_false(f->c, at, "additional_item", "is one item too many");
+    return u->rest ? 0 : -1;
 }
 
 static int items_in(struct frame *f, struct val v, const struct where *at,
@@ -268,11 +288,19 @@ static int items_in(struct frame *f, struct val v, const struct where *at,
     struct array_rules *u = to;
     if (v.type != JSON_ARRAY)
         return rest_in(f, v, at, u);
-    if (f->c->draft == DRAFT_2020_12)
+    if (f->dialect->draft == DRAFT_2020_12)
         return compile_fail(f->c, at,
                             "wants a schema; a list of them is prefixItems, or "
                             "needs the $schema of draft-07 or 2019-09");
     return array_size(v) ? list_in(f, v, at, &u->prefix) : 0;
+}
+
+static int contains_in(struct frame *f, struct val v, const struct where *at,
+                       void *to)
+{
+    struct array_rules *u = to;
+    u->contains_evaluates = f->dialect->draft == DRAFT_2020_12;
+    return schema_in(f, v, at, &u->contains);
 }
 
 static int additional_items_in(struct frame *f, struct val v,
@@ -374,8 +402,24 @@ static int additional_properties_in(struct frame *f, struct val v,
 {
     if (v.type != JSON_FALSE)
         return schema_in(f, v, at, to);
-    *(const struct node **)to = &node_no_property;
-    return 0;
+    const struct node *n =
+        compile_false(f->c, at, "additional_property", "is not in the schema");
+    *(const struct node **)to = n;
+    return n ? 0 : -1;
+}
+
+/* What is left when all other keywords have been looked at. */
+static int unevaluated_in(struct frame *f, struct val v, const struct where *at,
+                          void *to)
+{
+    if (v.type != JSON_FALSE)
+        return schema_in(f, v, at, to);
+    bool items = str_eq(at->key, STR("unevaluatedItems"));
+    const struct node *n = compile_false(
+        f->c, at, items ? "unevaluated_item" : "unevaluated_property",
+        items ? "is one item too many" : "is not in the schema");
+    *(const struct node **)to = n;
+    return n ? 0 : -1;
 }
 
 /* What the presence of a property asks for: a list of names or a schema. Slot
@@ -429,7 +473,7 @@ static int dependencies_in(struct frame *f, struct val v,
 
 /* ---- the table ---- */
 
-enum part { NODE, NUMBER, STRING, ARRAY, OBJECT, IN_PLACE };
+enum part { NODE, NUMBER, STRING, ARRAY, OBJECT, IN_PLACE, UNEVALUATED };
 
 static const struct row {
     const char *name;
@@ -446,7 +490,12 @@ static const struct row {
 #define IN_ARRAY(field, read) ROW(ARRAY, array_rules, field, read)
 #define IN_OBJECT(field, read) ROW(OBJECT, object_rules, field, read)
 #define IN_PLACE(field, read) ROW(IN_PLACE, in_place, field, read)
+#define REST(field, read) ROW(UNEVALUATED, unevaluated, field, read)
     [KW_REF] = { "$ref", ALL, IN_PLACE(ref, ref_in) },
+    [KW_DYNAMIC_REF] = { "$dynamicRef", D20,
+                         IN_PLACE(dynamic, dynamic_ref_in) },
+    [KW_RECURSIVE_REF] = { "$recursiveRef", D19,
+                           IN_PLACE(dynamic, recursive_ref_in) },
     [KW_TYPE] = { "type", ALL, IN_NODE(types, type_in) },
     [KW_ENUM] = { "enum", ALL, IN_NODE(choices, enum_in) },
     [KW_CONST] = { "const", ALL, IN_NODE(constant, const_in) },
@@ -468,7 +517,7 @@ static const struct row {
     [KW_MIN_ITEMS] = { "minItems", ALL, IN_ARRAY(min, count_in) },
     [KW_MAX_ITEMS] = { "maxItems", ALL, IN_ARRAY(max, count_in) },
     [KW_UNIQUE_ITEMS] = { "uniqueItems", ALL, IN_ARRAY(unique, flag_in) },
-    [KW_CONTAINS] = { "contains", ALL, IN_ARRAY(contains, schema_in) },
+    [KW_CONTAINS] = { "contains", ALL, ARRAY, 0, contains_in },
     [KW_MIN_CONTAINS] = { "minContains", D19 | D20,
                           IN_ARRAY(min_contains, count_in) },
     [KW_MAX_CONTAINS] = { "maxContains", D19 | D20,
@@ -495,6 +544,10 @@ static const struct row {
     [KW_IF] = { "if", ALL, IN_PLACE(cond, schema_in) },
     [KW_THEN] = { "then", ALL, IN_PLACE(then, schema_in) },
     [KW_ELSE] = { "else", ALL, IN_PLACE(otherwise, schema_in) },
+    [KW_UNEVALUATED_ITEMS] = { "unevaluatedItems", D19 | D20,
+                               REST(items, unevaluated_in) },
+    [KW_UNEVALUATED_PROPERTIES] = { "unevaluatedProperties", D19 | D20,
+                                    REST(properties, unevaluated_in) },
     [KW_DEFS] = { "$defs", ALL, NODE, 0, defs_in },
     [KW_DEFINITIONS] = { "definitions", ALL, NODE, 0, defs_in },
 };
@@ -509,6 +562,8 @@ static void *part_of(struct frame *f, enum part part)
     case NODE: return n;
     case NUMBER: return n->number ? n->number : MAKE(number);
     case IN_PLACE: return n->in_place ? n->in_place : MAKE(in_place);
+    case UNEVALUATED:
+        return n->unevaluated ? n->unevaluated : MAKE(unevaluated);
     case STRING:
         if (!n->string && MAKE(string))
             n->string->max = NO_LIMIT;
@@ -549,27 +604,83 @@ static const char *const annotations[] = {
     "contentMediaType", "contentSchema",
 };
 
-static const struct {
-    const char *name;
-    unsigned drafts;
-} unsupported[] = {
-    { "unevaluatedItems", D19 | D20 },
-    { "unevaluatedProperties", D19 | D20 },
-    { "$dynamicRef", D20 },
-    { "$recursiveRef", D19 },
+/* Which keywords hold schemas. */
+static const unsigned char holds_of[KW_N] = {
+    [KW_PREFIX_ITEMS] = HOLDS_SCHEMAS,
+    [KW_ITEMS] = HOLDS_SCHEMAS,
+    [KW_ADDITIONAL_ITEMS] = HOLDS_SCHEMAS,
+    [KW_CONTAINS] = HOLDS_SCHEMAS,
+    [KW_PROPERTIES] = HOLDS_MAP,
+    [KW_PATTERN_PROPERTIES] = HOLDS_MAP,
+    [KW_ADDITIONAL_PROPERTIES] = HOLDS_SCHEMAS,
+    [KW_PROPERTY_NAMES] = HOLDS_SCHEMAS,
+    [KW_DEPENDENT_SCHEMAS] = HOLDS_MAP,
+    [KW_DEPENDENCIES] = HOLDS_MAP,
+    [KW_ALL_OF] = HOLDS_SCHEMAS,
+    [KW_ANY_OF] = HOLDS_SCHEMAS,
+    [KW_ONE_OF] = HOLDS_SCHEMAS,
+    [KW_NOT] = HOLDS_SCHEMAS,
+    [KW_IF] = HOLDS_SCHEMAS,
+    [KW_THEN] = HOLDS_SCHEMAS,
+    [KW_ELSE] = HOLDS_SCHEMAS,
+    [KW_UNEVALUATED_ITEMS] = HOLDS_SCHEMAS,
+    [KW_UNEVALUATED_PROPERTIES] = HOLDS_SCHEMAS,
+    [KW_DEFS] = HOLDS_MAP,
+    [KW_DEFINITIONS] = HOLDS_MAP,
 };
 
-int keyword_find(enum schema_draft draft, struct str name, enum keyword *k)
+/* The vocabulary that keyword k belongs to. */
+static unsigned vocabulary_of(enum keyword k)
 {
-    unsigned bit = draft == DRAFT_07 ? D07 : draft == DRAFT_2019_09 ? D19 : D20;
+    switch (k) {
+    case KW_REF:
+    case KW_DYNAMIC_REF:
+    case KW_RECURSIVE_REF:
+    case KW_DEFS:
+    case KW_DEFINITIONS: return VOCAB_CORE;
+    case KW_FORMAT: return VOCAB_FORMAT;
+    case KW_UNEVALUATED_ITEMS:
+    case KW_UNEVALUATED_PROPERTIES: return VOCAB_UNEVALUATED;
+    case KW_MIN_CONTAINS:
+    case KW_MAX_CONTAINS:
+    case KW_DEPENDENT_REQUIRED: return VOCAB_VALIDATION;
+    default:
+        return holds_of[k] != HOLDS_NONE ? VOCAB_APPLICATOR : VOCAB_VALIDATION;
+    }
+}
+
+static bool known(const struct dialect *d, enum keyword k)
+{
+    unsigned bit = d->draft == DRAFT_07        ? D07
+                   : d->draft == DRAFT_2019_09 ? D19
+                                               : D20;
+    return (rows[k].drafts & bit) && (d->vocabularies & vocabulary_of(k));
+}
+
+static bool find_row(struct str name, enum keyword *k)
+{
     for (*k = 0; *k < KW_N; ++*k)
         if (str_eq(name, str_of(rows[*k].name)))
-            return (rows[*k].drafts & bit) != 0;
-    for (size_t i = 0; i < sizeof(unsupported) / sizeof(*unsupported); i++)
-        if (str_eq(name, str_of(unsupported[i].name)))
-            return unsupported[i].drafts & bit ? -1 : 0;
+            return true;
+    return false;
+}
+
+int keyword_find(const struct dialect *d, struct str name, enum keyword *k)
+{
+    if (find_row(name, k))
+        return known(d, *k);
     for (size_t i = 0; i < sizeof(annotations) / sizeof(*annotations); i++)
         if (str_eq(name, str_of(annotations[i])))
             return 2;
     return 0;
+}
+
+enum holds keyword_holds(const struct dialect *d, struct str name)
+{
+    enum keyword k;
+    if (find_row(name, &k))
+        return known(d, k) ? (enum holds)holds_of[k] : HOLDS_NONE;
+    return str_eq(name, STR("contentSchema")) && d->draft != DRAFT_07
+               ? HOLDS_SCHEMAS
+               : HOLDS_NONE;
 }

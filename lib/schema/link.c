@@ -32,6 +32,8 @@ static unsigned wants_of(const struct node *n)
         return wants;
     if (p->ref)
         wants &= p->ref->wants;
+    if (p->dynamic)
+        wants &= p->dynamic->wants;
     for (size_t i = 0; i < p->all.n; i++)
         wants &= p->all.v[i]->wants;
     return wants & wants_one(&p->any) & wants_one(&p->one);
@@ -88,8 +90,11 @@ static int parts_set(struct linker *l, struct node *n)
         return -1;
     if (!n->in_place)
         return 0;
-    if (n->in_place->ref && parts_join(l, &n->parts, &cap, n->in_place->ref))
-        return -1;
+    const struct node *const refs[] = { n->in_place->ref,
+                                        n->in_place->dynamic };
+    for (size_t i = 0; i < 2; i++)
+        if (refs[i] && parts_join(l, &n->parts, &cap, refs[i]))
+            return -1;
     for (size_t i = 0; i < n->in_place->all.n; i++)
         if (parts_join(l, &n->parts, &cap, n->in_place->all.v[i]))
             return -1;
@@ -125,8 +130,8 @@ static int visit_list(struct linker *l, struct node *n,
 static int visit_in_place(struct linker *l, struct node *n)
 {
     const struct in_place *p = n->in_place;
-    const struct node *const single[] = { p->ref, p->negated, p->cond, p->then,
-                                          p->otherwise };
+    const struct node *const single[] = { p->ref,  p->dynamic, p->negated,
+                                          p->cond, p->then,    p->otherwise };
     for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
         if (visit_from(l, n, single[i]))
             return -1;
@@ -140,13 +145,15 @@ static void simplify(struct node *n)
 {
     const struct in_place *p = n->in_place;
     if (n->types != TYPE_ANY || n->constant || n->choices || n->number ||
-        n->string || n->array || n->object)
+        n->string || n->array || n->object || n->unevaluated)
         return;
     if (!p)
         n->kind = NODE_TRUE;
-    else if (p->ref && !p->all.n && !p->any.n && !p->one.n && !p->negated &&
-             !p->cond)
-        n->alias = p->ref->alias ? p->ref->alias : p->ref;
+    else if (!p->ref != !p->dynamic && !p->all.n && !p->any.n && !p->one.n &&
+             !p->negated && !p->cond) {
+        const struct node *to = p->ref ? p->ref : p->dynamic;
+        n->alias = to->alias ? to->alias : to;
+    }
 }
 
 static int visit_dependents(struct linker *l, struct node *n)

@@ -132,10 +132,11 @@ bool shadows_has(const struct schema_run *r, const struct shadows *s, size_t i)
 struct object {
     const struct object_rules *rules;
     struct shadows shadows;
-    bool exact;     /* shadows were looked for */
-    size_t members; /* that are not shadowed */
-    size_t index;   /* of the member at hand */
-    uint32_t last;  /* property found last, for the guess; NO_PROP */
+    struct marks *marks; /* NULL: nobody asks what is evaluated */
+    bool exact;          /* shadows were looked for */
+    size_t members;      /* that are not shadowed */
+    size_t index;        /* of the member at hand */
+    uint32_t last;       /* property found last, for the guess; NO_PROP */
     uint64_t local[LOCAL_WORDS];
     size_t seen_at; /* of the bitmap on r->stack if it is not local */
 };
@@ -236,10 +237,11 @@ static const char *run_list(struct schema_run *r, const struct node_list *l,
     return q ? q : run_skip(r, p, at);
 }
 
-/* A property that the schema does not name: patterns, else the rest. */
+/* A property that the schema does not name: patterns, else the rest. Sets
+ * *evaluated where one of them applies. */
 static const char *run_unnamed(struct schema_run *r,
                                const struct object_rules *u, const char *p,
-                               const struct where *at)
+                               const struct where *at, bool *evaluated)
 {
     const char *q = NULL;
     bool matched = false;
@@ -257,6 +259,7 @@ static const char *run_unnamed(struct schema_run *r,
         if (!q)
             return NULL;
     }
+    *evaluated = matched || u->additional;
     if (!matched && u->additional)
         return run_value(r, u->additional, p, at);
     return q ? q : run_skip(r, p, at);
@@ -282,9 +285,12 @@ static const char *run_member(struct schema_run *r, struct object *o,
         if (!run_value(r, u->names, name, &there))
             return NULL;
     }
-    if (prop == NO_PROP)
-        return run_unnamed(r, u, p, &here);
-    return run_list(r, &u->props[prop].nodes, p, &here);
+    bool evaluated = prop != NO_PROP && u->props[prop].nodes.n;
+    p = prop == NO_PROP ? run_unnamed(r, u, p, &here, &evaluated)
+                        : run_list(r, &u->props[prop].nodes, p, &here);
+    if (p && o->marks && evaluated && !run_mark(r, o->marks, o->index))
+        return NULL;
+    return p;
 }
 
 /* A property that is asked for and not there. True to go on. */
@@ -385,11 +391,13 @@ static const char *run_members(struct schema_run *r, struct object *o,
 const char *run_object(struct schema_run *r, const struct node *n,
                        const char *p, const struct where *at)
 {
-    struct object o = { .rules = n->object };
+    struct object o = { .rules = n->object, .marks = r->marks };
     size_t mark = r->stack.n;
     const char *q = NULL;
     if (object_open(r, &o, p, at)) {
+        r->marks = NULL; /* the members are other values */
         q = run_members(r, &o, p, at);
+        r->marks = o.marks;
         if (q && !object_close(r, &o, p, at))
             q = NULL;
     }

@@ -1,6 +1,7 @@
 #include "schema/pattern.h"
 
 #include "json/utf8.h"
+#include "schema/ecma.h"
 #include "schema/simple.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -22,104 +23,14 @@ struct pattern_run {
     pcre2_jit_stack *stack;
 };
 
-/* General categories (Unicode, PropertyValueAliases), which ECMA-262 takes by
- * their long names and PCRE2 by their short ones only. */
-static const struct {
-    const char *name, *code;
-} categories[] = {
-    { "Letter", "L" },
-    { "Cased_Letter", "L&" },
-    { "Uppercase_Letter", "Lu" },
-    { "Lowercase_Letter", "Ll" },
-    { "Titlecase_Letter", "Lt" },
-    { "Modifier_Letter", "Lm" },
-    { "Other_Letter", "Lo" },
-    { "Mark", "M" },
-    { "Nonspacing_Mark", "Mn" },
-    { "Spacing_Mark", "Mc" },
-    { "Enclosing_Mark", "Me" },
-    { "Number", "N" },
-    { "Decimal_Number", "Nd" },
-    { "digit", "Nd" },
-    { "Letter_Number", "Nl" },
-    { "Other_Number", "No" },
-    { "Punctuation", "P" },
-    { "punct", "P" },
-    { "Connector_Punctuation", "Pc" },
-    { "Dash_Punctuation", "Pd" },
-    { "Open_Punctuation", "Ps" },
-    { "Close_Punctuation", "Pe" },
-    { "Initial_Punctuation", "Pi" },
-    { "Final_Punctuation", "Pf" },
-    { "Other_Punctuation", "Po" },
-    { "Symbol", "S" },
-    { "Math_Symbol", "Sm" },
-    { "Currency_Symbol", "Sc" },
-    { "Modifier_Symbol", "Sk" },
-    { "Other_Symbol", "So" },
-    { "Separator", "Z" },
-    { "Space_Separator", "Zs" },
-    { "Line_Separator", "Zl" },
-    { "Paragraph_Separator", "Zp" },
-    { "Other", "C" },
-    { "Control", "Cc" },
-    { "Format", "Cf" },
-    { "Surrogate", "Cs" },
-    { "Private_Use", "Co" },
-    { "Unassigned", "Cn" },
-};
-
-static const char *category_code(struct str name)
-{
-    static const char *const prefixes[] = { "General_Category=", "gc=" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-        struct str p = str_of(prefixes[i]);
-        if (name.n > p.n && memcmp(name.p, p.p, p.n) == 0) {
-            name.p += p.n;
-            name.n -= p.n;
-        }
-    }
-    for (size_t i = 0; i < sizeof(categories) / sizeof(*categories); i++)
-        if (str_eq(name, str_of(categories[i].name)))
-            return categories[i].code;
-    return NULL;
-}
-
-/* Copies the pattern with \p{Letter} written as \p{L}. */
-static int translate(struct buf *out, struct str t)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        if (t.p[i] != '\\' || i + 1 == t.n) {
-            buf_addc(out, t.p[i]);
-            continue;
-        }
-        char c = t.p[++i];
-        buf_addc(out, '\\');
-        buf_addc(out, c);
-        if ((c != 'p' && c != 'P') || i + 1 == t.n || t.p[i + 1] != '{')
-            continue;
-        const char *name = t.p + i + 2;
-        const char *close = memchr(name, '}', t.n - i - 2);
-        const char *code = NULL;
-        if (close)
-            code = category_code((struct str){ name, (size_t)(close - name) });
-        if (code) {
-            buf_addf(out, "{%s}", code);
-            i = (size_t)(close - t.p);
-        }
-    }
-    return out->failed ? -1 : 0;
-}
-
 static pcre2_code *compile(struct str text, struct buf *why)
 {
-    const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX |
+    const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY |
                              PCRE2_MATCH_UNSET_BACKREF |
                              PCRE2_ALLOW_EMPTY_CLASS | PCRE2_NEVER_BACKSLASH_C;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context)
         return NULL;
-    pcre2_set_compile_extra_options(context, PCRE2_EXTRA_ALT_BSUX);
     pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
     int code;
     size_t offset;
@@ -139,14 +50,11 @@ struct pattern *pattern_new(struct str text, struct pattern *next,
 {
     struct pattern *p = calloc(1, sizeof(*p));
     struct buf copy = { 0 };
-    if (!p || translate(&copy, text)) {
-        buf_free(&copy);
-        free(p);
+    if (!p)
         return NULL;
-    }
-    if (!utf8_valid(buf_str(&copy)))
+    if (!utf8_valid(text))
         buf_addz(why, "lone surrogate");
-    else
+    else if (ecma_translate(&copy, text, false, why) == 0)
         p->code = compile(buf_str(&copy), why);
     buf_free(&copy);
     if (!p->code) {
@@ -225,4 +133,36 @@ int pattern_match(const struct pattern *p, struct pattern_run *r,
 bool pattern_is_simple(const struct pattern *p)
 {
     return p->simple != NULL;
+}
+
+/* Properties are known to PCRE2 only; what it has not got of the language, it
+ * need not have for this. */
+static bool properties_known(struct str translated)
+{
+    struct buf one = { 0 }, why = { 0 };
+    const char *p = translated.p, *end = p + translated.n;
+    bool ok = true;
+    for (; ok && p + 2 < end; p += p[0] == '\\' ? 2 : 1) {
+        const char *close = memchr(p, '}', (size_t)(end - p));
+        if (p[0] != '\\' || (p[1] | 0x20) != 'p' || !close)
+            continue;
+        buf_reset(&one);
+        buf_add(&one, p, (size_t)(close + 1 - p));
+        pcre2_code *code = compile(buf_str(&one), &why);
+        ok = code != NULL;
+        pcre2_code_free(code);
+    }
+    buf_free(&one);
+    buf_free(&why);
+    return ok;
+}
+
+bool pattern_is_ecma(struct str text)
+{
+    struct buf out = { 0 }, why = { 0 };
+    bool ok = utf8_valid(text) && ecma_translate(&out, text, true, &why) == 0 &&
+              properties_known(buf_str(&out));
+    buf_free(&out);
+    buf_free(&why);
+    return ok;
 }

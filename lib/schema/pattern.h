@@ -1,9 +1,9 @@
 /* pattern: regular expressions of schemas, matched with bounded effort.
  *
- * ECMA-262 syntax through PCRE2 in UTF mode, compiled to machine code where
- * the machine allows it. \d, \w, \s and \b are ASCII; $ is the very end; long
- * names of general categories (\p{Letter}) are understood. PCRE2's own
- * extensions are accepted too. Patterns search; they are not anchored. */
+ * ECMA-262 syntax (ecma.h) through PCRE2 in UTF mode, compiled to machine
+ * code where the machine allows it. \d, \w and \b are ASCII, \s is the white
+ * space of Unicode; $ is the very end. Patterns search; they are not anchored.
+ */
 #ifndef SCHEMA_PATTERN_H
 #define SCHEMA_PATTERN_H
 
@@ -36,6 +36,10 @@ void pattern_run_free(struct pattern_run *r);
  * UTF-8 (a lone surrogate) holds none. */
 int pattern_match(const struct pattern *p, struct pattern_run *r,
                   struct str text);
+
+/* True if text is a regular expression by the letter of ECMA-262, flag u,
+ * whether PCRE2 can run it or not. */
+bool pattern_is_ecma(struct str text);
 
 /* True if matching never gives up on text that is ASCII. */
 bool pattern_is_simple(const struct pattern *p);

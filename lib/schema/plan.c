@@ -418,6 +418,8 @@ static enum fit plan_in_place(struct planner *w, const struct in_place *in,
                               uint32_t token)
 {
     enum fit f = in->ref ? plan_value(w, in->ref, token) : FIT_YES;
+    if (in->dynamic)
+        f = both(f, plan_value(w, in->dynamic, token));
     for (size_t i = 0; i < in->all.n; i++)
         f = both(f, plan_value(w, in->all.v[i], token));
     if (in->any.n)
@@ -457,6 +459,8 @@ static enum fit plan_value(struct planner *w, const struct node *n,
         n = n->alias;
     if (n->kind != NODE_RULES)
         return n->kind == NODE_TRUE ? FIT_YES : FIT_NO;
+    if (n->unevaluated)
+        return step_node(w, PLAN_WALK, token, n);
     if (++w->visits > VISITS_MAX || w->depth == DEPTH_MAX)
         w->failed = true;
     if (w->failed)

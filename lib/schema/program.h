@@ -45,6 +45,7 @@ struct array_rules {
     struct node_list prefix;
     const struct node *rest; /* elements behind the prefix; NULL: anything */
     const struct node *contains;
+    bool contains_evaluates; /* what fits it counts as evaluated */
     uint64_t min_contains, max_contains;
 };
 
@@ -91,9 +92,15 @@ struct object_rules {
 
 /* Schemas that apply to the same value. */
 struct in_place {
-    const struct node *ref;
+    const struct node *ref, *dynamic; /* $ref; $dynamicRef, $recursiveRef */
     struct node_list all, any, one;
     const struct node *negated, *cond, *then, *otherwise;
+};
+
+/* What is left when all that applies in place has been looked at. NULL:
+ * anything. */
+struct unevaluated {
+    const struct node *items, *properties;
 };
 
 enum node_kind { NODE_RULES, NODE_TRUE, NODE_FALSE };
@@ -112,13 +119,15 @@ struct node {
     struct array_rules *array;
     struct object_rules *object;
     struct in_place *in_place;
+    struct unevaluated *unevaluated;
     struct node_list parts; /* itself and what it reaches by $ref and allOf */
-    struct str where;       /* JSON Pointer in the schema */
+    struct str prefix;      /* the document's URI and #; empty: the main one */
+    struct str where;       /* JSON Pointer in the document */
     int mark;               /* linking: 0 new, 1 open, 2 done */
     unsigned height;        /* linking: of what applies in place */
 };
 
-extern const struct node node_true, node_false, node_no_property, node_no_item;
+extern const struct node node_true;
 
 struct schema {
     struct arena arena;
@@ -131,6 +140,12 @@ struct schema {
 
 /* Index of the property with this key (characters), or NO_PROP. */
 uint32_t prop_find(const struct object_rules *o, struct str key);
+
+/* schema_compile for a metaschema, which is taken as right. */
+struct schema *schema_compile_meta(struct str text, const char *source,
+                                   struct str uri,
+                                   const struct schema_options *options,
+                                   struct err *e);
 
 /* Finds cycles that consume nothing and fills wants and parts of all nodes.
  * ERR_CONFIG or ERR_TEMPFAIL. */

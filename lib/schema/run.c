@@ -216,17 +216,6 @@ static const char *run_string(struct schema_run *r, const struct node *n,
 
 /* ---- arrays ---- */
 
-/* Judges by n, whatever the mode: true if the value at p fits. */
-static bool fits(struct schema_run *r, const struct node *n, const char *p,
-                 const struct where *at)
-{
-    bool collect = r->collect;
-    r->collect = false;
-    const char *q = run_value(r, n, p, at);
-    r->collect = collect;
-    return q != NULL;
-}
-
 struct element {
     struct str key;
     size_t index;
@@ -317,17 +306,23 @@ static bool counts_ok(struct schema_run *r, const struct array_rules *a,
 /* One element: what it has to fit, and whether it counts for contains. */
 static const char *run_element(struct schema_run *r,
                                const struct array_rules *a, const char *p,
-                               const struct where *at, uint64_t *found)
+                               const struct where *at, uint64_t *found,
+                               struct marks *marks)
 {
     const struct node *n =
         at->index < a->prefix.n ? a->prefix.v[at->index] : a->rest;
+    bool evaluated = n != NULL;
     if (a->contains) {
         r->precise += a->max_contains != NO_LIMIT;
-        *found += fits(r, a->contains, p, at);
+        bool fit = run_fits(r, a->contains, p, at);
         r->precise -= a->max_contains != NO_LIMIT;
         if (r->stop)
             return NULL;
+        *found += fit;
+        evaluated |= fit && a->contains_evaluates;
     }
+    if (marks && evaluated && !run_mark(r, marks, at->index))
+        return NULL;
     return n ? run_value(r, n, p, at) : run_skip(r, p, at);
 }
 
@@ -335,9 +330,11 @@ static const char *run_array(struct schema_run *r, const struct node *n,
                              const char *p, const struct where *at)
 {
     const struct array_rules *a = n->array;
+    struct marks *marks = r->marks;
     const char *start = p, *end = r->end;
     struct where here = { .up = at, .kind = WHERE_INDEX };
     uint64_t found = 0;
+    r->marks = NULL; /* the elements are other values */
     p = scan_space(p + 1, end);
     if (p < end && *p == ']') {
         p++;
@@ -345,7 +342,7 @@ static const char *run_array(struct schema_run *r, const struct node *n,
         for (;; here.index++) {
             if (p >= end)
                 return stop(r, at, "not_json", "is not JSON");
-            p = run_element(r, a, p, &here, &found);
+            p = run_element(r, a, p, &here, &found, marks);
             if (!p)
                 return NULL;
             p = scan_space(p, end);
@@ -357,86 +354,13 @@ static const char *run_array(struct schema_run *r, const struct node *n,
         }
         here.index++;
     }
+    r->marks = marks;
     if (!counts_ok(r, a, here.index, found, at))
         return NULL;
     if (a->unique && !unique_ok(r, (struct str){ start, (size_t)(p - start) },
                                 here.index, at))
         return NULL;
     return p;
-}
-
-/* ---- schemas that apply to the same value ---- */
-
-static bool any_ok(struct schema_run *r, const struct node_list *l,
-                   const char *p, const struct where *at)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        if (fits(r, l->v[i], p, at))
-            return true;
-        if (r->stop)
-            return false;
-    }
-    return fail(r, at, "any_of", "fits none of the %zu schemas of anyOf", l->n);
-}
-
-static bool one_ok(struct schema_run *r, const struct node_list *l,
-                   const char *p, const struct where *at)
-{
-    size_t n = 0, first = 0;
-    r->precise++;
-    for (size_t i = 0; i < l->n && n < 2 && !r->stop; i++) {
-        if (!fits(r, l->v[i], p, at))
-            continue;
-        if (n++ == 0)
-            first = i;
-        else
-            fail(r, at, "one_of",
-                 "fits schemas %zu and %zu of oneOf, wants one", first, i);
-    }
-    r->precise--;
-    if (r->stop)
-        return false;
-    if (n == 0)
-        return fail(r, at, "one_of", "fits none of the %zu schemas of oneOf",
-                    l->n);
-    return n == 1 || r->collect;
-}
-
-/* not, if, then and else. True to go on. */
-static bool conditions_ok(struct schema_run *r, const struct in_place *in,
-                          const char *p, const struct where *at)
-{
-    if (in->negated) {
-        r->precise++;
-        bool fit = fits(r, in->negated, p, at);
-        r->precise--;
-        if (r->stop ||
-            (fit && !fail(r, at, "not", "fits the schema of \"not\"")))
-            return false;
-    }
-    if (!in->cond)
-        return true;
-    r->precise++;
-    const struct node *n = fits(r, in->cond, p, at) ? in->then : in->otherwise;
-    r->precise--;
-    if (r->stop)
-        return false;
-    return !n || run_value(r, n, p, at);
-}
-
-static bool in_place_ok(struct schema_run *r, const struct in_place *in,
-                        const char *p, const struct where *at)
-{
-    if (in->ref && !run_value(r, in->ref, p, at))
-        return false;
-    for (size_t i = 0; i < in->all.n; i++)
-        if (!run_value(r, in->all.v[i], p, at))
-            return false;
-    if (in->any.n && !any_ok(r, &in->any, p, at))
-        return false;
-    if (in->one.n && !one_ok(r, &in->one, p, at))
-        return false;
-    return conditions_ok(r, in, p, at);
 }
 
 /* ---- any value ---- */
@@ -501,10 +425,13 @@ const char *run_value(struct schema_run *r, const struct node *n, const char *p,
         n = n->alias;
     if (n->kind == NODE_TRUE)
         return run_skip(r, p, at);
+    const struct node *before = r->node;
+    r->node = n;
+    const char *q;
     if (n->kind == NODE_FALSE) {
-        if (!fail(r, at, n->code, "%s", n->message))
-            return NULL;
-        return run_skip(r, p, at);
+        q = fail(r, at, n->code, "%s", n->message) ? run_skip(r, p, at) : NULL;
+        r->node = before;
+        return q;
     }
     if (p >= r->end)
         return stop(r, at, "not_json", "is not JSON");
@@ -513,9 +440,20 @@ const char *run_value(struct schema_run *r, const struct node *n, const char *p,
     if (++r->steps > r->max_steps)
         return stop(r, at, "too_complex", "takes too many steps to check");
     r->depth++;
-    const char *q = run_rules(r, n, p, at);
-    if (q && n->in_place && !in_place_ok(r, n->in_place, p, at))
-        q = NULL;
+    if (n->unevaluated) {
+        q = run_rest(r, n, p, at);
+    } else {
+        q = run_rules(r, n, p, at);
+        if (q && n->in_place)
+            q = run_in_place(r, n, p, q, at);
+    }
     r->depth--;
+    r->node = before;
     return q;
+}
+
+const char *run_own(struct schema_run *r, const struct node *n, const char *p,
+                    const struct where *at)
+{
+    return run_rules(r, n, p, at);
 }

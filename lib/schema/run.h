@@ -7,6 +7,7 @@
 #ifndef SCHEMA_RUN_H
 #define SCHEMA_RUN_H
 
+#include "schema/marks.h"
 #include "schema/program.h"
 #include "schema/where.h"
 
@@ -31,6 +32,9 @@ struct schema_run {
     bool keep;       /* the walk collects, apart from what it judges aside */
     bool stop;       /* the walk has no result: a limit, broken text */
     bool nomem;
+    bool telling; /* the errors of a branch are collected for a message */
+    const struct node *node; /* at hand, for the place of errors */
+    struct marks *marks;     /* of the value at hand; NULL: nobody asks */
     unsigned precise; /* > 0: a shadowed duplicate must not count as wrong */
     unsigned depth;
     unsigned gave_up; /* matches */
@@ -61,6 +65,28 @@ const char *run_value(struct schema_run *r, const struct node *n, const char *p,
 /* The same for the object at p by the rules of n->object. */
 const char *run_object(struct schema_run *r, const struct node *n,
                        const char *p, const struct where *at);
+
+/* Judges by n, whatever the mode: true if the value at p fits. What it has
+ * evaluated counts only then. */
+bool run_fits(struct schema_run *r, const struct node *n, const char *p,
+              const struct where *at);
+
+/* By n's own rules for a value, of what applies in place nothing. */
+const char *run_own(struct schema_run *r, const struct node *n, const char *p,
+                    const struct where *at);
+
+/* By all of n that applies to the value at p in place. Returns q, which is
+ * behind the value, or NULL. */
+const char *run_in_place(struct schema_run *r, const struct node *n,
+                         const char *p, const char *q, const struct where *at);
+
+/* By n's own rules, what applies in place, and then what unevaluated* says of
+ * the rest. Returns as run_value does. */
+const char *run_rest(struct schema_run *r, const struct node *n, const char *p,
+                     const struct where *at);
+
+/* Notes that member or element i of the value was evaluated. False: stopped. */
+bool run_mark(struct schema_run *r, struct marks *m, size_t i);
 
 /* Behind the value at p, whatever it is; NULL and stop where it has no end. */
 const char *run_skip(struct schema_run *r, const char *p,

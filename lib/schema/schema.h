@@ -6,11 +6,11 @@
  * mostly need no walk: what their shape and keys decide is decided once.
  * Numbers are compared as text, exactly.
  *
- * Reads draft-07, 2019-09 and 2020-12 (without $schema: 2020-12). A keyword
- * that would change a verdict and is not implemented is refused when the
- * schema is compiled: unevaluatedItems, unevaluatedProperties, $dynamicRef,
- * $recursiveRef, and references other than by JSON Pointer within the
- * document. Of duplicate keys the last wins, in schemas and in records. */
+ * Reads draft-07, 2019-09 and 2020-12 (without $schema: 2020-12), each whole:
+ * with references by URI, anchor and dynamic anchor, unevaluated*, and
+ * vocabularies. A schema has to fit its metaschema. Other documents come from
+ * files and folders, never from the network. Of duplicate keys the last wins,
+ * in schemas and in records. */
 #ifndef SCHEMA_SCHEMA_H
 #define SCHEMA_SCHEMA_H
 
@@ -36,6 +36,12 @@ enum schema_draft {
 struct schema_options {
     enum schema_draft draft;  /* of a schema without $schema */
     bool no_format_assertion; /* format is an annotation only */
+    /* Where other documents are: "DIR", whose *.json files are known by their
+     * $id, or "URI=DIR", whose files have the URIs that begin so. Borrowed
+     * during the call. */
+    const char *const *dirs;
+    size_t n_dirs;
+    const char *base; /* URI of the text; NULL: none */
 };
 
 struct schema;
@@ -48,6 +54,8 @@ struct schema_error {
     struct str path;  /* JSON Pointer of the value */
     struct str rule;  /* the same with * for array indexes */
     struct str message;
+    struct str schema; /* JSON Pointer of the keyword in the schema; behind the
+                          URI and # where that is another document */
 };
 
 /* Compiles text (borrowed during the call). source names it in messages;

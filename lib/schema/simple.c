@@ -95,7 +95,7 @@ static bool add_class(struct parser *w, struct set *s, char c)
     }
     for (int i = 0; i < 2; i++)
         s->bits[i] |= c & 0x20 ? add.bits[i] : ~add.bits[i];
-    w->wide |= !(c & 0x20);
+    w->wide |= !(c & 0x20) || c == 's'; /* some space is not ASCII */
     return true;
 }
 

@@ -51,8 +51,8 @@ static int keep_run(struct lane *l)
 
 int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 {
-    if (!l->err.code && keep_run(l))
-        return -1;
+    if (!l->err.code)
+        (void)keep_run(l); /* its failure is the lane's, told below */
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
     st->counts.filtered += l->counts.filtered;

@@ -252,7 +252,7 @@ static struct pattern *pattern_of(struct wordkeys *w, struct str text)
 {
     if (!may_have_pattern(text))
         return NULL;
-    struct outline o;
+    struct outline o = { .words = 0 };
     outline(&o, text);
     size_t n = o.words * sizeof(*o.text);
     uint64_t hash = XXH3_64bits_withSeed(o.text, n, w->seed + text.n);

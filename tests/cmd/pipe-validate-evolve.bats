@@ -64,7 +64,7 @@ kinds() {
     printf '{"properties":{"a\\u001b[31m":{"type":"string"}}}' >esc.json
     echo '{}' >any.json
     assert_exit 0 pipe-validate --compat backward --error-format text esc.json any.json
-    ! grep -q $'\e' out
+    run ! grep -q $'\e' out
     grep -qF 'a\x1b[31m' out
 }
 
@@ -253,7 +253,7 @@ orders() {
     assert_exit 0 pipe-validate -s s.json -v <in
     grep -qF 'field /nick is unknown to the schema, in 2 records, first in line 2' err
     grep -qF 'field /o/x is unknown to the schema, in 1 record, first in line 3' err
-    ! grep -q mail err
+    run ! grep -q mail err
     assert_exit 0 pipe-validate -s s.json <in
     [ ! -s err ]
     assert_exit 65 pipe-validate -s s.json -v --evolve '' <in

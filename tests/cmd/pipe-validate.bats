@@ -99,7 +99,7 @@ check() {
 {"format":"date-time"}                | "2024-02-29" | format /v
 {"format":"email"}                    | "a@b.example" | good
 {"format":"email"}                    | "a@b@c"     | format /v
-{"format":"uri"}                      | "anything"  | good
+{"format":"phone"}                      | "anything"  | good
 {"items":{"type":"null"}}             | [null,1,null,2] | type /v/1; type /v/3
 {"minItems":1}                        | []          | min_items /v
 {"maxItems":1}                        | [1,2]       | max_items /v
@@ -326,11 +326,11 @@ END
 }
 
 @test "-v names what the schema says and nobody checks" {
-    echo '{"requierd":["a"],"properties":{"a":{"format":"uri"}}}' >typo.json
+    echo '{"requierd":["a"],"properties":{"a":{"format":"phone"}}}' >typo.json
     echo '{}' >in
     run -0 --separate-stderr pipe-validate -s typo.json -v <in
     [[ $stderr == *'schema typo.json: /requierd: unknown keyword'* ]]
-    [[ $stderr == *'schema typo.json: /properties/a/format: format "uri" is not checked'* ]]
+    [[ $stderr == *'schema typo.json: /properties/a/format: format "phone" is not checked'* ]]
     run -0 --separate-stderr pipe-validate -s typo.json <in
     [ -z "$stderr" ]
 }
@@ -412,15 +412,67 @@ refused() {
     refused '{"minimum":"0"}' 'at /minimum: wants a number'
     refused '{"$schema":"http://json-schema.org/draft-04/schema#"}' 'unknown dialect'
     refused '{"$ref":"#/definitions/none"}' 'at /$ref: reference "#/definitions/none" leads nowhere'
-    refused '{"$ref":"other.json"}' 'leads to another document'
+    refused '{"$ref":"other.json"}' 'at /$ref: reference "other.json" leads to file://'
+    refused '{"$ref":"https://example.com/a"}' 'which is not at hand (the network is never asked'
+    refused '{"$ref":"#name"}' 'at /$ref: reference "#name" leads nowhere'
+    refused '{"$schema":"https://example.com/own"}' 'unknown dialect "https://example.com/own"'
+    refused '{"title":5}' 'at /title: breaks the metaschema: is 5, wants string'
+    refused '{"required":["a","a"]}' 'at /required: breaks the metaschema: items 0 and 1 are equal'
+    refused '{"$defs":{"a":{"$id":"x#y"}}}' 'at /$defs/a/$id: breaks the metaschema'
     refused '{"$ref":"#"}' 'refers to itself without an end'
     refused '[]' 'at its root: is an array, wants a schema'
 }
 
-@test "a keyword that would change the verdict and is not supported is refused" {
-    refused '{"unevaluatedProperties":false}' 'at /unevaluatedProperties: keyword is not supported'
-    refused '{"$defs":{"a":{"unevaluatedItems":false}}}' 'at /$defs/a/unevaluatedItems: keyword'
-    refused '{"$dynamicRef":"#a"}' 'at /$dynamicRef: keyword is not supported'
+@test "a schema refers to files beside it" {
+    mkdir -p parts
+    echo '{"$ref":"parts/money.json#/$defs/eur"}' >s.json
+    echo '{"$defs":{"eur":{"properties":{"v":{"$ref":"digits.json"}}}}}' >parts/money.json
+    echo '{"type":"integer"}' >parts/digits.json
+    run -0 pipe-validate -s s.json <<<'{"v":1}'
+    run -65 --separate-stderr pipe-validate -s s.json <<<'{"v":"1"}'
+    [[ $stderr == *'/v is "1", wants integer (type)'* ]]
+    run -0 pipe-validate -s "$PWD/s.json" --schema-dir /nonexistent=x <<<'{"v":1}'
+    echo '{"type":"int"}' >parts/digits.json
+    run -78 pipe-validate -s s.json <<<'{"v":1}'
+    [[ $output == *'schema '*'/parts/digits.json at /type: unknown type "int"'* ]]
+}
+
+@test "--schema-dir knows schemas by their \$id, or by the URI that they are given" {
+    mkdir -p by-id/deep by-uri/v1
+    echo '{"$id":"https://example.com/money","type":"integer"}' >by-id/deep/a.json
+    echo 'no schema' >by-id/b.json
+    echo '{"type":"string"}' >by-uri/v1/text.json
+    echo '{"properties":{"a":{"$ref":"https://example.com/money"},"b":{"$ref":"https://example.net/v1/text.json"}}}' >s.json
+    run -78 pipe-validate -s s.json --schema-dir by-id </dev/null
+    [[ $output == *'"https://example.net/v1/text.json" leads to https://example.net/v1/text.json, which is not at hand'* ]]
+    run -0 pipe-validate -s s.json --schema-dir by-id --schema-dir https://example.net/=by-uri <<<'{"a":1,"b":""}'
+    run -65 --separate-stderr pipe-validate -s s.json --schema-dir by-id --schema-dir https://example.net/=by-uri <<<'{"a":"","b":1}'
+    [[ $stderr == *'/a is "", wants integer'*'/b is 1, wants string'* ]]
+    echo '{"$ref":"https://example.net/%2e%2e/s.json"}' >s.json
+    run -78 pipe-validate -s s.json --schema-dir https://example.net/=by-uri/v1 </dev/null
+    [[ $output == *'not at hand'* ]]
+    run -66 pipe-validate -s s.json --schema-dir none </dev/null
+    [[ $output == *'cannot open --schema-dir none'* ]]
+}
+
+@test "a metaschema in a file chooses the vocabularies" {
+    mkdir meta
+    echo '{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/own","$vocabulary":{"https://json-schema.org/draft/2020-12/vocab/core":true,"https://json-schema.org/draft/2020-12/vocab/applicator":true,"https://example.com/new":false}}' >meta/own.json
+    echo '{"$schema":"https://example.com/own","properties":{"a":{"minimum":5},"b":false}}' >s.json
+    run -0 pipe-validate -s s.json --schema-dir meta <<<'{"a":1}'
+    run -65 pipe-validate -s s.json --schema-dir meta <<<'{"b":1}'
+    sed -i 's/"https:\/\/example.com\/new":false/"https:\/\/example.com\/new":true/' meta/own.json
+    run -78 pipe-validate -s s.json --schema-dir meta <<<'{"a":1}'
+    [[ $output == *'at /$schema: the metaschema "https://example.com/own" requires the vocabulary "https://example.com/new", which is not known'* ]]
+}
+
+@test "dynamic references, and what is left unevaluated" {
+    check <<'END'
+{"$id":"x:l","$defs":{"l":{"$id":"x:list","items":{"$dynamicRef":"#t"},"$defs":{"t":{"$dynamicAnchor":"t"}}},"t":{"$dynamicAnchor":"t","type":"integer"}},"$ref":"x:list"} | [1,"a"] | type /v/1
+{"allOf":[{"properties":{"a":true}}],"properties":{"b":true},"unevaluatedProperties":false} | {"a":1,"b":2} | good
+{"allOf":[{"properties":{"a":true}}],"properties":{"b":true},"unevaluatedProperties":false} | {"a":1,"c":2} | unevaluated_property /v/c
+{"prefixItems":[true],"contains":{"type":"string"},"unevaluatedItems":false} | [1,"a",2] | unevaluated_item /v/2
+END
 }
 
 @test "annotations change nothing" {
@@ -484,7 +536,8 @@ END
         pipe-validate -j $j -s s.json --dlq dead$j.ndjson --max-reject 50% -v \
             <in >out$j 2>err$j
         jq -c '[.errors,.source,.raw]' dead$j.ndjson >letters$j
-        sed -i 's/dead[0-9]/dead/g' err$j
+        # Threads do not know the lines' numbers.
+        sed -i 's/dead[0-9]/dead/g; s/, first in line [0-9]*$//' err$j
         cmp out1 out$j
         cmp letters1 letters$j
         cmp err1 err$j

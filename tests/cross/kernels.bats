@@ -24,7 +24,7 @@ build_aarch64() {
     ln -s /usr/include/xx*.h headers
     mapfile -t sources < <(grep -LE '"base/bigint.h"|<gmp.h>' \
         "$REPO"/lib/base/*.c "$REPO"/lib/json/*.c \
-        "$REPO"/lib/source/csvscan*.c)
+        "$REPO"/lib/source/csvscan*.c "$REPO"/lib/table/wordkey.c)
     for name in "${sources[@]}"; do
         aarch64-linux-gnu-gcc "${flags[@]}" -c "$name" || return 1
     done

@@ -251,12 +251,13 @@ TEST("formats are asserted, unknown ones noted")
     BAD("{\"format\":\"ipv4\"}", "\"1.2.3.256\"", "format ");
     BAD("{\"format\":\"uuid\"}", "\"2eb8aa08-aa98-11ea-b4aa73b441d16380\"",
         "format ");
-    GOOD("{\"format\":\"uri\"}", "\"no uri at all\"");
+    GOOD("{\"format\":\"phone\"}", "\"no number at all\"");
+    BAD("{\"format\":\"uri\"}", "\"no uri at all\"", "format ");
     GOOD("{\"format\":\"date\"}", "5");
     struct err e;
     struct schema_options o = { .no_format_assertion = true };
     struct schema *s = schema_compile(
-        STR("{\"x-a\":1,\"properties\":{\"a\":{\"format\":\"uri\"},\"b\":"
+        STR("{\"x-a\":1,\"properties\":{\"a\":{\"format\":\"phone\"},\"b\":"
             "{\"format\":\"date\"}}}"),
         "s", &o, &e);
     const struct schema_error *x;
@@ -266,7 +267,7 @@ TEST("formats are asserted, unknown ones noted")
     struct buf b = { 0 };
     buf_add_str(&b, schema_notes(s));
     CHECK_STR(buf_z(&b), "/x-a: unknown keyword\n"
-                         "/properties/a/format: format \"uri\" is not "
+                         "/properties/a/format: format \"phone\" is not "
                          "checked\n");
     buf_free(&b);
     schema_run_free(r);
@@ -423,8 +424,10 @@ TEST("references that lead nowhere, elsewhere or back at once are refused")
 {
     CHECK(strstr(errors("{\"$ref\":\"#/nope\"}", "1"),
                  "at /$ref: reference \"#/nope\" leads nowhere"));
-    CHECK(strstr(errors("{\"$ref\":\"other.json\"}", "1"), "another document"));
-    CHECK(strstr(errors("{\"$ref\":\"#name\"}", "1"), "by anchor"));
+    CHECK(strstr(errors("{\"$ref\":\"other.json\"}", "1"),
+                 "leads to other.json, which is not at hand"));
+    CHECK(strstr(errors("{\"$ref\":\"#name\"}", "1"), "leads nowhere"));
+    CHECK(strstr(errors("{\"$dynamicRef\":\"#name\"}", "1"), "leads nowhere"));
     CHECK(strstr(errors("{\"$ref\":\"#\"}", "1"),
                  "refused 78: schema s.json at its root: refers to itself"));
     CHECK(strstr(errors("{\"$ref\":\"#/$defs/a\",\"$defs\":{\"a\":{\"anyOf\":[{"
@@ -489,21 +492,6 @@ TEST("a malformed schema is refused with the place")
         if (!strstr(have, cases[i][1]))
             CHECK_STR(have, cases[i][1]);
     }
-}
-
-TEST("keywords that would change a verdict and are not implemented are refused")
-{
-    static const char *const cases[] = {
-        "{\"properties\":{\"a\":{\"unevaluatedProperties\":false}}}",
-        "{\"unevaluatedItems\":false}",
-        "{\"$dynamicRef\":\"#a\"}",
-        "{\"$schema\":\"https://json-schema.org/draft/2019-09/schema\","
-        "\"$recursiveRef\":\"#\"}",
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        CHECK(strstr(errors(cases[i], "{}"), "keyword is not supported"));
-    CHECK(strstr(errors(cases[0], "{}"),
-                 "/properties/a/unevaluatedProperties: "));
 }
 
 /* ---- sizes */
@@ -728,9 +716,9 @@ TEST("casts reach through references, combinations and containers")
 TEST("a rule counts each record once, the most frequent first")
 {
     const struct schema_error a[] = {
-        { "type", STR("/i/0"), STR("/i/*"), STR("") },
-        { "type", STR("/i/1"), STR("/i/*"), STR("") },
-        { "minimum", STR("/q"), STR("/q"), STR("") },
+        { "type", STR("/i/0"), STR("/i/*"), STR(""), STR("") },
+        { "type", STR("/i/1"), STR("/i/*"), STR(""), STR("") },
+        { "minimum", STR("/q"), STR("/q"), STR(""), STR("") },
     };
     struct tally t = { 0 };
     CHECK(tally_add(&t, a, 3) == 0 && tally_add(&t, a, 2) == 0);
@@ -747,7 +735,7 @@ TEST("rules without end are counted as others in bounded memory")
     for (int i = 0; i < 10000; i++) {
         snprintf(name, sizeof(name), "/p%d", i);
         struct schema_error x = { "additional_property", str_of(name),
-                                  str_of(name), STR("") };
+                                  str_of(name), STR(""), STR("") };
         CHECK(tally_add(&t, &x, 1) == 0);
     }
     CHECK(t.n == TALLY_RULES_MAX && t.others == 10000 - TALLY_RULES_MAX);

@@ -1,9 +1,6 @@
-/* The JSON Schema Test Suite, read from $PIPE_TEST_DATA/json-schema-test-suite.
- *
- * Every required test of the drafts is run. In the files named below a schema
- * that we refuse is a failure too; in the others, which are about keywords that
- * the compiler refuses by name, what it accepts must agree all the same: it
- * never gives a wrong verdict in silence.
+/* The JSON Schema Test Suite, read from $PIPE_TEST_DATA/json-schema-test-suite:
+ * every test of three drafts, required and optional, but for the exceptions
+ * below.
  *
  * Each test is also run as a record, the value that it is about being the
  * property v: the walk has to say the same of it, and the quick way may accept
@@ -19,52 +16,75 @@
 
 struct suite {
     const char *title, *folder;
-    struct schema_options options;
-    const char *files; /* those we implement whole; NULL: all listed there */
+    enum schema_draft draft;
+    bool formats; /* are asserted */
 };
 
-#define COMMON                                                                 \
-    " additionalProperties allOf anyOf boolean_schema const contains default " \
-    "enum exclusiveMaximum exclusiveMinimum format if-then-else "              \
-    "infinite-loop-detection items maxItems maxLength maxProperties maximum "  \
-    "minItems minLength minProperties minimum multipleOf oneOf pattern "       \
-    "patternProperties properties propertyNames required type uniqueItems "
-#define LATER \
-    "dependentRequired dependentSchemas maxContains minContains content "
-
+/* The required tests of 2019-09 and 2020-12 take format for an annotation. */
 static const struct suite suites[] = {
-    { "draft-07",
-      "draft7",
-      { DRAFT_07, true },
-      COMMON "not additionalItems dependencies " },
-    { "2019-09",
-      "draft2019-09",
-      { DRAFT_2019_09, true },
-      COMMON LATER "additionalItems " },
-    { "2020-12",
-      "draft2020-12",
-      { DRAFT_2020_12, true },
-      COMMON LATER "prefixItems " },
-    { "draft-07 big numbers",
-      "draft7/optional",
-      { DRAFT_07, true },
-      " bignum float-overflow " },
-    { "2020-12 big numbers",
-      "draft2020-12/optional",
-      { DRAFT_2020_12, true },
-      " bignum float-overflow no-schema dependencies-compatibility " },
-    { "draft-07 formats",
-      "draft7/optional/format",
-      { DRAFT_07, false },
-      " date date-time email ipv4 ipv6 time unknown " },
-    { "2020-12 formats",
-      "draft2020-12/optional/format",
-      { DRAFT_2020_12, false },
-      " date date-time email ipv4 ipv6 time unknown uuid " },
+    { "draft-07", "draft7", DRAFT_07, false },
+    { "2019-09", "draft2019-09", DRAFT_2019_09, false },
+    { "2020-12", "draft2020-12", DRAFT_2020_12, false },
+    { "draft-07 optional", "draft7/optional", DRAFT_07, true },
+    { "2019-09 optional", "draft2019-09/optional", DRAFT_2019_09, true },
+    { "2020-12 optional", "draft2020-12/optional", DRAFT_2020_12, true },
+    { "draft-07 formats", "draft7/optional/format", DRAFT_07, true },
+    { "2019-09 formats", "draft2019-09/optional/format", DRAFT_2019_09, true },
+    { "2020-12 formats", "draft2020-12/optional/format", DRAFT_2020_12, true },
 };
+
+/* Tests that contradict a choice of ours: verdicts that are the other way
+ * round, and why. */
+static const struct exception {
+    const char *file, *group, *test;
+} exceptions[] = {
+    /* Content keywords are annotations in every draft: what a string encodes
+     * is not a stage's to decode. */
+    { "content.json",
+      "validation of string-encoded content based on media type",
+      "an invalid JSON document" },
+    { "content.json", "validation of binary string-encoding",
+      "an invalid base64 string (% is not a valid character)" },
+    { "content.json", "validation of binary-encoded media type documents",
+      "a validly-encoded invalid JSON document" },
+    { "content.json", "validation of binary-encoded media type documents",
+      "an invalid base64 string that is valid JSON" },
+};
+
+static const char *remotes; /* http://localhost:1234/=FOLDER */
+
+static struct schema *compile(const struct suite *s, struct str text,
+                              const char *file, struct err *e)
+{
+    const struct schema_options o = { .draft = s->draft,
+                                      .no_format_assertion = !s->formats,
+                                      .dirs = &remotes,
+                                      .n_dirs = 1 };
+    return schema_compile(text, file, &o, e);
+}
+
+/* What a text between quotes is. */
+static struct str unquoted(struct str s)
+{
+    return s.n < 2 ? s : (struct str){ s.p + 1, s.n - 2 };
+}
+
+static bool excepted(const char *file, struct val group, struct val test)
+{
+    struct str about = unquoted(json_get(group, STR("description")).raw);
+    struct str what = unquoted(json_get(test, STR("description")).raw);
+    for (size_t i = 0; i < sizeof(exceptions) / sizeof(*exceptions); i++) {
+        const struct exception *x = &exceptions[i];
+        if (strcmp(x->file, file) == 0 &&
+            json_raw_equals(about, str_of(x->group)) &&
+            json_raw_equals(what, str_of(x->test)))
+            return true;
+    }
+    return false;
+}
 
 struct tally {
-    size_t agreed, wrong, refused;
+    size_t agreed, wrong, excepted;
     size_t good, quick; /* records that fit; that the quick way accepted */
 };
 
@@ -82,15 +102,23 @@ static int read_file(const char *path, struct buf *b)
     return b->failed ? -1 : 0;
 }
 
+/* The verdict that we should come to. */
+static bool wanted(const char *file, struct val group, struct val test)
+{
+    bool valid = json_get(test, STR("valid")).type == JSON_TRUE;
+    return valid != excepted(file, group, test);
+}
+
 /* Checks one test of a group. */
 static void run_test(struct schema_run *run, struct val test, const char *file,
-                     struct str group, struct tally *t)
+                     struct val group, struct tally *t)
 {
     const struct schema_error *errors;
     struct err e = { 0 };
     size_t n = 0;
     struct str about = json_get(test, STR("description")).raw;
-    bool valid = json_get(test, STR("valid")).type == JSON_TRUE;
+    bool valid = wanted(file, group, test);
+    t->excepted += excepted(file, group, test);
     int have =
         schema_check(run, json_get(test, STR("data")).raw, &errors, &n, &e);
     if (have == valid && (have == 1 || n > 0)) {
@@ -98,8 +126,9 @@ static void run_test(struct schema_run *run, struct val test, const char *file,
         return;
     }
     t->wrong++;
-    printf("# %s: %.*s: %.*s: have %d (%s)\n", file, STR_ARG(group),
-           STR_ARG(about), have,
+    printf("# %s: %.*s: %.*s: have %d (%s)\n", file,
+           STR_ARG(json_get(group, STR("description")).raw), STR_ARG(about),
+           have,
            have < 0 ? e.msg
            : have   ? ""
                     : errors[0].code);
@@ -110,7 +139,7 @@ static void run_test(struct schema_run *run, struct val test, const char *file,
 static struct schema *wrapped(const struct suite *s, struct val schema)
 {
     struct buf b = { 0 };
-    struct err e;
+    struct err e = { 0 };
     struct str text = schema.raw;
     buf_addz(&b, "{\"properties\":{\"v\":");
     if (schema.type == JSON_OBJECT &&
@@ -123,13 +152,14 @@ static struct schema *wrapped(const struct suite *s, struct val schema)
     }
     buf_add_str(&b, text);
     buf_addz(&b, "}}");
-    struct schema *w = schema_compile(buf_str(&b), "wrapped", &s->options, &e);
+    struct schema *w = compile(s, buf_str(&b), "wrapped", &e);
     buf_free(&b);
     return w;
 }
 
 static void run_record(struct schema_run *run, struct shaper *shaper,
-                       struct val test, const char *file, struct tally *t)
+                       struct val group, struct val test, const char *file,
+                       struct tally *t)
 {
     const struct schema_error *errors;
     struct err e;
@@ -142,7 +172,7 @@ static void run_record(struct schema_run *run, struct shaper *shaper,
         if (b.p[i] == '\n')
             b.p[i] = ' ';
     const struct shaped *at = shaper_next(shaper, buf_str(&b), 0);
-    bool valid = json_get(test, STR("valid")).type == JSON_TRUE;
+    bool valid = wanted(file, group, test);
     bool quick = at && schema_accept(run, at);
     int fit = schema_check(run, buf_str(&b), &errors, &n, &e);
     if (!at || fit != valid || (quick && !valid)) {
@@ -164,51 +194,48 @@ static void run_records(const struct suite *s, struct val group,
     struct json_iter it = json_iter(json_get(group, STR("tests")).raw);
     struct val test;
     while (run && json_next(&it, NULL, &test))
-        run_record(run, &shaper, test, file, t);
+        run_record(run, &shaper, group, test, file, t);
     shaper_free(&shaper);
     schema_run_free(run);
     schema_free(schema);
 }
 
 static void run_group(const struct suite *s, struct val group, const char *file,
-                      bool whole, struct tally *t)
+                      struct tally *t)
 {
     struct err e = { 0 };
     struct str about = json_get(group, STR("description")).raw;
-    struct schema *schema = schema_compile(json_get(group, STR("schema")).raw,
-                                           file, &s->options, &e);
+    struct schema *schema =
+        compile(s, json_get(group, STR("schema")).raw, file, &e);
     if (!schema) {
-        t->refused++;
-        t->wrong += whole || e.code != ERR_CONFIG;
-        if (whole || e.code != ERR_CONFIG)
-            printf("# %s: %.*s: refused: %s\n", file, STR_ARG(about), e.msg);
+        t->wrong++;
+        printf("# %s: %.*s: refused: %s\n", file, STR_ARG(about), e.msg);
         return;
     }
     struct schema_run *run = schema_run_new(schema);
     struct json_iter it = json_iter(json_get(group, STR("tests")).raw);
     struct val test;
     while (run && json_next(&it, NULL, &test))
-        run_test(run, test, file, about, t);
+        run_test(run, test, file, group, t);
     t->wrong += !run || it.broken;
     schema_run_free(run);
     schema_free(schema);
     run_records(s, group, file, t);
 }
 
-static bool listed(const struct suite *s, const char *file)
+static void run_file(const struct suite *s, const char *path, const char *file,
+                     struct tally *t)
 {
-    char word[256];
-    snprintf(word, sizeof(word), " %.*s ", (int)(strlen(file) - 5), file);
-    return strstr(s->files, word) != NULL;
-}
-
-/* Number of files that the suite lists. */
-static size_t listed_size(const struct suite *s)
-{
-    size_t n = 0;
-    for (const char *p = s->files; *p; p++)
-        n += p[0] == ' ' && p[1] != '\0';
-    return n;
+    struct buf text = { 0 };
+    struct val group;
+    if (read_file(path, &text)) {
+        printf("# cannot read %s\n", path);
+        t->wrong++;
+    }
+    struct json_iter it = json_iter(buf_str(&text));
+    while (json_next(&it, NULL, &group))
+        run_group(s, group, file, t);
+    buf_free(&text);
 }
 
 /* True if nothing was wrong. */
@@ -217,9 +244,7 @@ static bool run_suite(const struct suite *s, const char *data, int number)
     char path[4096];
     struct dirent *d;
     struct tally t = { 0 };
-    struct buf text = { 0 };
     size_t files = 0;
-    bool optional = strstr(s->folder, "optional") != NULL;
     snprintf(path, sizeof(path), "%s/json-schema-test-suite/tests/%s", data,
              s->folder);
     DIR *dir = opendir(path);
@@ -231,40 +256,33 @@ static bool run_suite(const struct suite *s, const char *data, int number)
     }
     while ((d = readdir(dir)) != NULL) {
         size_t n = strlen(d->d_name);
-        bool whole = n > 5 && listed(s, d->d_name);
-        if (n <= 5 || strcmp(d->d_name + n - 5, ".json") != 0 ||
-            (optional && !whole))
+        if (n <= 5 || strcmp(d->d_name + n - 5, ".json") != 0)
             continue;
         snprintf(path, sizeof(path), "%s/json-schema-test-suite/tests/%s/%s",
                  data, s->folder, d->d_name);
-        if (read_file(path, &text)) {
-            printf("# cannot read %s\n", path);
-            t.wrong++;
-            continue;
-        }
-        struct json_iter it = json_iter(buf_str(&text));
-        struct val group;
-        files += whole;
-        while (json_next(&it, NULL, &group))
-            run_group(s, group, d->d_name, whole, &t);
+        run_file(s, path, d->d_name, &t);
+        files++;
     }
     closedir(dir);
-    buf_free(&text);
-    bool ok = t.wrong == 0 && files == listed_size(s) && t.quick > t.good / 2;
-    printf(
-        "%s %d - %s: %zu verdicts agree, %zu of %zu files whole, %zu schemas "
-        "of others refused, %zu of %zu good records accepted quickly\n",
-        ok ? "ok" : "not ok", number, s->title, t.agreed, files, listed_size(s),
-        t.refused, t.quick, t.good);
+    bool ok = t.wrong == 0 && files > 0 && t.quick > t.good / 2;
+    printf("%s %d - %s: %zu verdicts of %zu files agree, %zu excepted, %zu of "
+           "%zu good records accepted quickly\n",
+           ok ? "ok" : "not ok", number, s->title, t.agreed, files, t.excepted,
+           t.quick, t.good);
     return ok;
 }
 
 int main(void)
 {
     const char *data = getenv("PIPE_TEST_DATA");
+    static char map[4096];
     int n = 0, bad = 0;
+    data = data ? data : "../shared/data";
+    snprintf(map, sizeof(map),
+             "http://localhost:1234/=%s/json-schema-test-suite/remotes", data);
+    remotes = map;
     for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
-        bad += !run_suite(&suites[i], data ? data : "../shared/data", ++n);
+        bad += !run_suite(&suites[i], data, ++n);
     printf("1..%d\n", n);
     return bad != 0;
 }
