@@ -1,30 +1,24 @@
 /* pipe-validate: pass the records that satisfy a JSON Schema and row checks,
  * and judge the batch as a whole. */
+#include "evolve.h"
 #include "gates.h"
-#include "schema/schema.h"
-#include "schema/tally.h"
-#include "stage/lane.h"
+#include "records.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-#define SUMMARY_ROWS 10
-#define SUMMARY_BYTES 1000 /* of a pointer: keys may be of any length */
-#define REASONS_MAX (SCHEMA_MAX_ERRORS + RULES_MAX)
+#define MODE 1 /* options that exclude each other */
 
-static const char *schema_file;
-static bool coerce, no_format_assertion;
-static struct opt_list schema_dirs;
+static bool coerce;
+static struct evolve_args evolve_args;
 static struct gates_args gates_args = { .baseline_runs = BASELINE_RUNS,
                                         .baseline_min = BASELINE_MIN };
 
 static const struct opt opts[] = {
-    { OPT_STRING, 's', "schema", "FILE", &schema_file,
+    { OPT_STRING, 's', "schema", "FILE", &evolve_args.schema,
       "JSON Schema that every record has to satisfy; required without --check "
       "and --expect",
-      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
-    { OPT_LIST, 0, "schema-dir", "DIR", &schema_dirs,
+      NULL, 0, 0, MODE, COMPLETE_FILE, NULL },
+    { OPT_LIST, 0, "schema-dir", "DIR", &evolve_args.schema_dirs,
       "folder of schemas that others refer to, known by their $id; as URI=DIR "
       "known by the URI that a reference begins with",
       NULL, 0, 0, 0, COMPLETE_DIR, NULL },
@@ -32,7 +26,8 @@ static const struct opt opts[] = {
       "turn strings that spell a number, true, false or (empty) null into that "
       "value where the schema wants it",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_FLAG, 0, "no-format-assertion", NULL, &no_format_assertion,
+    { OPT_FLAG, 0, "no-format-assertion", NULL,
+      &evolve_args.no_format_assertion,
       "take the keyword format for a comment, as drafts 2019-09 and 2020-12 do",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_LIST, 0, "check", "[warn:][NAME:]EXPR", &gates_args.checks,
@@ -59,6 +54,39 @@ static const struct opt opts[] = {
       "fail where gates on keys and values need more than SIZE; default half "
       "of the machine's",
       NULL, 1 << 20, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
+    { OPT_GROUP, 0, "evolution", NULL, NULL, "For schemas that change", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "compat", "KIND", &evolve_args.compat,
+      "compare versions of a schema, the oldest first, instead of records; 65 "
+      "where the last is not compatible with the one before it (transitive: "
+      "with all)",
+      evolve_compat_kinds, 0, 0, MODE, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "error-format", "FORMAT", &evolve_args.error_format,
+      "how --compat prints differences; default text on a terminal, json "
+      "elsewhere",
+      evolve_error_formats, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "infer", NULL, &evolve_args.infer,
+      "write a schema of the records instead of the records", NULL, 0, 0, MODE,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "strict-infer", NULL, &evolve_args.strict_infer,
+      "the same, with enumerations, formats, lengths and bounds as seen, and "
+      "no "
+      "other properties",
+      NULL, 0, 0, MODE, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "pretty", NULL, &evolve_args.pretty,
+      "write the inferred schema over several lines, as on a terminal", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "evolve", "KIND=RULE,...", &evolve_args.policy,
+      "fail with 65 where records drift from the schema: add, remove, type "
+      "with "
+      "allow, approve, block; default add=allow,remove=approve,type=block",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "approve", "FILE", &evolve_args.approved,
+      "list of the drift that is approved: lines of a kind and a JSON Pointer",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_FLAG, 0, "fill-defaults", NULL, &evolve_args.fill_defaults,
+      "give missing properties the default that the schema has for them", NULL,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
@@ -71,216 +99,71 @@ static const struct command command = {
     .notes = "Expressions: man pipeutils-expr",
 };
 
-/* What one thread needs. */
-struct validator {
-    struct gates *gates;
-    size_t number;
-    struct schema_run *run; /* NULL: no schema */
-    struct tally tally;
-    struct reason reasons[REASONS_MAX];
-    struct select_record passed[STAGE_BATCH]; /* to be measured */
-    size_t n_passed;
+/* Versions of a schema are operands, and differences are no records. */
+static const struct command compares = {
+    .name = "pipe-validate",
+    .summary = "pass records that satisfy a JSON Schema, reject the rest",
+    .usage = "--compat KIND OLD... NEW",
+    .opts = opts,
+    .flags = STAGE_OPERANDS,
+    .operands = COMPLETE_FILE,
 };
 
-struct validate {
-    struct schema *schema;
-    struct gates gates;
-    struct validator *workers; /* owned */
-    size_t n;
-};
+/* ---- modes */
 
-/* Tells what the schema says and we do not check. */
-static void show_notes(struct stage *st, struct str notes)
+/* The mark on stdout comes before the options are parsed. */
+static const struct command *descriptor(int argc, char **argv)
 {
-    while (notes.n) {
-        const char *lf = memchr(notes.p, '\n', notes.n);
-        size_t n = lf ? (size_t)(lf - notes.p) : notes.n;
-        stage_note(st, "schema %s: %.*s", schema_file, (int)n, notes.p);
-        n += lf != NULL;
-        notes = (struct str){ notes.p + n, notes.n - n };
-    }
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--compat") == 0 ||
+            strncmp(argv[i], "--compat=", 9) == 0)
+            return &compares;
+    return &command;
 }
 
-static int load_schema(struct stage *st, struct validate *v)
+/* Options of one mode mean nothing to the others. */
+static int check_usage(struct stage *st)
 {
-    const struct schema_options options = {
-        .no_format_assertion = no_format_assertion,
-        .dirs = schema_dirs.v,
-        .n_dirs = schema_dirs.n,
-    };
-    if (!schema_file &&
-        (coerce || (!gates_args.checks.n && !gates_args.expects.n)))
-        return err_set(&st->err, ERR_USAGE,
-                       "no schema given: --schema FILE is required%s",
-                       coerce ? " for --coerce"
-                              : " where there is no --check or --expect");
-    if (!schema_file)
-        return 0;
-    v->schema = schema_load(schema_file, &options, &st->err);
-    if (v->schema && st->opts.verbose)
-        show_notes(st, schema_notes(v->schema));
-    return v->schema ? 0 : -1;
-}
-
-static int prepare(struct stage *st, struct validate *v)
-{
-    if (load_schema(st, v) ||
-        gates_open(&v->gates, st, &gates_args, st->opts.jobs))
-        return -1;
-    v->workers = calloc(st->opts.jobs, sizeof(*v->workers));
-    if (!v->workers)
-        return err_nomem(&st->err);
-    for (; v->n < st->opts.jobs; v->n++) {
-        struct validator *w = &v->workers[v->n];
-        w->gates = &v->gates;
-        w->number = v->n;
-        if (v->schema && !(w->run = schema_run_new(v->schema)))
-            return err_nomem(&st->err);
-    }
+    const struct evolve_args *a = &evolve_args;
+    const char *mode = a->compat         ? "--compat"
+                       : a->infer        ? "--infer"
+                       : a->strict_infer ? "--strict-infer"
+                                         : NULL;
+    const char *stray = coerce                 ? "--coerce"
+                        : gates_args.checks.n  ? "--check"
+                        : gates_args.expects.n ? "--expect"
+                        : a->policy            ? "--evolve"
+                        : a->approved          ? "--approve"
+                        : a->fill_defaults     ? "--fill-defaults"
+                                               : NULL;
+    if (st->cmd == &compares && !a->compat)
+        return err_set(&st->err, ERR_USAGE, "--compat is wanted as an option");
+    if (mode && stray)
+        return err_set(&st->err, ERR_USAGE, "%s is not for %s", stray, mode);
+    if (a->pretty && !a->infer && !a->strict_infer)
+        return err_set(&st->err, ERR_USAGE, "--pretty is for --infer");
+    if (a->error_format && !a->compat)
+        return err_set(&st->err, ERR_USAGE, "--error-format is for --compat");
     return 0;
 }
 
-/* ---- records */
-
-/* Why a record is rejected: by the schema, by checks, or by both. */
-struct faults {
-    const struct schema_error *errors;
-    const struct check_fault *checks;
-    size_t n_errors, n_checks;
-};
-
-static int reject(struct validator *w, struct lane *l, const struct record *rec,
-                  const struct faults *f)
+static void work(struct stage *st)
 {
-    size_t n = 0;
-    if (f->n_errors && tally_add(&w->tally, f->errors, f->n_errors))
-        return err_nomem(lane_err(l));
-    for (size_t i = 0; i < f->n_errors; i++) {
-        const struct schema_error *x = &f->errors[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
-    }
-    for (size_t i = 0; i < f->n_checks; i++) {
-        const struct check_fault *x = &f->checks[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
-    }
-    return lane_reject(l, rec, w->reasons, n);
-}
-
-/* Runs schema and checks over a record: *text is what passes, or f says why it
- * does not. What the quick way through the schema accepts needs no cast. 0 or
- * -1. */
-static int judge(struct validator *w, struct lane *l, const struct record *rec,
-                 struct str *text, struct faults *f)
-{
-    struct err *e = lane_err(l);
-    *text = rec->text;
-    if (w->run && !schema_accept(w->run, rec->shaped) &&
-        ((coerce && schema_coerce(w->run, rec->text, text, e)) ||
-         schema_check(w->run, *text, &f->errors, &f->n_errors, e) < 0))
-        return -1;
-    int n = quality_check(&w->gates->q, w->number, *text,
-                          text->p == rec->text.p ? rec->shaped : NULL,
-                          &f->checks, e);
-    f->n_checks = n > 0 ? (size_t)n : 0;
-    return n < 0 ? -1 : 0;
-}
-
-/* Has the records measured that passed and stay where they are. */
-static int measure(struct validator *w, struct lane *l)
-{
-    size_t n = w->n_passed;
-    w->n_passed = 0;
-    return n ? quality_take(&w->gates->q, w->number, w->passed, n, lane_err(l))
-             : 0;
-}
-
-static int pass(struct validator *w, struct lane *l, const struct record *rec,
-                struct str text)
-{
-    bool same = text.p == rec->text.p;
-    if (w->gates->judges) {
-        w->passed[w->n_passed++] =
-            (struct select_record){ text, same ? rec->shaped : NULL };
-        if (!same && measure(w, l)) /* the next cast writes over it */
-            return -1;
-    }
-    return same ? lane_pass_record(l, rec) : lane_pass(l, text);
-}
-
-static int validate(void *worker, struct lane *l, const struct record *recs,
-                    int n)
-{
-    struct validator *w = worker;
-    struct str text;
-    for (int i = 0; i < n; i++) {
-        struct faults f = { 0 };
-        if (judge(w, l, &recs[i], &text, &f) ||
-            (f.n_errors + f.n_checks ? reject(w, l, &recs[i], &f)
-                                     : pass(w, l, &recs[i], text)))
-            return -1;
-    }
-    return measure(w, l);
-}
-
-static int validate_all(struct stage *st, struct validate *v)
-{
-    void *workers[STAGE_JOBS_MAX];
-    for (size_t i = 0; i < v->n; i++)
-        workers[i] = &v->workers[i];
-    return lane_run(st, validate, workers, v->n);
-}
-
-/* ---- the end */
-
-/* Which rules of the schema rejected most, where somebody looks. */
-static void summarise(struct stage *st, const struct tally *t)
-{
-    if (!t->n || !(st->opts.verbose || isatty(STDERR_FILENO)))
+    struct records_args args = { coerce, &evolve_args, &gates_args };
+    if (check_usage(st))
         return;
-    for (size_t i = 0; i < t->n && i < SUMMARY_ROWS; i++) {
-        struct str rule = t->rows[i].rule;
-        if (rule.n > SUMMARY_BYTES)
-            rule.n = SUMMARY_BYTES;
-        stage_note(st, "%" PRIu64 " rejected by %s%s%.*s", t->rows[i].records,
-                   t->rows[i].code, rule.n ? " at " : "", STR_ARG(rule));
-    }
-    if (t->n > SUMMARY_ROWS || t->others)
-        stage_note(st, "and by %zu%s other rules", t->n - SUMMARY_ROWS,
-                   t->others ? " or more" : "");
-}
-
-static void finish(struct stage *st, struct validate *v, bool ended)
-{
-    struct tally *t = &v->workers[0].tally;
-    for (size_t i = 1; i < v->n; i++)
-        (void)tally_merge(t, &v->workers[i].tally);
-    tally_sort(t);
-    summarise(st, t);
-    struct report_rule *rules = calloc(t->n + 1, sizeof(*rules));
-    for (size_t i = 0; rules && i < t->n; i++)
-        rules[i] = (struct report_rule){ t->rows[i].code, t->rows[i].rule,
-                                         t->rows[i].records };
-    (void)gates_close(&v->gates, st, ended, rules, rules ? t->n : 0);
-    free(rules);
-}
-
-static void release(struct validate *v)
-{
-    for (size_t i = 0; i < v->n; i++) {
-        schema_run_free(v->workers[i].run);
-        tally_free(&v->workers[i].tally);
-    }
-    free(v->workers);
-    gates_free(&v->gates);
-    schema_free(v->schema);
+    if (evolve_args.compat)
+        (void)evolve_compat(st, &evolve_args);
+    else if (evolve_args.infer || evolve_args.strict_infer)
+        (void)evolve_infer(st, &evolve_args);
+    else
+        records_validate(st, &args);
 }
 
 int main(int argc, char **argv)
 {
     struct stage st;
-    struct validate v = { 0 };
-    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &v) == 0)
-        finish(&st, &v, validate_all(&st, &v) == 0);
-    release(&v);
+    if (stage_start(&st, descriptor(argc, argv), argc, argv) == 0)
+        work(&st);
     return stage_finish(&st);
 }

@@ -5,7 +5,7 @@
  * to 5893), ipv4 (RFC 2673 section 3.2), ipv6 (RFC 4291 section 2.2), uri and
  * uri-reference (RFC 3986), iri and iri-reference (RFC 3987), uri-template (RFC
  * 6570), uuid (RFC 4122), json-pointer (RFC 6901), relative-json-pointer,
- * regex (ECMA-262, flag u). Internal to lib/schema. */
+ * regex (ECMA-262, flag u). */
 #ifndef SCHEMA_FORMAT_H
 #define SCHEMA_FORMAT_H
 
