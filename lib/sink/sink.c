@@ -1,28 +1,58 @@
 #include "sink/sink.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 static const struct sink_type *const types[] = { &sink_sqlite };
+
+#define N_TYPES (sizeof(types) / sizeof(*types))
+
+static int unknown_target(const char *uri, struct err *e)
+{
+    struct buf known = { .max = 4096 };
+    for (size_t i = 0; i < N_TYPES; i++)
+        buf_addf(&known, "%s%s",
+                 i == 0             ? ""
+                 : i + 1 == N_TYPES ? " or "
+                                    : ", ",
+                 types[i]->usage);
+    err_set(e, ERR_USAGE, "target '%s' is not %s", uri,
+            buf_z(&known) ? known.p : "known");
+    buf_free(&known);
+    return -1;
+}
 
 struct sink *sink_open(const struct sink_spec *spec, struct err *e)
 {
     const char *colon = strchr(spec->uri, ':');
     size_t n = colon ? (size_t)(colon - spec->uri) : 0;
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < N_TYPES; i++)
         if (n == strlen(types[i]->scheme) &&
             memcmp(spec->uri, types[i]->scheme, n) == 0)
             return types[i]->open(spec, e);
-    err_set(e, ERR_USAGE, "target '%s' is not one of sqlite:FILE", spec->uri);
+    unknown_target(spec->uri, e);
     return NULL;
 }
 
 int sink_begin(struct sink *s, struct err *e)
 {
+    s->ignored = 0;
     return s->type->begin(s, e);
 }
 
-int sink_write(struct sink *s, struct str record, struct sink_refusal *why,
-               struct err *e)
+int sink_write(struct sink *s, const struct sink_record *r, struct err *e)
 {
-    return s->type->write(s, record, why, e);
+    return s->type->write(s, r, e);
+}
+
+int sink_apply(struct sink *s, struct err *e)
+{
+    return s->type->apply ? s->type->apply(s, e) : 0;
+}
+
+uint64_t sink_ignored(const struct sink *s)
+{
+    return s->ignored;
 }
 
 int sink_prepare(struct sink *s, const struct sink_run *run,
@@ -41,4 +71,16 @@ void sink_close(struct sink *s)
 {
     if (s)
         s->type->close(s);
+}
+
+int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
+                 const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why->message, sizeof(why->message), fmt, ap);
+    va_end(ap);
+    why->code = code;
+    why->column = column;
+    return 0;
 }

@@ -4,11 +4,15 @@
  *     sink_open     finds the target and checks what can be checked early
  *     sink_begin    takes the lock, opens the transaction, empties what the
  *                   mode replaces
- *     sink_write    one record; what the target refuses is handed back
+ *     sink_write    one record
+ *     sink_apply    all records have come: brings what was staged into the
+ *                   table
  *     sink_prepare  judges the run against the ledger, writes its ledger row
  *     sink_commit   makes all of it durable, or none
  *     sink_close    rolls back what was not committed
- * Nothing is visible to others before sink_commit. A connector is one struct
+ * After a commit sink_begin may open the next batch. What the target refuses
+ * goes to the spec's refuse, at once or up to the end of sink_apply. Nothing
+ * is visible to others before sink_commit. A connector is one struct
  * sink_type, listed in sink.c. One thread. */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -21,17 +25,45 @@
 #include <stdint.h>
 
 enum sink_mode {
-    SINK_APPEND,  /* add rows; the same run adds them once */
-    SINK_REPLACE, /* rows of the partition give way to the new ones */
-    SINK_UPSERT   /* insert, or update the row with the same key */
+    SINK_APPEND,        /* add rows; the same run adds them once */
+    SINK_INSERT,        /* add rows whose key is not there yet */
+    SINK_UPSERT,        /* insert, or update the row with the same key */
+    SINK_REPLACE,       /* rows of the partition give way to the new ones */
+    SINK_DELETE_INSERT, /* rows with the keys that come give way */
+    SINK_SCD2,          /* a row a version: valid_from, valid_to, is_current */
+    SINK_SCD3,          /* upsert; tracked columns keep their last value */
+    SINK_CDC,           /* apply change events in order, by key */
+    SINK_VERSIONED      /* a new table a load, and a view that shows it */
 };
 
-/* How numbers of one column are kept, where the default (INTEGER or REAL) is
- * not wanted. */
+/* How numbers of one column are kept, where the default is not wanted. */
 struct sink_decimal {
     struct str column;
     bool text;       /* as text, digit for digit */
     unsigned places; /* else as an integer of 10^-places */
+};
+
+enum sink_op {
+    SINK_ROW,     /* text is the row */
+    SINK_DELETE,  /* text has the key of a row that is gone */
+    SINK_TRUNCATE /* all rows are gone; no text */
+};
+
+/* One record to be loaded; everything borrowed for the call. */
+struct sink_record {
+    enum sink_op op;
+    struct str text;    /* a JSON object */
+    struct str old_key; /* SINK_ROW: an object with the key that the row had
+                           before, where that changed; else empty */
+    struct str raw;     /* as it was read, for whoever is told of a refusal */
+    uint64_t line, offset;
+};
+
+/* Why the target refuses a record. */
+struct sink_refusal {
+    const char *code;  /* static */
+    struct str column; /* borrowed; may be empty */
+    char message[512];
 };
 
 /* What to load; everything borrowed for the life of the sink. */
@@ -40,28 +72,45 @@ struct sink_spec {
     const char *target; /* behind the scheme */
     const char *table;
     enum sink_mode mode;
+    const char *mode_name;  /* for the ledger */
     struct str part_column; /* .n 0: no partition */
     struct str part_value;
-    bool all;               /* replace the whole table */
-    const struct str *keys; /* upsert: key columns, NUL-terminated */
+    struct str range_from, range_to; /* of part_column instead of a value:
+                                        from <= it < to; .n 0: no range */
+    bool all;                        /* replace the whole table */
+    const struct str *keys;          /* key columns, NUL-terminated */
     size_t n_keys;
-    bool create;       /* create the table, add columns */
-    bool dry_run;      /* will not be committed */
-    bool missing_null; /* upsert: a missing field sets NULL */
+    const struct str *tracked; /* scd3: columns with a previous value */
+    size_t n_tracked;
+    struct str effective; /* scd2: field with the time of a change */
+    const char *now;      /* RFC 3339, UTC: the load's one clock */
+    bool create;          /* create the table, add columns */
+    bool dry_run;         /* will not be committed */
+    bool missing_null;    /* upsert: a missing field sets NULL */
     const struct sink_decimal *decimals;
     size_t n_decimals;
+    /* Columns that every row gets beside its own fields: names and texts. */
+    const struct str *audit_names, *audit_values;
+    size_t n_audit;
     uint64_t lock_timeout_ms;
+    const char *tmpdir; /* for what must be set aside */
     bool (*stop)(void); /* a signal wants us to stop waiting */
+    /* Told of a record that the target refuses. 0, or -1 with e to give up. */
+    int (*refuse)(void *context, const struct sink_record *r,
+                  const struct sink_refusal *why, struct err *e);
+    void *context;
 };
 
 /* What the ledger says of a run; all borrowed for the call. */
 struct sink_run {
     const char *pipeline;  /* "" if unnamed */
-    const char *partition; /* "COL=VAL", "*" for the whole table, or "" */
+    const char *partition; /* "COL=VAL", "COL=FROM..TO", "*" for the whole
+                              table, or "" */
     const char *run_id;
     uint64_t input_bytes;
     const char *input_hash;
     uint64_t read, loaded, rejected;
+    const char *watermark;              /* position as JSON, or NULL */
     const char *started_at, *loaded_at; /* RFC 3339 */
 };
 
@@ -71,21 +120,16 @@ enum sink_outcome {
     SINK_CONFLICT /* append: this run id was loaded with other input */
 };
 
-/* Why the target refuses a record. */
-struct sink_refusal {
-    const char *code;  /* static */
-    struct str column; /* borrowed until the next write; may be empty */
-    char message[512];
-};
-
 struct sink;
 
 struct sink *sink_open(const struct sink_spec *spec, struct err *e);
 int sink_begin(struct sink *s, struct err *e);
+int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
+int sink_apply(struct sink *s, struct err *e);
 
-/* 1: loaded; 0: refused, with why filled; -1. */
-int sink_write(struct sink *s, struct str record, struct sink_refusal *why,
-               struct err *e);
+/* Records that sink_write took and that changed nothing, because their key was
+ * there (SINK_INSERT). Known after sink_apply. */
+uint64_t sink_ignored(const struct sink *s);
 
 /* previous receives when the same run id was loaded before (for SAME and
  * CONFLICT; RFC 3339). */
@@ -99,10 +143,11 @@ void sink_close(struct sink *s);
 
 struct sink_type {
     const char *scheme; /* "sqlite" */
+    const char *usage;  /* "sqlite:FILE" */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
-    int (*write)(struct sink *s, struct str record, struct sink_refusal *why,
-                 struct err *e);
+    int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
+    int (*apply)(struct sink *s, struct err *e); /* NULL: nothing to do */
     int (*prepare)(struct sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e);
@@ -114,7 +159,12 @@ struct sink_type {
 struct sink {
     const struct sink_type *type;
     const struct sink_spec *spec;
+    uint64_t ignored;
 };
+
+/* Refuses a record: fills why; returns 0. column may be empty. */
+int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 extern const struct sink_type sink_sqlite;
 

@@ -80,30 +80,15 @@ static int on_busy(void *ctx, int tries)
 static void sqlite_close(struct sink *base)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    row_free(s);
-    table_free(s);
+    sqlite_row_free(s);
+    table_free(&s->table);
     if (s->begun)
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     (void)sqlite3_close(s->db);
     buf_free(&s->sql);
     buf_free(&s->text);
     buf_free(&s->fields);
-    buf_free(&s->keys);
-    buf_free(&s->part_buf);
     free(s);
-}
-
-/* The partition's value in the records' own notation: a number where it is
- * spelled as one, else a string. */
-static int partition_value(struct sqlite_sink *s, struct err *e)
-{
-    struct str v = s->base.spec->part_value;
-    if (json_number_valid(v))
-        buf_add_str(&s->part_buf, v);
-    else
-        json_quote(&s->part_buf, v);
-    s->part_json = buf_str(&s->part_buf);
-    return s->part_buf.failed ? err_nomem(e) : 0;
 }
 
 /* Is there a database, and if not, can there be one? A new one is created only
@@ -142,13 +127,13 @@ static int open_database(struct sqlite_sink *s, struct err *e)
     sqlite3_busy_handler(s->db, on_busy, s);
     if (run(s, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;", "open",
             e) ||
-        table_read(s, e))
+        sqlite_table_read(s, e))
         return -1;
-    if (!s->exists && !spec->create)
+    if (!s->table.exists && !spec->create)
         return err_set(e, ERR_CONFIG,
                        "table '%s' is not in '%s' (--create makes it)",
                        spec->table, spec->target);
-    return s->exists ? table_check(s, e) : 0;
+    return 0;
 }
 
 static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
@@ -169,9 +154,13 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
         err_nomem(e);
         return NULL;
     }
-    s->base = (struct sink){ &sink_sqlite, spec };
+    s->base = (struct sink){ &sink_sqlite, spec, 0 };
+    s->table = (struct table){ .max = COLUMNS_MAX,
+                               .fold_case = true,
+                               .add = sqlite_table_add,
+                               .context = s };
     int missing = look_for_file(s, e);
-    if (missing < 0 || partition_value(s, e) ||
+    if (missing < 0 || table_init(&s->table, spec, e) ||
         (!missing && open_database(s, e))) {
         sqlite_close(&s->base);
         return NULL;
@@ -183,14 +172,14 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
 static int empty_partition(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    if (spec->mode != SINK_REPLACE || !s->exists)
+    if (spec->mode != SINK_REPLACE || !s->table.exists)
         return 0;
     buf_reset(&s->sql);
     buf_addz(&s->sql, "DELETE FROM ");
     sqlite_quote(&s->sql, str_of(spec->table));
     if (spec->all)
         return sqlite_run_sql(s, "empty the table in", e);
-    struct column *c = table_find(s, spec->part_column);
+    struct column *c = table_find(&s->table, spec->part_column);
     if (!c)
         return spec->create ? 0
                             : err_set(e, ERR_CONFIG,
@@ -207,14 +196,14 @@ static int empty_partition(struct sqlite_sink *s, struct err *e)
     if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
         return sqlite_fail(s, e, "empty the partition in");
     struct sink_refusal why;
-    struct val v = json_val(s->part_json);
+    struct val v = json_val(s->table.part_json);
     /* A text column keeps a value such as 2026 as text. */
     struct buf quoted = { .max = 65536 };
     if (c->kind == COLUMN_TEXT && v.type == JSON_NUMBER) {
         json_quote(&quoted, spec->part_value);
         v = json_val(buf_str(&quoted));
     }
-    int r = row_bind(s, stmt, 1, c, v, &why, e);
+    int r = sqlite_row_bind(s, stmt, 1, c, v, &why, e);
     if (r == 0)
         r = err_set(e, ERR_USAGE, "partition '%.*s=%.*s': %s",
                     STR_ARG(spec->part_column), STR_ARG(spec->part_value),
@@ -251,25 +240,34 @@ static int sqlite_begin(struct sink *base, struct err *e)
             "(table_name, partition, pipeline, run_id)",
             "write the ledger in", e))
         return -1;
-    table_free(s); /* it may have changed since it was opened */
-    if (table_read(s, e) || (s->exists && table_check(s, e)))
+    if (sqlite_table_read(s, e)) /* it may have changed since */
         return -1;
     return empty_partition(s, e);
 }
 
-static int sqlite_write(struct sink *base, struct str record,
-                        struct sink_refusal *why, struct err *e)
+static int write_row(struct sqlite_sink *s, struct str record,
+                     struct sink_refusal *why, struct err *e)
 {
-    struct sqlite_sink *s = (struct sqlite_sink *)base;
-    if (!s->exists) {
+    if (!s->table.exists) {
         /* What cannot be a row must not shape the table. */
-        int r = row_has_keys(s, record, why);
+        int r = table_has_keys(s->base.spec, record, why);
         if (r <= 0)
             return r;
-        if (table_create(s, record, e))
+        if (sqlite_table_create(s, record, e))
             return -1;
     }
-    return row_write(s, record, why, e);
+    return sqlite_row_write(s, record, why, e);
+}
+
+static int sqlite_write(struct sink *base, const struct sink_record *r,
+                        struct err *e)
+{
+    struct sqlite_sink *s = (struct sqlite_sink *)base;
+    struct sink_refusal why;
+    int done = write_row(s, r->text, &why, e);
+    if (done != 0)
+        return done < 0 ? -1 : 0;
+    return base->spec->refuse(base->spec->context, r, &why, e);
 }
 
 static void bind_z(sqlite3_stmt *stmt, int at, const char *z)
@@ -327,15 +325,14 @@ static int find_run(struct sqlite_sink *s, const struct sink_run *r,
 static void schema_version(struct sqlite_sink *s, char hex[33])
 {
     buf_reset(&s->sql);
-    for (size_t i = 0; i < s->n_columns; i++)
-        buf_addf(&s->sql, "%s\n%s\n", s->columns[i].name, s->columns[i].type);
+    for (size_t i = 0; i < s->table.n; i++)
+        buf_addf(&s->sql, "%s\n%s\n", s->table.v[i].name, s->table.v[i].type);
     hash128_hex(hash128(buf_str(&s->sql)), hex);
 }
 
 static int write_ledger(struct sqlite_sink *s, const struct sink_run *r,
                         struct err *e)
 {
-    static const char *const modes[] = { "append", "replace", "upsert" };
     static const char sql[] =
         "INSERT INTO " LEDGER "(pipeline, table_name, partition, run_id, mode,"
         " input_hash, schema_version, started_at, loaded_at, input_bytes,"
@@ -350,7 +347,7 @@ static int write_ledger(struct sqlite_sink *s, const struct sink_run *r,
     bind_z(stmt, 2, s->base.spec->table);
     bind_z(stmt, 3, r->partition);
     bind_z(stmt, 4, r->run_id);
-    bind_z(stmt, 5, modes[s->base.spec->mode]);
+    bind_z(stmt, 5, s->base.spec->mode_name);
     bind_z(stmt, 6, r->input_hash);
     bind_z(stmt, 7, schema);
     bind_z(stmt, 8, r->started_at);
@@ -369,8 +366,9 @@ static int sqlite_prepare(struct sink *base, const struct sink_run *r,
                           struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    row_free(s); /* open statements would keep COMMIT waiting */
-    if (table_check_decimals(s, e) || find_run(s, r, outcome, previous, e))
+    sqlite_row_free(s); /* open statements would keep COMMIT waiting */
+    if (sqlite_table_check_decimals(s, e) ||
+        find_run(s, r, outcome, previous, e))
         return -1;
     return *outcome == SINK_NEW ? write_ledger(s, r, e) : 0;
 }
@@ -385,6 +383,12 @@ static int sqlite_commit(struct sink *base, struct err *e)
 }
 
 const struct sink_type sink_sqlite = {
-    "sqlite",       sqlite_open,   sqlite_begin, sqlite_write,
-    sqlite_prepare, sqlite_commit, sqlite_close,
+    .scheme = "sqlite",
+    .usage = "sqlite:FILE",
+    .open = sqlite_open,
+    .begin = sqlite_begin,
+    .write = sqlite_write,
+    .prepare = sqlite_prepare,
+    .commit = sqlite_commit,
+    .close = sqlite_close,
 };

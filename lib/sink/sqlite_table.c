@@ -45,29 +45,13 @@ static void set_kind(struct column *c)
 static int append_column(struct sqlite_sink *s, struct str name,
                          const char *type, struct err *e)
 {
-    if (s->n_columns == s->cap_columns) {
-        size_t cap = s->cap_columns ? s->cap_columns * 2 : 16;
-        struct column *grown = realloc(s->columns, cap * sizeof(*grown));
-        if (!grown)
-            return err_nomem(e);
-        s->columns = grown;
-        s->cap_columns = cap;
-    }
-    struct column c = { .name = strndup(name.p, name.n), .type = strdup(type) };
-    if (!c.name || !c.type) {
-        free(c.name);
-        free(c.type);
-        return err_nomem(e);
-    }
-    set_kind(&c);
-    const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < spec->n_keys; i++)
-        c.key |= sqlite3_stricmp(c.name, spec->keys[i].p) == 0;
-    s->columns[s->n_columns++] = c;
-    return 0;
+    struct column *c = table_append(&s->table, s->base.spec, name, type, e);
+    if (c)
+        set_kind(c);
+    return c ? 0 : -1;
 }
 
-int table_read(struct sqlite_sink *s, struct err *e)
+static int read_columns(struct sqlite_sink *s, struct err *e)
 {
     sqlite3_stmt *stmt;
     if (sqlite3_prepare_v2(s->db, "SELECT name, type FROM pragma_table_info(?)",
@@ -86,43 +70,25 @@ int table_read(struct sqlite_sink *s, struct err *e)
     if (r == 0 && step != SQLITE_DONE)
         r = sqlite_fail(s, e, "read");
     sqlite3_finalize(stmt);
-    s->exists = s->n_columns > 0;
+    s->table.exists = s->table.n > 0;
     return r;
 }
 
-void table_free(struct sqlite_sink *s)
-{
-    for (size_t i = 0; i < s->n_columns; i++) {
-        free(s->columns[i].name);
-        free(s->columns[i].type);
-    }
-    free(s->columns);
-    s->columns = NULL;
-    s->n_columns = s->cap_columns = s->guess = 0;
-    s->exists = false;
-}
-
 /* The type that keeps numbers of a column as --decimal wants; NULL: default. */
-static const char *wanted_type(const struct sink_spec *spec, struct str name,
+static const char *wanted_type(const struct sqlite_sink *s, struct str name,
                                char out[32])
 {
-    for (size_t i = 0; i < spec->n_decimals; i++) {
-        const struct sink_decimal *d = &spec->decimals[i];
-        if (d->column.n != name.n ||
-            sqlite3_strnicmp(d->column.p, name.p, (int)name.n) != 0)
-            continue;
-        if (d->text)
-            return "DECIMAL_TEXT";
-        snprintf(out, 32, "SCALEDINT(%u)", d->places);
-        return out;
-    }
-    return NULL;
+    const struct sink_decimal *d = table_decimal(&s->table, s->base.spec, name);
+    if (!d || d->text)
+        return d ? "DECIMAL_TEXT" : NULL;
+    snprintf(out, 32, "SCALEDINT(%u)", d->places);
+    return out;
 }
 
-static const char *type_for(const struct sink_spec *spec, struct str name,
+static const char *type_for(const struct sqlite_sink *s, struct str name,
                             struct val v, char out[32])
 {
-    const char *wanted = wanted_type(spec, name, out);
+    const char *wanted = wanted_type(s, name, out);
     if (wanted)
         return wanted;
     switch (v.type) {
@@ -171,32 +137,28 @@ static int check_unique(struct sqlite_sink *s, struct err *e)
     return r;
 }
 
-int table_check_decimals(struct sqlite_sink *s, struct err *e)
+int sqlite_table_check_decimals(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; s->exists && i < spec->n_decimals; i++)
-        if (!table_find(s, spec->decimals[i].column))
+    for (size_t i = 0; s->table.exists && i < spec->n_decimals; i++)
+        if (!table_find(&s->table, spec->decimals[i].column))
             return err_set(e, ERR_CONFIG,
                            "option --decimal: table '%s' has no column '%.*s'",
                            spec->table, STR_ARG(spec->decimals[i].column));
     return 0;
 }
 
-int table_check(struct sqlite_sink *s, struct err *e)
+static int check(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < spec->n_keys; i++)
-        if (!table_find(s, spec->keys[i]))
-            return err_set(e, ERR_CONFIG,
-                           "key column '%.*s' is not in "
-                           "table '%s'",
-                           STR_ARG(spec->keys[i]), spec->table);
+    if (table_check_keys(&s->table, spec, e))
+        return -1;
     if (check_unique(s, e))
         return -1;
     for (size_t i = 0; i < spec->n_decimals; i++) {
         char type[32];
-        struct column *c = table_find(s, spec->decimals[i].column);
-        const char *want = wanted_type(spec, spec->decimals[i].column, type);
+        struct column *c = table_find(&s->table, spec->decimals[i].column);
+        const char *want = wanted_type(s, spec->decimals[i].column, type);
         if (c && sqlite3_stricmp(c->type, want) != 0)
             return err_set(e, ERR_CONFIG,
                            "column '%s' of table '%s' is %s, --decimal wants "
@@ -207,31 +169,19 @@ int table_check(struct sqlite_sink *s, struct err *e)
     return 0;
 }
 
-struct column *table_find(struct sqlite_sink *s, struct str name)
+int sqlite_table_read(struct sqlite_sink *s, struct err *e)
 {
-    size_t n = s->n_columns;
-    for (size_t i = 0, j = s->guess; i < n; i++, j++) {
-        struct column *c = &s->columns[j < n ? j : j - n];
-        if (strlen(c->name) == name.n && memcmp(c->name, name.p, name.n) == 0) {
-            s->guess = (size_t)(c - s->columns) + 1 < n
-                           ? (size_t)(c - s->columns) + 1
-                           : 0;
-            return c;
-        }
-    }
-    /* SQLite's names differ by more than ASCII case. */
-    for (size_t i = 0; i < n; i++)
-        if (strlen(s->columns[i].name) == name.n &&
-            sqlite3_strnicmp(s->columns[i].name, name.p, (int)name.n) == 0)
-            return &s->columns[i];
-    return NULL;
+    table_clear(&s->table);
+    return read_columns(s, e) || (s->table.exists && check(s, e)) ? -1 : 0;
 }
 
-int table_add_column(struct sqlite_sink *s, struct str name, struct val v,
-                     struct err *e)
+int sqlite_table_add(void *sink, struct str name, struct val v,
+                     struct sink_refusal *why, struct err *e)
 {
+    struct sqlite_sink *s = sink;
     char out[32];
-    const char *type = type_for(s->base.spec, name, v, out);
+    const char *type = type_for(s, name, v, out);
+    (void)why;
     buf_reset(&s->sql);
     buf_addz(&s->sql, "ALTER TABLE ");
     sqlite_quote(&s->sql, str_of(s->base.spec->table));
@@ -240,8 +190,8 @@ int table_add_column(struct sqlite_sink *s, struct str name, struct val v,
     buf_addf(&s->sql, " %s", type);
     if (sqlite_run_sql(s, "add a column to the table in", e))
         return -1;
-    row_free(s); /* statements for the narrower table */
-    return append_column(s, name, type, e);
+    sqlite_row_free(s); /* statements for the narrower table */
+    return append_column(s, name, type, e) ? -1 : 1;
 }
 
 /* One definition of CREATE TABLE. */
@@ -259,7 +209,7 @@ static void add_definition(struct sqlite_sink *s, struct str name,
 
 /* The table as the first record shows it. Later fields are added as they
  * come. */
-int table_create(struct sqlite_sink *s, struct str record, struct err *e)
+int sqlite_table_create(struct sqlite_sink *s, struct str record, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
     struct json_iter it = json_iter(record);
@@ -296,14 +246,14 @@ int table_create(struct sqlite_sink *s, struct str record, struct err *e)
             continue;
         }
         has_part |= str_eq(name, spec->part_column);
-        add_definition(s, name, type_for(spec, name, v, out), &first);
+        add_definition(s, name, type_for(s, name, v, out), &first);
     }
     bool lost = seen.failed || s->text.failed;
     buf_free(&seen);
     if (!has_part)
         add_definition(
             s, spec->part_column,
-            type_for(spec, spec->part_column, json_val(s->part_json), out),
+            type_for(s, spec->part_column, json_val(s->table.part_json), out),
             &first);
     if (first)
         return err_set(e, ERR_DATA,
@@ -319,5 +269,5 @@ int table_create(struct sqlite_sink *s, struct str record, struct err *e)
         return err_nomem(e);
     if (sqlite_run_sql(s, "create the table in", e))
         return -1;
-    return table_read(s, e) || table_check(s, e) ? -1 : 0;
+    return sqlite_table_read(s, e);
 }
