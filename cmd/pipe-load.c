@@ -239,7 +239,9 @@ static int write_record(struct stage *st, struct load *l,
     struct buf path = { .max = 65536 };
     if (why.column.n)
         path_pointer(&path, why.column);
-    struct reason reason = { why.code, buf_str(&path), str_of(why.message) };
+    struct reason reason = { .code = why.code,
+                             .path = buf_str(&path),
+                             .message = str_of(why.message) };
     r = stage_reject(st, rec, &reason, 1);
     buf_free(&path);
     return r;

@@ -60,14 +60,14 @@ int print_escaped(struct buf *out, struct str s)
 /* ---- what a line says */
 
 struct facts {
-    struct buf stage, code, source, path, message, pipeline, run_id;
+    struct buf stage, code, source, path, message, schema, pipeline, run_id;
     uint64_t n_errors;
 };
 
 static void free_facts(struct facts *f)
 {
-    struct buf *all[] = { &f->stage,   &f->code,     &f->source, &f->path,
-                          &f->message, &f->pipeline, &f->run_id };
+    struct buf *all[] = { &f->stage,   &f->code,   &f->source,   &f->path,
+                          &f->message, &f->schema, &f->pipeline, &f->run_id };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         buf_free(all[i]);
 }
@@ -83,6 +83,7 @@ static void gather(struct facts *f, const struct envelope *v)
         text_of(&f->code, json_get(error, STR("code")));
         text_of(&f->path, json_get(error, STR("path")));
         text_of(&f->message, json_get(error, STR("message")));
+        text_of(&f->schema, json_get(error, STR("schema")));
     }
     text_of(&f->stage, v->stage);
     text_of(&f->pipeline, v->pipeline);
@@ -224,6 +225,7 @@ int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
     add_string(&line, "code", &f.code);
     add_string(&line, "path", &f.path);
     add_string(&line, "message", &f.message);
+    add_string(&line, "schema", &f.schema);
     buf_addf(&line, ",\"errors\":%llu", (unsigned long long)f.n_errors);
     if (v->source.type == JSON_OBJECT) {
         buf_addz(&line, ",\"source\":");

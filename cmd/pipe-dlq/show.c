@@ -69,6 +69,7 @@ static void add_errors(struct buf *out, const struct envelope *v)
         text_of(&text, json_get(error, STR("code")));
         buf_addc(&text, ')');
         add_field(out, "error", buf_str(&text));
+        add_text(out, "schema", json_get(error, STR("schema")));
         out->failed |= text.failed;
         buf_free(&text);
     }

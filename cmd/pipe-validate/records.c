@@ -107,11 +107,16 @@ static int reject(struct validator *w, struct lane *l, const struct record *rec,
         return err_nomem(lane_err(l));
     for (size_t i = 0; i < f->n_errors; i++) {
         const struct schema_error *x = &f->errors[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
+        w->reasons[n++] = (struct reason){ .code = x->code,
+                                           .path = x->path,
+                                           .message = x->message,
+                                           .schema = x->schema };
     }
     for (size_t i = 0; i < f->n_checks; i++) {
         const struct check_fault *x = &f->checks[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
+        w->reasons[n++] = (struct reason){ .code = x->code,
+                                           .path = x->path,
+                                           .message = x->message };
     }
     return lane_reject(l, rec, w->reasons, n);
 }

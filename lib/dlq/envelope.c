@@ -218,6 +218,7 @@ static void add_errors(struct buf *out, const struct dlq_letter *l)
         add_member(out, "path", l->errors[i].path);
         buf_addz(out, ",\"message\":");
         add_text(out, l->errors[i].message);
+        add_member(out, "schema", l->errors[i].schema);
         buf_addc(out, '}');
     }
     buf_addc(out, ']');

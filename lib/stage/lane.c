@@ -17,6 +17,12 @@ struct kept {
     size_t n;
 };
 
+static int keep_text(struct lane *l, struct str *text)
+{
+    *text = arena_dup(&l->arena, *text);
+    return text->p ? 0 : err_nomem(&l->err);
+}
+
 static int keep_reject(struct lane *l, const struct record *rec,
                        const struct reason *reasons, size_t n)
 {
@@ -32,11 +38,10 @@ static int keep_reject(struct lane *l, const struct record *rec,
     if (!copy)
         return err_nomem(&l->err);
     for (size_t i = 0; i < n; i++) {
-        copy[i] = (struct reason){ reasons[i].code,
-                                   arena_dup(&l->arena, reasons[i].path),
-                                   arena_dup(&l->arena, reasons[i].message) };
-        if (!copy[i].path.p || !copy[i].message.p)
-            return err_nomem(&l->err);
+        copy[i] = reasons[i]; /* codes are static */
+        if (keep_text(l, &copy[i].path) || keep_text(l, &copy[i].message) ||
+            keep_text(l, &copy[i].schema))
+            return -1;
     }
     l->kept[l->n_kept++] = (struct kept){ *rec, copy, n };
     return 0;
@@ -142,7 +147,9 @@ int lane_rejectf(struct lane *l, const struct record *rec, const char *code,
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    struct reason r = { code, str_of(path), str_of(msg) };
+    struct reason r = { .code = code,
+                        .path = str_of(path),
+                        .message = str_of(msg) };
     return lane_reject(l, rec, &r, 1);
 }
 

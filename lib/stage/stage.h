@@ -74,6 +74,9 @@ struct reason {
     const char *code; /* static, lower_case: "type", "not_json" */
     struct str path;  /* JSON Pointer of the offending value, "" the record */
     struct str message;
+    struct str schema; /* where the broken rule stands: JSON Pointer in the
+                          schema, in another document behind its URI and #;
+                          empty: not known */
 };
 
 #define STAGE_JOBS_MAX 64

@@ -388,7 +388,7 @@ static int to_dlq(struct stage *st, const struct record *rec,
     }
     for (size_t i = 0; i < n; i++)
         errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
-                                        reasons[i].message };
+                                        reasons[i].message, reasons[i].schema };
     struct dlq_letter l = {
         .pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : ""),
         .run_id = str_of(st->run_id),
@@ -436,7 +436,9 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    struct reason r = { code, str_of(path), str_of(msg) };
+    struct reason r = { .code = code,
+                        .path = str_of(path),
+                        .message = str_of(msg) };
     return stage_reject(st, rec, &r, 1);
 }
 

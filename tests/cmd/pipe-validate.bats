@@ -30,8 +30,25 @@ END
 # records LINE...: one a line.
 records() { printf '%s\n' "$@"; }
 
+# places SCHEMA-FILE LETTERS: prints the places of rules in the letters' errors
+# that lead nowhere in the schema.
+places() {
+    jq -r --slurpfile schema "$1" '
+        def leads_in(names): names == [] or
+            (names[0] as $k | if type == "array"
+                then (try ($k | tonumber) catch -1) as $i |
+                    $i >= 0 and $i < length and (.[$i] | leads_in(names[1:]))
+                else type == "object" and has($k) and
+                    (.[$k] | leads_in(names[1:])) end);
+        .errors[] | (.schema // "none") as $place | $place | split("/") |
+            .[1:] | map(gsub("~1"; "/") | gsub("~0"; "~")) as $names |
+            select(($place | startswith("/") | not) or
+                ($schema[0] | leads_in($names) | not)) | $place' "$2"
+}
+
 # verdict SCHEMA VALUE: prints "good", or "code path" of each error, for the
-# record {"v": VALUE} under {"properties": {"v": SCHEMA}}.
+# record {"v": VALUE} under {"properties": {"v": SCHEMA}}; and the errors' places
+# in the schema that are not there.
 verdict() {
     printf '{"properties":{"v":%s}}' "$1" >v.json
     rm -f v.dlq
@@ -41,6 +58,7 @@ verdict() {
     if [ -e v.dlq ]; then
         [ ! -s v.out ] || echo "both out and rejected"
         jq -r '[.errors[] | .code + " " + .path] | join("; ")' v.dlq
+        places v.json v.dlq
     else
         [ "$(cat v.out)" = "{\"v\":$2}" ] || echo "changed: $(cat v.out)"
         echo good
@@ -118,7 +136,14 @@ check() {
 {"minProperties":1}                   | {}          | min_properties /v
 {"maxProperties":1}                   | {"a":1,"b":1} | max_properties /v
 {"dependentRequired":{"a":["b"]}}     | {"a":1}     | dependent_required /v/b
+{"dependencies":{"a":["b"]}}          | {"a":1}     | dependent_required /v/b
+{"dependencies":{"a":{"required":["b/~"]}}} | {"a":1} | required /v/b~1~0
+{"properties":{"a/~":{"type":"null"}}} | {"a/~":1}  | type /v/a~1~0
+{"unevaluatedProperties":{"type":"null"}} | {"a":1} | type /v/a
+{"contains":{"const":1},"minContains":2} | [1]      | min_contains /v
+{"contains":{"const":1},"maxContains":1} | [1,1]    | max_contains /v
 {"allOf":[{"minimum":1},{"maximum":3}]} | 5         | maximum /v
+{"if":{"minimum":5},"else":false}     | 1           | false_schema /v
 {"anyOf":[{"type":"null"},{"minimum":1}]} | 0       | any_of /v
 {"oneOf":[{"minimum":1},{"maximum":3}]} | 2         | one_of /v
 {"not":{"type":"null"}}               | null        | not /v
@@ -240,7 +265,7 @@ END
     [ "$output" = '{"id":1,"qty":1}' ]
     [ "$(jq -r .raw dlq.ndjson)" = '{"id" : "1","qty":0 }' ]
     [ "$(jq -c '[.stage,.class,.source.line]' dlq.ndjson)" = '["pipe-validate","permanent",2]' ]
-    [ "$(jq -c '.errors' dlq.ndjson)" = '[{"code":"type","path":"/id","message":"is \"1\", wants integer"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0"}]' ]
+    [ "$(jq -c '.errors' dlq.ndjson)" = '[{"code":"type","path":"/id","message":"is \"1\", wants integer","schema":"/properties/id/type"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0","schema":"/properties/qty/exclusiveMinimum"}]' ]
 }
 
 @test "without a DLQ one reject fails, unless --max-reject allows it" {
