@@ -1,12 +1,13 @@
 /* show: letters whole. */
 #include "dlq_cmd.h"
 #include "json/splice.h"
+#include "json/visible.h"
 
 /* "name      value" with the value escaped. */
 static void add_field(struct buf *out, const char *name, struct str value)
 {
     buf_addf(out, "%-10s", name);
-    print_escaped(out, value);
+    visible_text(out, value);
     buf_addc(out, '\n');
 }
 

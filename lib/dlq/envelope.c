@@ -246,6 +246,13 @@ static void add_raw(struct buf *out, const struct dlq_letter *l)
         buf_addf(out, ",\"raw_length\":%" PRIu64, l->length);
 }
 
+int envelope_origin(struct buf *out, const struct dlq_letter *l)
+{
+    add_source(out, l, STR(""));
+    add_errors(out, l);
+    return out->failed ? -1 : 0;
+}
+
 int envelope_write(struct buf *out, const struct dlq_letter *l,
                    const struct envelope_facts *f)
 {

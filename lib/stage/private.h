@@ -62,8 +62,7 @@ void report_start(struct stage *st);
 void report_progress(struct stage *st, bool final);
 void report_error(struct stage *st);
 void report_counts(struct stage *st, int exit_code);
-void report_reject(struct stage *st, const struct record *rec,
-                   const struct reason *reasons, size_t n);
+void report_reject(struct stage *st, const struct dlq_letter *l);
 
 /* where.c */
 int where_dlq(struct stage *st);

@@ -79,6 +79,13 @@ struct reason {
                           empty: not known */
 };
 
+/* How rejected records are shown on stderr. */
+enum reject_format {
+    REJECTS_AS_LOGGED, /* without a DLQ the first 10, in the format of --log */
+    REJECTS_TEXT,      /* the first 10, also with a DLQ */
+    REJECTS_JSON       /* all of them, also with a DLQ and -q */
+};
+
 #define STAGE_JOBS_MAX 64
 
 /* Options that all commands share, as given (NULL or 0: not given). */
@@ -98,6 +105,7 @@ struct stage {
     char **rest; /* behind "--": NULL-terminated, or NULL if
                     there was no "--" */
     struct counts counts;
+    enum reject_format rejects_as;
     struct output out;      /* stdout, or -o FILE */
     const char *run_id;     /* of the options, else made up from time */
     struct buf context;     /* raw JSON object: what a replay of this
@@ -152,8 +160,8 @@ int stage_pass_record(struct stage *st, const struct record *rec);
 int stage_pass_lines(struct stage *st, struct str text, size_t n);
 
 /* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
- * shows it. Returns 0 to go on, -1 with st->err (ERR_DATA) when that was one
- * too many. */
+ * shows it, as st->rejects_as says. Returns 0 to go on, -1 with st->err
+ * (ERR_DATA) when that was one too many. */
 int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n);
 

@@ -149,7 +149,7 @@ refused() {
     [[ $output == *"--check is not for --infer"* ]]
     run -64 pipe-validate -s v1.json v2.json
     run -64 pipe-validate -s v1.json --pretty
-    run -64 pipe-validate -s v1.json --error-format text
+    run -64 pipe-validate -s v1.json --error-format xml
     run -64 pipe-validate --fill-defaults --check 'a > 1'
     [[ $output == *"--fill-defaults needs --schema"* ]]
 }

@@ -305,6 +305,101 @@ END
     [ "$(grep -c 'rejected line' <<<"$output")" = 10 ]
 }
 
+# ---- rejects on standard error
+
+# bad_of N: N records, of which all but the first are bad in two ways, and a
+# line that is none.
+bad_of() {
+    echo '{"id":1,"qty":1}'
+    for ((i = 2; i < $1; i++)); do echo "{\"id\":\"$i\",\"qty\":0}"; done
+    echo 'no record'
+}
+
+@test "--error-format json tells all rejects, as their dead letters do" {
+    need_command jq
+    local j
+    bad_of 30 >in
+    pipe-validate -s order.json --dlq letters --max-reject 100% <in >out
+    for j in 1 3; do
+        run -0 --separate-stderr pipe-validate -j $j -s order.json \
+            --error-format json --max-reject 100% <in
+        [ "$output" = '{"id":1,"qty":1}' ]
+        [ "$(jq -c '[.source,.errors]' <<<"$stderr")" = \
+            "$(jq -c '[.source,.errors]' letters)" ]
+        [ "$(jq -r '.level + .event + .stage' <<<"$stderr" | uniq -c)" = \
+            "     29 warnrejectpipe-validate" ]
+    done
+    [ "$(jq -c 'select(.source.line == 3) | [.source,.errors]' <<<"$stderr")" = '[{"uri":"-","line":3,"offset":36},[{"code":"type","path":"/id","message":"is \"3\", wants integer","schema":"/properties/id/type"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0","schema":"/properties/qty/exclusiveMinimum"}]]' ]
+}
+
+@test "--error-format json is heeded beside a DLQ and with -q, and alone on standard error" {
+    need_command jq
+    bad_of 30 >in
+    run -0 --separate-stderr pipe-validate -s order.json --dlq letters -q \
+        --error-format json --max-reject 100% <in
+    [ "$(jq -s length <<<"$stderr")" = 29 ]
+    [ "$(wc -l <letters)" = 29 ]
+}
+
+@test "--error-format text shows ten rejects, also beside a DLQ, and counts the others" {
+    bad_of 30 >in
+    run -0 --separate-stderr pipe-validate -s order.json --dlq letters \
+        --error-format text --max-reject 100% <in
+    [ "$(grep -c 'rejected line' <<<"$stderr")" = 10 ]
+    [[ $stderr == *$'\npipe-validate: and 19 more rejected' ]]
+    run -0 --separate-stderr pipe-validate -s order.json \
+        --error-format text --max-reject 100% <in
+    [[ $stderr == *$'\npipe-validate: and 19 more rejected (--dlq keeps them all)' ]]
+    run -0 --separate-stderr pipe-validate -s order.json -q \
+        --error-format text --max-reject 100% <in
+    [ -z "$stderr" ]
+}
+
+@test "--log json tells ten rejects as objects, and --error-format has its say" {
+    need_command jq
+    local kinds='.event // (.msg | sub("line [0-9]*:.*"; "line"))'
+    bad_of 30 >in
+    run -65 --separate-stderr pipe-validate -s order.json --log json \
+        --max-reject 20 <in
+    [[ $(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs) == "10 reject 1 21 of "*" records rejected, --max-reject is 20 1 and 11 more rejected (--dlq keeps them all) 1 end" ]]
+    run -0 --separate-stderr pipe-validate -s order.json --log json \
+        --error-format json --max-reject 100% <in
+    [ "$(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs)" = "29 reject 1 end" ]
+    run -0 --separate-stderr pipe-validate -s order.json --log json \
+        --error-format text --max-reject 100% <in
+    [ "$(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs)" = "10 rejected line 1 and 19 more rejected (--dlq keeps them all) 1 end" ]
+}
+
+@test "a reject with a thousand errors is cut as text and whole as JSON" {
+    need_command jq
+    awk 'BEGIN { printf "{\"id\":1,\"qty\":1"; for (i = 0; i < 900; i++) printf ",\"unknown%d\":1", i; print "}" }' >in
+    run -65 --separate-stderr pipe-validate -s order.json <in
+    [[ $stderr == *"and 8"??" more errors"* ]]
+    ((${#stderr} < 6000))
+    run -65 --separate-stderr pipe-validate -s order.json -q --error-format json <in
+    [ "$(head -n 1 <<<"$stderr" | jq '.errors | length')" = 900 ]
+}
+
+@test "nothing in a reject drives a terminal" {
+    need_command jq
+    printf '{"id":1,"qty":1,"%b":"%b"}\n' '\x7f\xc2\x9b31m\xe2\x80\xae' \
+        '\xc2\x9d' '\\u001b[31m\xf0\x9f\x98\x80' '\xc2\x85' >in
+    echo '{"properties":{"id":false}}' >none.json
+    local log format
+    for log in text json; do
+        for format in text json; do
+            assert_exit 65 pipe-validate -s order.json --log $log -v \
+                --error-format $format --max-reject 1 <in
+            run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' err
+            grep -q additional_property err
+            [ "$format$log" = texttext ] || grep '^{' err | jq . >/dev/null
+        done
+    done
+    run -65 --separate-stderr pipe-validate -s order.json -q --error-format json <in
+    [ "$(jq -c '.errors[0].path' <<<"$(head -n 1 <<<"$stderr")" | jq -r 'explode | map(tostring) | join(" ")')" = \
+        "47 127 155 51 49 109 8238" ]
+}
+
 @test "what is no record is rejected beside what breaks the schema" {
     need_command jq
     printf '{"id":1,"qty":1}\nnot json\n[1]\n{"id":1}\n{"id":2,"qty":2}\n' >in
