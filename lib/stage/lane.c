@@ -40,7 +40,8 @@ static int keep_reject(struct lane *l, const struct record *rec,
     for (size_t i = 0; i < n; i++) {
         copy[i] = reasons[i]; /* codes are static */
         if (keep_text(l, &copy[i].path) || keep_text(l, &copy[i].message) ||
-            keep_text(l, &copy[i].schema))
+            keep_text(l, &copy[i].schema) || keep_text(l, &copy[i].rule) ||
+            keep_text(l, &copy[i].check))
             return -1;
     }
     l->kept[l->n_kept++] = (struct kept){ *rec, copy, n };

@@ -62,6 +62,11 @@ void report_start(struct stage *st);
 void report_progress(struct stage *st, bool final);
 void report_error(struct stage *st);
 void report_counts(struct stage *st, int exit_code);
+bool report_is_json(const struct stage *st);
+/* Whole lines, made visible; members of an object, each behind a comma, that
+ * become a line under --log json. */
+void report_text(struct stage *st, struct str text);
+void report_json(struct stage *st, const char *level, struct str members);
 void report_reject(struct stage *st, const struct dlq_letter *l);
 
 /* where.c */

@@ -15,7 +15,7 @@
 #define SHOW_REJECTS 10
 #define SHOW_BYTES 4096 /* of a reject: what is longer is cut */
 
-static bool is_json(const struct stage *st)
+bool report_is_json(const struct stage *st)
 {
     return st->opts.log && strcmp(st->opts.log, "json") == 0;
 }
@@ -75,7 +75,7 @@ static void say(struct stage *st, const char *level, struct str msg, bool lines)
 {
     struct buf b = { 0 };
     erase_progress(st, &b);
-    if (is_json(st)) {
+    if (report_is_json(st)) {
         begin_json(st, &b, level);
         buf_addz(&b, ",\"msg\":");
         json_quote(&b, msg);
@@ -102,6 +102,25 @@ void stage_note(struct stage *st, const char *fmt, ...)
     buf_free(&b);
 }
 
+void report_text(struct stage *st, struct str text)
+{
+    struct buf b = { 0 };
+    erase_progress(st, &b);
+    buf_add_str(&b, text);
+    put(&b);
+    buf_free(&b);
+}
+
+void report_json(struct stage *st, const char *level, struct str members)
+{
+    struct buf b = { 0 };
+    erase_progress(st, &b);
+    begin_json(st, &b, level);
+    buf_add_str(&b, members);
+    put_json(&b);
+    buf_free(&b);
+}
+
 void report_error(struct stage *st)
 {
     /* err_set escapes what comes from data; a line feed in a message was put
@@ -114,7 +133,7 @@ void report_error(struct stage *st)
 static bool rejects_as_json(const struct stage *st)
 {
     return st->rejects_as == REJECTS_JSON ||
-           (st->rejects_as == REJECTS_AS_LOGGED && is_json(st));
+           (st->rejects_as == REJECTS_AS_LOGGED && report_is_json(st));
 }
 
 /* Those that a program asked for are all shown; for people the first will do.
@@ -132,11 +151,9 @@ static bool is_shown(const struct stage *st)
 static void reject_json(struct stage *st, const struct dlq_letter *l)
 {
     struct buf b = { 0 };
-    erase_progress(st, &b);
-    begin_json(st, &b, "warn");
     buf_addz(&b, ",\"event\":\"reject\"");
-    envelope_origin(&b, l);
-    put_json(&b);
+    if (envelope_origin(&b, l) == 0)
+        report_json(st, "warn", buf_str(&b));
     buf_free(&b);
 }
 
@@ -189,7 +206,7 @@ void report_start(struct stage *st)
     struct stage_private *p = st->priv;
     clock_gettime(CLOCK_MONOTONIC, &p->started);
     p->last_drawn = p->started;
-    p->tty = isatty(STDERR_FILENO) && !st->opts.quiet && !is_json(st);
+    p->tty = isatty(STDERR_FILENO) && !st->opts.quiet && !report_is_json(st);
 }
 
 /* Of the stages that share a terminal one draws: whoever gets the lock. */
@@ -255,7 +272,7 @@ void report_counts(struct stage *st, int exit_code)
         stage_note(st, "and %llu more rejected%s",
                    (unsigned long long)(c->rejected - st->priv->shown),
                    st->priv->dlq ? "" : " (--dlq keeps them all)");
-    if (is_json(st)) {
+    if (report_is_json(st)) {
         begin_json(st, &b, exit_code ? "error" : "info");
         buf_addf(&b,
                  ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"

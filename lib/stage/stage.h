@@ -27,6 +27,7 @@
 #include "io/output.h"
 #include "json/select.h"
 #include "stage/opt.h"
+#include "stage/tally.h"
 
 #include <time.h>
 
@@ -77,6 +78,9 @@ struct reason {
     struct str schema; /* where the broken rule stands: JSON Pointer in the
                           schema, in another document behind its URI and #;
                           empty: not known */
+    /* For the tally alone: */
+    struct str rule;  /* path with * for array indexes; empty: path */
+    struct str check; /* name of the check that failed; empty: none did */
 };
 
 /* How rejected records are shown on stderr. */
@@ -106,6 +110,8 @@ struct stage {
                     there was no "--" */
     struct counts counts;
     enum reject_format rejects_as;
+    struct tally *tally;    /* the command's: all rejects, in the order of the
+                               input, are counted in it; NULL: nobody asks */
     struct output out;      /* stdout, or -o FILE */
     const char *run_id;     /* of the options, else made up from time */
     struct buf context;     /* raw JSON object: what a replay of this
@@ -202,6 +208,13 @@ int stage_expand(struct stage *st, struct buf *out, const char *text);
  * json); control bytes are escaped. For results worth a word on success. */
 void stage_note(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* True where a summary would be shown: under -v and on a terminal, not under
+ * -q. */
+bool stage_summarises(const struct stage *st);
+
+/* Sorts t, and shows the ten rules that rejected most, if anybody looks. */
+void stage_summary(struct stage *st, struct tally *t);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

@@ -422,7 +422,10 @@ int stage_reject(struct stage *st, const struct record *rec,
     l.n_errors = n;
     st->counts.rejected++;
     report_reject(st, &l);
-    int r = st->priv->dlq ? to_dlq(st, rec, l) : 0;
+    int r = st->tally && tally_add(st->tally, rec, reasons, n)
+                ? err_nomem(&st->err)
+            : st->priv->dlq ? to_dlq(st, rec, l)
+                            : 0;
     free(errors);
     return r ? -1 : over_limit(st);
 }

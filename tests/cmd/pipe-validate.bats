@@ -419,30 +419,96 @@ bad_of() {
 
 # ---- summary and notes
 
-@test "-v tells which rule rejected how many" {
-    for ((i = 0; i < 7; i++)); do echo '{"id":1,"qty":0,"tags":["a","b"]}'; done >in
-    for ((i = 0; i < 3; i++)); do echo '{"id":1,"qty":0}'; done >>in
-    run -0 --separate-stderr pipe-validate -s order.json -v --max-reject 100% <in
-    [[ $stderr == *$'pipe-validate: 10 rejected by exclusive_minimum at /qty\npipe-validate: 7 rejected by min_length at /tags/*\n'* ]]
-    [[ $stderr == *"read 10 = 0 out + 10 rejected"* ]]
-    run -0 --separate-stderr pipe-validate -s order.json --max-reject 100% <in
-    [[ $stderr != *"rejected by"* ]]
+# Rejects: two kinds in the schema, one check of two, and one line that is none.
+many_rejects() {
+    echo '{"id":1,"qty":1}'
+    for ((i = 0; i < 7; i++)); do echo '{"id":1,"qty":0,"tags":["aa","b"]}'; done
+    echo 'no record'
+    for ((i = 0; i < 4; i++)); do echo '{"id":1,"qty":0}'; done
+    printf '{"id":%d,"qty":1}\n' 20 30
+}
+
+@test "-v tells which rule rejected how many, where it stands, and the first" {
+    many_rejects >in
+    run -0 --separate-stderr pipe-validate -s order.json -v --dlq d.ndjson \
+        --check 'small: id < 10' --check 'id > 0' --max-reject 100% <in
+    [ "$stderr" = 'pipe-validate: 14 records rejected, by rule:
+  RECORDS  CODE               FIELD          SCHEMA
+       11  exclusive_minimum  /qty           /properties/qty/exclusiveMinimum
+           first in line 2: /qty is 0, must be greater than 0
+        7  min_length         /tags/*        /properties/tags/items/minLength
+           first in line 2: /tags/1 is "b", length 1, minimum is 2
+        2  check              check '"'small'"'
+           first in line 14: check '"'small'"' failed: id < 10
+        1  not_json           -
+           first in line 9: value expected at byte 1
+pipe-validate: read 15 = 1 out + 14 rejected; dead letters in d.ndjson' ] ||
+        fail "$stderr"
+    run -0 --separate-stderr pipe-validate -s order.json --dlq e.ndjson \
+        --max-reject 100% <in
+    [ -z "$stderr" ]
+}
+
+@test "--log json tells the same as objects" {
+    need_command jq
+    many_rejects >in
+    run -0 --separate-stderr pipe-validate -s order.json -v --dlq d.ndjson \
+        --check 'small: id < 10' --log json --max-reject 100% <in
+    [ "$(jq -c 'select(.event == "rejected_by") |
+        [.records,.code,.path,.schema,.check,.first]' <<<"$stderr")" = \
+'[11,"exclusive_minimum","/qty","/properties/qty/exclusiveMinimum",null,{"line":2,"message":"is 0, must be greater than 0","path":"/qty"}]
+[7,"min_length","/tags/*","/properties/tags/items/minLength",null,{"line":2,"message":"is \"b\", length 1, minimum is 2","path":"/tags/1"}]
+[2,"check",null,null,"small",{"line":14,"message":"check '"'small'"' failed: id < 10"}]
+[1,"not_json",null,null,null,{"line":9,"message":"value expected at byte 1"}]' ]
+}
+
+@test "a rule of the schema that stands in two places is two" {
+    echo '{"allOf":[{"required":["a"]},{"required":["a"]}]}' >twice.json
+    run -65 --separate-stderr pipe-validate -s twice.json -v <<<'{}'
+    [[ $stderr == *"        1  required  /a     /allOf/0/required"*"        1  required  /a     /allOf/1/required"* ]] || fail "$stderr"
 }
 
 @test "the summary names ten rules and counts the others" {
     echo '{"additionalProperties":false}' >none.json
     for ((i = 0; i < 15; i++)); do echo "{\"p$i\":1}"; done >in
     run -0 --separate-stderr pipe-validate -s none.json -v --max-reject 100% <in
-    [ "$(grep -c 'rejected by additional_property' <<<"$stderr")" = 10 ]
-    [[ $stderr == *"and by 5 other rules"* ]]
+    [ "$(grep -c '^        1  additional_property  /p' <<<"$stderr")" = 10 ]
+    [[ $stderr == *$'\n  and by 5 other rules\n'* ]]
+    for ((i = 0; i < 5000; i++)); do echo "{\"p$i\":1}"; done >in
+    run -0 --separate-stderr pipe-validate -s none.json -v --max-reject 100% <in
+    [[ $stderr == *$'\n  and by 4086 or more other rules\n'* ]]
 }
 
-@test "a terminal shows the summary, -q does not" {
-    records '{"id":1}' '{"id":1,"qty":1}' >in
-    run run_in_pty 'pipe-validate -s order.json --max-reject 1 <in >out'
-    [[ $output == *"1 rejected by required at /qty"* ]]
-    run run_in_pty 'pipe-validate -s order.json --max-reject 1 -q <in >out'
-    [[ $output != *"rejected by"* ]]
+@test "a terminal shows the summary within its width, -q does not" {
+    local columns line
+    printf '{"id":1,"qty":1,"a_long_%050dname":1}\n' 1 >in
+    many_rejects >>in
+    for columns in 60 100; do
+        run run_in_pty "stty cols $columns; pipe-validate -s order.json --dlq d.$columns --max-reject 100% <in >out"
+        [[ $output == *'13 records rejected, by rule:'* ]] || fail "$output"
+        [[ $output == *'       11  exclusive_minimum'*'first in line 3: /qty is 0'* ]]
+        [[ $output == *'additional_property  ...0'*'1name  '* ]]
+        # The last but one is a note on drift.
+        for line in "${lines[@]:0:10}"; do
+            ((${#line} <= columns + 1)) || fail "too long: $line"
+        done
+    done
+    [[ $output == *'  /properties/qty/exclusiveMinimum'* ]]
+    run run_in_pty 'pipe-validate -s order.json --max-reject 100% -q <in >out'
+    [[ $output != *"by rule"* ]]
+}
+
+@test "nothing in a summary drives a terminal" {
+    printf '{"id":1,"qty":1,"%b":"%b"}\n' '\x7f\xc2\x9b31m\xe2\x80\xae' 'x' \
+        '\\u001b[31m' '\xc2\x85' >in
+    local log
+    for log in text json; do
+        assert_exit 0 pipe-validate -s order.json --log $log -v \
+            --dlq $log.ndjson --check $'id <> 1 AND \'\xc2\x9b\' <> \'\x01\'' \
+            --max-reject 100% <in
+        run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' err
+        grep -q '"records":2,"code":"check"\|  2  check ' err
+    done
 }
 
 @test "-v names what the schema says and nobody checks" {
@@ -656,12 +722,13 @@ END
         pipe-validate -j $j -s s.json --dlq dead$j.ndjson --max-reject 50% -v \
             <in >out$j 2>err$j
         jq -c '[.errors,.source,.raw]' dead$j.ndjson >letters$j
-        # Threads do not know the lines' numbers.
+        # Of drift, threads do not know the lines' numbers.
         sed -i 's/dead[0-9]/dead/g; s/, first in line [0-9]*$//' err$j
         cmp out1 out$j
         cmp letters1 letters$j
         cmp err1 err$j
     done
     [ "$(wc -l <letters1)" -gt 4000 ]
-    grep -q 'rejected by enum at /country' err1
+    grep -q '^     [0-9]*  enum  */country' err1
+    grep -q '^           first in line 4: /country is "SE"' err1
 }
