@@ -118,9 +118,10 @@ static int reject(struct validator *w, struct lane *l, const struct record *rec,
 
 /* What the schema says to a record. What the quick way accepts needs no cast,
  * but it may lack what has a default: that is filled in first. 0 or -1. */
-static int check(struct validator *w, const struct record *rec,
-                 struct str *text, struct faults *f, struct err *e)
+static int check(struct validator *w, struct lane *l, const struct record *rec,
+                 struct str *text, struct faults *f)
 {
+    struct err *e = lane_err(l);
     bool fill = w->args->evolve->fill_defaults, coerce = w->args->coerce;
     if (fill && coerce && schema_coerce(w->run, rec->text, text, e))
         return -1;
@@ -131,7 +132,7 @@ static int check(struct validator *w, const struct record *rec,
         ((!fill && coerce && schema_coerce(w->run, rec->text, text, e)) ||
          schema_check(w->run, *text, &f->errors, &f->n_errors, e) < 0))
         return -1;
-    return evolve_look(w->evolve, w->number, rec, f->errors, f->n_errors, e);
+    return evolve_look(w->evolve, w->number, l, rec, f->errors, f->n_errors);
 }
 
 /* Runs schema and checks over a record: *text is what passes, or f says why it
@@ -141,7 +142,7 @@ static int judge(struct validator *w, struct lane *l, const struct record *rec,
 {
     struct err *e = lane_err(l);
     *text = rec->text;
-    if (w->run && check(w, rec, text, f, e))
+    if (w->run && check(w, l, rec, text, f))
         return -1;
     int n = quality_check(&w->gates->q, w->number, *text,
                           text->p == rec->text.p ? rec->shaped : NULL,

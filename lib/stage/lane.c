@@ -48,6 +48,31 @@ static int keep_reject(struct lane *l, const struct record *rec,
     return 0;
 }
 
+/* A line that is asked for. */
+struct asked {
+    uint64_t *line;
+    uint64_t at; /* counted from the block's first */
+};
+
+int lane_line(struct lane *l, const struct record *rec, uint64_t *line)
+{
+    if (l->st) {
+        *line = rec->line;
+        return 0;
+    }
+    struct asked a = { line, rec->line };
+    return buf_add(&l->asked, &a, sizeof(a)) ? err_nomem(&l->err) : 0;
+}
+
+static void answer(struct lane *l, uint64_t line)
+{
+    struct asked a;
+    for (size_t i = 0; i < l->asked.n; i += sizeof(a)) {
+        memcpy(&a, l->asked.p + i, sizeof(a));
+        *a.line = line + a.at;
+    }
+}
+
 static int keep_run(struct lane *l)
 {
     struct str run = l->run;
@@ -59,6 +84,7 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 {
     if (!l->err.code)
         (void)keep_run(l); /* its failure is the lane's, told below */
+    answer(l, line);
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
     st->counts.filtered += l->counts.filtered;
@@ -83,6 +109,7 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 void lane_reset(struct lane *l)
 {
     buf_reset(&l->out);
+    buf_reset(&l->asked);
     l->run = STR("");
     arena_reset(&l->arena);
     l->n_kept = 0;
@@ -93,6 +120,7 @@ void lane_reset(struct lane *l)
 void lane_free(struct lane *l)
 {
     buf_free(&l->out);
+    buf_free(&l->asked);
     arena_free(&l->arena);
     free(l->kept);
     *l = (struct lane){ 0 };

@@ -22,6 +22,7 @@ struct lane {
     struct kept *kept; /* owned: rejects, their texts in arena */
     size_t n_kept, cap_kept;
     uint64_t truncated; /* the line that was, else 0 */
+    struct buf asked;   /* lines to tell */
 };
 
 struct stage_private {
