@@ -110,14 +110,13 @@ int evolve_fill(struct evolve *v, size_t number, struct str *text,
     return v->fill ? defaults_fill(v->fill[number], *text, shaped, text, e) : 0;
 }
 
-int evolve_look(struct evolve *v, size_t number, struct lane *l,
-                const struct record *rec, const struct schema_error *errors,
-                size_t n)
+/* Out of line: mostly nobody looks, and that is asked of every record. */
+static __attribute__((noinline)) int look(struct drift_run *r, struct lane *l,
+                                          const struct record *rec,
+                                          const struct schema_error *errors,
+                                          size_t n)
 {
     size_t n_lines;
-    if (!v->drift)
-        return 0;
-    struct drift_run *r = v->drift[number];
     if (drift_look(r, rec->text, rec->shaped, lane_err(l)))
         return -1;
     for (size_t i = 0; i < n; i++)
@@ -129,6 +128,13 @@ int evolve_look(struct evolve *v, size_t number, struct lane *l,
         if (lane_line(l, rec, lines[i]))
             return -1;
     return 0;
+}
+
+int evolve_look(struct evolve *v, size_t number, struct lane *l,
+                const struct record *rec, const struct schema_error *errors,
+                size_t n)
+{
+    return v->drift ? look(v->drift[number], l, rec, errors, n) : 0;
 }
 
 /* Without --evolve only what nothing else tells: unknown fields. */

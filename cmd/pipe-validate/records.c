@@ -119,9 +119,8 @@ static int reject(struct validator *w, struct lane *l, const struct record *rec,
 /* What the schema says to a record. What the quick way accepts needs no cast,
  * but it may lack what has a default: that is filled in first. 0 or -1. */
 static int check(struct validator *w, struct lane *l, const struct record *rec,
-                 struct str *text, struct faults *f)
+                 struct str *text, struct faults *f, struct err *e)
 {
-    struct err *e = lane_err(l);
     bool fill = w->args->evolve->fill_defaults, coerce = w->args->coerce;
     if (fill && coerce && schema_coerce(w->run, rec->text, text, e))
         return -1;
@@ -142,7 +141,7 @@ static int judge(struct validator *w, struct lane *l, const struct record *rec,
 {
     struct err *e = lane_err(l);
     *text = rec->text;
-    if (w->run && check(w, l, rec, text, f))
+    if (w->run && check(w, l, rec, text, f, e))
         return -1;
     int n = quality_check(&w->gates->q, w->number, *text,
                           text->p == rec->text.p ? rec->shaped : NULL,

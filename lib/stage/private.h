@@ -68,6 +68,7 @@ bool report_is_json(const struct stage *st);
  * become a line under --log json. */
 void report_text(struct stage *st, struct str text);
 void report_json(struct stage *st, const char *level, struct str members);
+bool report_shows_reject(const struct stage *st);
 void report_reject(struct stage *st, const struct dlq_letter *l);
 
 /* where.c */

@@ -138,7 +138,7 @@ static bool rejects_as_json(const struct stage *st)
 
 /* Those that a program asked for are all shown; for people the first will do.
  */
-static bool is_shown(const struct stage *st)
+bool report_shows_reject(const struct stage *st)
 {
     const struct stage_private *p = st->priv;
     if (st->rejects_as == REJECTS_JSON)
@@ -184,8 +184,6 @@ static void reject_text(struct stage *st, const struct dlq_letter *l)
 
 void report_reject(struct stage *st, const struct dlq_letter *l)
 {
-    if (!is_shown(st))
-        return;
     st->priv->shown++;
     if (rejects_as_json(st))
         reject_json(st, l);

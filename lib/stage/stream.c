@@ -408,8 +408,9 @@ static int to_dlq(struct stage *st, const struct record *rec,
     return dlq_add(p->dlq, &l, NULL, &st->err);
 }
 
-int stage_reject(struct stage *st, const struct record *rec,
-                 const struct reason *reasons, size_t n)
+/* To stderr, to the dead letters, or to both. */
+static int tell(struct stage *st, const struct record *rec,
+                const struct reason *reasons, size_t n)
 {
     struct dlq_letter l = origin(st, rec);
     struct dlq_error *errors = calloc(n, sizeof(*errors));
@@ -420,14 +421,22 @@ int stage_reject(struct stage *st, const struct record *rec,
                                         reasons[i].message, reasons[i].schema };
     l.errors = errors;
     l.n_errors = n;
-    st->counts.rejected++;
-    report_reject(st, &l);
-    int r = st->tally && tally_add(st->tally, rec, reasons, n)
-                ? err_nomem(&st->err)
-            : st->priv->dlq ? to_dlq(st, rec, l)
-                            : 0;
+    if (report_shows_reject(st))
+        report_reject(st, &l);
+    int r = st->priv->dlq ? to_dlq(st, rec, l) : 0;
     free(errors);
-    return r ? -1 : over_limit(st);
+    return r;
+}
+
+int stage_reject(struct stage *st, const struct record *rec,
+                 const struct reason *reasons, size_t n)
+{
+    st->counts.rejected++;
+    if (st->tally && tally_add(st->tally, rec, reasons, n))
+        return err_nomem(&st->err);
+    if ((st->priv->dlq || report_shows_reject(st)) && tell(st, rec, reasons, n))
+        return -1;
+    return over_limit(st);
 }
 
 int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
