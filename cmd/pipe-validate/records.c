@@ -25,7 +25,6 @@ struct validate {
     struct schema *schema;
     struct gates gates;
     struct evolve *evolve;
-    struct tally tally;        /* of all threads: st->tally */
     struct validator *workers; /* owned */
     size_t n;
 };
@@ -214,21 +213,19 @@ static struct report_rule *report_rules(const struct tally *t, size_t *n)
 static int finish(struct stage *st, struct validate *v, bool ended)
 {
     size_t n;
-    stage_summary(st, &v->tally);
-    struct report_rule *rules = report_rules(&v->tally, &n);
+    stage_summary(st);
+    struct report_rule *rules = report_rules(&st->tally, &n);
     bool whole = evolve_close(v->evolve, st) == 0 && ended;
     int r = gates_close(&v->gates, st, whole, rules, n);
     free(rules);
     return r;
 }
 
-static void release(struct stage *st, struct validate *v)
+static void release(struct validate *v)
 {
     for (size_t i = 0; i < v->n; i++)
         schema_run_free(v->workers[i].run);
     free(v->workers);
-    tally_free(&v->tally);
-    st->tally = NULL;
     gates_free(&v->gates);
     evolve_free(v->evolve);
     schema_free(v->schema);
@@ -237,9 +234,8 @@ static void release(struct stage *st, struct validate *v)
 void records_validate(struct stage *st, const struct records_args *a)
 {
     struct validate v = { .args = a };
-    if (stage_summarises(st) || a->gates->report)
-        st->tally = &v.tally;
+    st->tallies = stage_summarises(st) || a->gates->report;
     if (prepare(st, &v) == 0)
         (void)finish(st, &v, validate_all(st, &v) == 0);
-    release(st, &v);
+    release(&v);
 }

@@ -110,8 +110,9 @@ struct stage {
                     there was no "--" */
     struct counts counts;
     enum reject_format rejects_as;
-    struct tally *tally;    /* the command's: all rejects, in the order of the
-                               input, are counted in it; NULL: nobody asks */
+    bool tallies; /* set by a command that wants its rejects counted
+                     by rule: all, in the order of the input */
+    struct tally tally;
     struct output out;      /* stdout, or -o FILE */
     const char *run_id;     /* of the options, else made up from time */
     struct buf context;     /* raw JSON object: what a replay of this
@@ -213,8 +214,9 @@ void stage_note(struct stage *st, const char *fmt, ...)
  * -q. */
 bool stage_summarises(const struct stage *st);
 
-/* Sorts t, and shows the ten rules that rejected most, if anybody looks. */
-void stage_summary(struct stage *st, struct tally *t);
+/* Sorts st->tally, and shows the ten rules that rejected most, if anybody
+ * looks. */
+void stage_summary(struct stage *st);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

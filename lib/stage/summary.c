@@ -244,8 +244,9 @@ bool stage_summarises(const struct stage *st)
     return !st->opts.quiet && (st->opts.verbose || isatty(STDERR_FILENO));
 }
 
-void stage_summary(struct stage *st, struct tally *t)
+void stage_summary(struct stage *st)
 {
+    struct tally *t = &st->tally;
     tally_sort(t);
     if (t->n == 0 || !stage_summarises(st))
         return;

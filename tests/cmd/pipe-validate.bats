@@ -370,6 +370,18 @@ bad_of() {
     [ "$(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs)" = "10 rejected line 1 and 19 more rejected (--dlq keeps them all) 1 end" ]
 }
 
+@test "a rule in another document is placed behind its URI" {
+    need_command jq
+    mkdir parts by-uri
+    echo '{"$defs":{"eur":{"minimum":0}}}' >parts/money.json
+    echo '{"type":"string"}' >by-uri/text.json
+    echo '{"properties":{"a":{"$ref":"parts/money.json#/$defs/eur"},"b":{"$ref":"https://example.net/text.json"}}}' >s.json
+    run -65 --separate-stderr pipe-validate -s s.json -q --error-format json \
+        --schema-dir https://example.net/=by-uri <<<'{"a":-1,"b":1}'
+    [ "$(head -n 1 <<<"$stderr" | jq -r '.errors[].schema')" = "file://$PWD/parts/money.json#/\$defs/eur/minimum
+https://example.net/text.json#/type" ]
+}
+
 @test "a reject with a thousand errors is cut as text and whole as JSON" {
     need_command jq
     awk 'BEGIN { printf "{\"id\":1,\"qty\":1"; for (i = 0; i < 900; i++) printf ",\"unknown%d\":1", i; print "}" }' >in
