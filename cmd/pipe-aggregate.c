@@ -61,7 +61,9 @@ static int take_batch(struct stage *st, struct aggregate *a,
         picked[i] = (struct select_record){ recs[i].text, recs[i].shaped };
     st->counts.out += n;
     while ((r = aggregate_take(a, picked, n, &at, &fault, &st->err)) == 0) {
-        struct reason why = { fault.code, fault.path, fault.message };
+        struct reason why = { .code = fault.code,
+                              .path = fault.path,
+                              .message = fault.message };
         st->counts.out--;
         if (stage_reject(st, &recs[at - 1], &why, 1))
             return -1;

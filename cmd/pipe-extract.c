@@ -210,9 +210,9 @@ static int reject(struct stage *st, const struct record *rec,
     size_t n = 0;
 
     for (; n < item->n_faults && n < 32; n++)
-        reasons[n] =
-            (struct reason){ item->faults[n].code, item->faults[n].path,
-                             item->faults[n].message };
+        reasons[n] = (struct reason){ .code = item->faults[n].code,
+                                      .path = item->faults[n].path,
+                                      .message = item->faults[n].message };
     st->counts.in++;
     return stage_reject(st, rec, reasons, n);
 }

@@ -110,21 +110,31 @@ int evolve_fill(struct evolve *v, size_t number, struct str *text,
     return v->fill ? defaults_fill(v->fill[number], *text, shaped, text, e) : 0;
 }
 
-int evolve_look(struct evolve *v, size_t number, const struct record *rec,
-                const struct schema_error *errors, size_t n, struct err *e)
+/* Out of line: mostly nobody looks, and that is asked of every record. */
+static __attribute__((noinline)) int look(struct drift_run *r, struct lane *l,
+                                          const struct record *rec,
+                                          const struct schema_error *errors,
+                                          size_t n)
 {
-    if (!v->drift)
-        return 0;
-    struct drift_run *r = v->drift[number];
-    /* Threads count the lines of the block at hand. */
-    uint64_t line = v->n == 1 ? rec->line : 0;
-    if (drift_look(r, rec->text, rec->shaped, line, e))
+    size_t n_lines;
+    if (drift_look(r, rec->text, rec->shaped, lane_err(l)))
         return -1;
     for (size_t i = 0; i < n; i++)
         if (strcmp(errors[i].code, "type") == 0 &&
-            drift_type(r, errors[i].rule, line, e))
+            drift_type(r, errors[i].rule, lane_err(l)))
+            return -1;
+    uint64_t *const *lines = drift_lines(r, &n_lines);
+    for (size_t i = 0; i < n_lines; i++)
+        if (lane_line(l, rec, lines[i]))
             return -1;
     return 0;
+}
+
+int evolve_look(struct evolve *v, size_t number, struct lane *l,
+                const struct record *rec, const struct schema_error *errors,
+                size_t n)
+{
+    return v->drift ? look(v->drift[number], l, rec, errors, n) : 0;
 }
 
 /* Without --evolve only what nothing else tells: unknown fields. */

@@ -4,6 +4,7 @@
 #define VALIDATE_EVOLVE_H
 
 #include "schema/schema.h"
+#include "stage/lane.h"
 #include "stage/stage.h"
 
 /* The command line. */
@@ -46,9 +47,10 @@ int evolve_fill(struct evolve *v, size_t number, struct str *text,
                 const struct shaped *shaped, struct err *e);
 
 /* Looks at a record that was read, and at what the schema found wrong with it.
- * 0, or -1 with e. */
-int evolve_look(struct evolve *v, size_t number, const struct record *rec,
-                const struct schema_error *errors, size_t n, struct err *e);
+ * 0, or -1 with the lane's err. */
+int evolve_look(struct evolve *v, size_t number, struct lane *l,
+                const struct record *rec, const struct schema_error *errors,
+                size_t n);
 
 /* Tells what has drifted, and fails where it may not. 0, or -1 with st->err. */
 int evolve_close(struct evolve *v, struct stage *st);

@@ -121,8 +121,8 @@ static bool somebody_looks(const struct stage *st)
     return st->opts.verbose || isatty(STDERR_FILENO);
 }
 
-/* How many records each check rejected; what only warns has no other place to
- * say so. */
+/* How many records each check found that only warns; what the others rejected
+ * is in the summary. */
 static void note_checks(struct gates *g, struct stage *st)
 {
     for (size_t i = 0; i < g->q.n_checks; i++) {
@@ -131,12 +131,10 @@ static void note_checks(struct gates *g, struct stage *st)
         struct str name = rule->name;
         if (name.n > NAME_BYTES)
             name.n = NAME_BYTES;
-        if (c.failed + c.errors == 0 || !(rule->warn || somebody_looks(st)))
-            continue;
-        stage_note(st, "%s%llu %s by check '%.*s'",
-                   rule->warn ? "warning: " : "",
-                   (unsigned long long)(c.failed + c.errors),
-                   rule->warn ? "found" : "rejected", STR_ARG(name));
+        if (rule->warn && c.failed + c.errors)
+            stage_note(st, "warning: %llu found by check '%.*s'",
+                       (unsigned long long)(c.failed + c.errors),
+                       STR_ARG(name));
     }
 }
 

@@ -37,6 +37,10 @@ static const struct opt opts[] = {
       "fail with 65 where the records that pass do not satisfy GATE as a "
       "whole, such as 'rows >= 1'; repeatable",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "error-format", "FORMAT", &evolve_args.error_format,
+      "how to show rejected records on stderr: text for the first 10, json for "
+      "all of them; and how --compat prints differences",
+      evolve_error_formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "baseline", "FILE", &gates_args.baseline,
       "keep the measures of good runs in FILE; default with --pipeline, where "
       "a gate compares with the baseline, is a file under the state",
@@ -61,10 +65,6 @@ static const struct opt opts[] = {
       "where the last is not compatible with the one before it (transitive: "
       "with all)",
       evolve_compat_kinds, 0, 0, MODE, COMPLETE_NONE, NULL },
-    { OPT_CHOICE, 0, "error-format", "FORMAT", &evolve_args.error_format,
-      "how --compat prints differences; default text on a terminal, json "
-      "elsewhere",
-      evolve_error_formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 0, "infer", NULL, &evolve_args.infer,
       "write a schema of the records instead of the records", NULL, 0, 0, MODE,
       COMPLETE_NONE, NULL },
@@ -142,16 +142,18 @@ static int check_usage(struct stage *st)
         return err_set(&st->err, ERR_USAGE, "%s is not for %s", stray, mode);
     if (a->pretty && !a->infer && !a->strict_infer)
         return err_set(&st->err, ERR_USAGE, "--pretty is for --infer");
-    if (a->error_format && !a->compat)
-        return err_set(&st->err, ERR_USAGE, "--error-format is for --compat");
     return 0;
 }
 
 static void work(struct stage *st)
 {
     struct records_args args = { coerce, &evolve_args, &gates_args };
+    const char *format = evolve_args.error_format;
     if (check_usage(st))
         return;
+    if (format)
+        st->rejects_as =
+            strcmp(format, "json") == 0 ? REJECTS_JSON : REJECTS_TEXT;
     if (evolve_args.compat)
         (void)evolve_compat(st, &evolve_args);
     else if (evolve_args.infer || evolve_args.strict_infer)

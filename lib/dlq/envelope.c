@@ -218,6 +218,7 @@ static void add_errors(struct buf *out, const struct dlq_letter *l)
         add_member(out, "path", l->errors[i].path);
         buf_addz(out, ",\"message\":");
         add_text(out, l->errors[i].message);
+        add_member(out, "schema", l->errors[i].schema);
         buf_addc(out, '}');
     }
     buf_addc(out, ']');
@@ -243,6 +244,13 @@ static void add_raw(struct buf *out, const struct dlq_letter *l)
         add_base64(out, raw);
     if (cut)
         buf_addf(out, ",\"raw_length\":%" PRIu64, l->length);
+}
+
+int envelope_origin(struct buf *out, const struct dlq_letter *l)
+{
+    add_source(out, l, STR(""));
+    add_errors(out, l);
+    return out->failed ? -1 : 0;
 }
 
 int envelope_write(struct buf *out, const struct dlq_letter *l,

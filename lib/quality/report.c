@@ -94,6 +94,8 @@ static void add_rules(struct buf *out, const struct report_run *run)
         buf_addz(out, i ? ",\n  " : "\n  ");
         add_text(out, "{", "code", r->code);
         add_str(out, ",", "path", r->path);
+        if (r->schema.n)
+            add_str(out, ",", "schema", r->schema);
         add_count(out, ",", "records", r->records);
         buf_addc(out, '}');
     }

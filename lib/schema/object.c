@@ -293,9 +293,11 @@ static const char *run_member(struct schema_run *r, struct object *o,
     return p;
 }
 
-/* A property that is asked for and not there. True to go on. */
+/* A property that is asked for and not there: by required, or by what the
+ * asker has in this slot. True to go on. */
 static bool note_missing(struct schema_run *r, const struct prop *prop,
-                         const struct prop *asker, const struct where *at)
+                         const struct prop *asker, int slot,
+                         const struct where *at)
 {
     struct where here = { .up = at, .kind = WHERE_KEY };
     struct buf raw = { 0 };
@@ -306,9 +308,11 @@ static bool note_missing(struct schema_run *r, const struct prop *prop,
         stop_nomem(r);
     } else {
         here.key = (struct str){ raw.p + 1, raw.n - 2 };
+        r->keyword = slot == 1 ? "dependencies" : NULL;
         go = asker ? fail(r, &here, "dependent_required",
                           "is missing beside \"%s\"", excerpt(r, asker->key))
                    : fail(r, &here, "required", "is missing");
+        r->keyword = NULL;
     }
     buf_free(&raw);
     return go;
@@ -322,7 +326,7 @@ static bool required_ok(struct schema_run *r, const struct object *o,
         uint64_t missing = u->required[w] & ~seen_word(r, o, w);
         for (; missing; missing &= missing - 1) {
             size_t i = w * 64 + (size_t)__builtin_ctzll(missing);
-            if (!note_missing(r, &u->props[i], NULL, at))
+            if (!note_missing(r, &u->props[i], NULL, 0, at))
                 return false;
         }
     }
@@ -339,7 +343,7 @@ static bool dependents_ok(struct schema_run *r, const struct object *o,
         const struct needs *needs = &prop->needs[slot];
         for (size_t i = 0; i < needs->n; i++)
             if (!seen(r, o, needs->v[i]) &&
-                !note_missing(r, &u->props[needs->v[i]], prop, at))
+                !note_missing(r, &u->props[needs->v[i]], prop, slot, at))
                 return false;
         if (prop->dependent[slot] &&
             !run_value(r, prop->dependent[slot], p, at))

@@ -22,6 +22,7 @@ struct lane {
     struct kept *kept; /* owned: rejects, their texts in arena */
     size_t n_kept, cap_kept;
     uint64_t truncated; /* the line that was, else 0 */
+    struct buf asked;   /* lines to tell */
 };
 
 struct stage_private {
@@ -62,8 +63,13 @@ void report_start(struct stage *st);
 void report_progress(struct stage *st, bool final);
 void report_error(struct stage *st);
 void report_counts(struct stage *st, int exit_code);
-void report_reject(struct stage *st, const struct record *rec,
-                   const struct reason *reasons, size_t n);
+bool report_is_json(const struct stage *st);
+/* Whole lines, made visible; members of an object, each behind a comma, that
+ * become a line under --log json. */
+void report_text(struct stage *st, struct str text);
+void report_json(struct stage *st, const char *level, struct str members);
+bool report_shows_reject(const struct stage *st);
+void report_reject(struct stage *st, const struct dlq_letter *l);
 
 /* where.c */
 int where_dlq(struct stage *st);

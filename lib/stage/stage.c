@@ -386,6 +386,7 @@ static void release(struct stage *st)
     stream_close(st);
     output_close(&st->out);
     dlq_close(p->dlq);
+    tally_free(&st->tally);
     free(p->dlq_uri);
     free(p->full_argv);
     free(p->replay);

@@ -27,6 +27,7 @@
 #include "io/output.h"
 #include "json/select.h"
 #include "stage/opt.h"
+#include "stage/tally.h"
 
 #include <time.h>
 
@@ -74,6 +75,19 @@ struct reason {
     const char *code; /* static, lower_case: "type", "not_json" */
     struct str path;  /* JSON Pointer of the offending value, "" the record */
     struct str message;
+    struct str schema; /* where the broken rule stands: JSON Pointer in the
+                          schema, in another document behind its URI and #;
+                          empty: not known */
+    /* For the tally alone: */
+    struct str rule;  /* path with * for array indexes; empty: path */
+    struct str check; /* name of the check that failed; empty: none did */
+};
+
+/* How rejected records are shown on stderr. */
+enum reject_format {
+    REJECTS_AS_LOGGED, /* without a DLQ the first 10, in the format of --log */
+    REJECTS_TEXT,      /* the first 10, also with a DLQ */
+    REJECTS_JSON       /* all of them, also with a DLQ and -q */
 };
 
 #define STAGE_JOBS_MAX 64
@@ -95,6 +109,10 @@ struct stage {
     char **rest; /* behind "--": NULL-terminated, or NULL if
                     there was no "--" */
     struct counts counts;
+    enum reject_format rejects_as;
+    bool tallies; /* set by a command that wants its rejects counted
+                     by rule: all, in the order of the input */
+    struct tally tally;
     struct output out;      /* stdout, or -o FILE */
     const char *run_id;     /* of the options, else made up from time */
     struct buf context;     /* raw JSON object: what a replay of this
@@ -149,8 +167,8 @@ int stage_pass_record(struct stage *st, const struct record *rec);
 int stage_pass_lines(struct stage *st, struct str text, size_t n);
 
 /* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
- * shows it. Returns 0 to go on, -1 with st->err (ERR_DATA) when that was one
- * too many. */
+ * shows it, as st->rejects_as says. Returns 0 to go on, -1 with st->err
+ * (ERR_DATA) when that was one too many. */
 int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n);
 
@@ -191,6 +209,14 @@ int stage_expand(struct stage *st, struct buf *out, const char *text);
  * json); control bytes are escaped. For results worth a word on success. */
 void stage_note(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* True where a summary would be shown: under -v and on a terminal, not under
+ * -q. */
+bool stage_summarises(const struct stage *st);
+
+/* Sorts st->tally, and shows the ten rules that rejected most, if anybody
+ * looks. */
+void stage_summary(struct stage *st);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

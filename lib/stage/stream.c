@@ -376,37 +376,54 @@ static const char *const *replay_argv(struct stage *st)
     return p->replay;
 }
 
-static int to_dlq(struct stage *st, const struct record *rec,
-                  const struct reason *reasons, size_t n)
+/* What a letter or a line on stderr says of where the record came from. */
+static struct dlq_letter origin(struct stage *st, const struct record *rec)
 {
-    struct stage_private *p = st->priv;
-    struct dlq_error *errors = calloc(n, sizeof(*errors));
-    const char *const *argv = replay_argv(st);
-    if (!errors || !argv) {
-        free(errors);
-        return err_nomem(&st->err);
-    }
-    for (size_t i = 0; i < n; i++)
-        errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
-                                        reasons[i].message };
-    struct dlq_letter l = {
-        .pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : ""),
-        .run_id = str_of(st->run_id),
-        .stage = str_of(st->cmd->name),
-        .partition = st->partition.n
-                         ? buf_str(&st->partition)
-                         : str_of(st->opts.date ? st->opts.date : ""),
-        .argv = argv,
+    const char *partition = st->opts.date ? st->opts.date : "";
+    return (struct dlq_letter){
+        .partition =
+            st->partition.n ? buf_str(&st->partition) : str_of(partition),
         .uri = str_of(rec->uri ? rec->uri : ""),
         .line = rec->line,
         .offset = rec->offset,
-        .context = buf_str(&st->context),
-        .errors = errors,
-        .n_errors = n,
-        .raw = rec->text,
-        .length = rec->length ? rec->length : rec->text.n,
     };
-    int r = dlq_add(p->dlq, &l, NULL, &st->err);
+}
+
+static int to_dlq(struct stage *st, const struct record *rec,
+                  struct dlq_letter l)
+{
+    struct stage_private *p = st->priv;
+    l.argv = replay_argv(st);
+    if (!l.argv)
+        return err_nomem(&st->err);
+    l.pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : "");
+    l.run_id = str_of(st->run_id);
+    l.stage = str_of(st->cmd->name);
+    l.context = buf_str(&st->context);
+    l.raw = rec->text;
+    l.length = rec->length ? rec->length : rec->text.n;
+    snprintf(p->last_reject, sizeof(p->last_reject), "%.*s%s%.*s (%s)",
+             STR_ARG(l.errors->path), l.errors->path.n ? " " : "",
+             STR_ARG(l.errors->message), l.errors->code);
+    return dlq_add(p->dlq, &l, NULL, &st->err);
+}
+
+/* To stderr, to the dead letters, or to both. */
+static int tell(struct stage *st, const struct record *rec,
+                const struct reason *reasons, size_t n)
+{
+    struct dlq_letter l = origin(st, rec);
+    struct dlq_error *errors = calloc(n, sizeof(*errors));
+    if (!errors)
+        return err_nomem(&st->err);
+    for (size_t i = 0; i < n; i++)
+        errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
+                                        reasons[i].message, reasons[i].schema };
+    l.errors = errors;
+    l.n_errors = n;
+    if (report_shows_reject(st))
+        report_reject(st, &l);
+    int r = st->priv->dlq ? to_dlq(st, rec, l) : 0;
     free(errors);
     return r;
 }
@@ -415,16 +432,10 @@ int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n)
 {
     st->counts.rejected++;
-    if (st->priv->dlq) {
-        if (to_dlq(st, rec, reasons, n))
-            return -1;
-        snprintf(st->priv->last_reject, sizeof(st->priv->last_reject),
-                 "%.*s%s%.*s (%s)", STR_ARG(reasons->path),
-                 reasons->path.n ? " " : "", STR_ARG(reasons->message),
-                 reasons->code);
-    } else {
-        report_reject(st, rec, reasons, n);
-    }
+    if (st->tallies && tally_add(&st->tally, rec, reasons, n))
+        return err_nomem(&st->err);
+    if ((st->priv->dlq || report_shows_reject(st)) && tell(st, rec, reasons, n))
+        return -1;
     return over_limit(st);
 }
 
@@ -436,7 +447,9 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    struct reason r = { code, str_of(path), str_of(msg) };
+    struct reason r = { .code = code,
+                        .path = str_of(path),
+                        .message = str_of(msg) };
     return stage_reject(st, rec, &r, 1);
 }
 

@@ -297,7 +297,7 @@ END
     [ "$(jq -r .error r-2026-01-31.json)" = \
         'gate failed: mean of n is 2, wants between 3 and 4' ]
     [ "$(jq -c .counts r-2026-01-31.json)" = '{"read":5,"out":2,"rejected":3}' ]
-    [ "$(jq -c .rules r-2026-01-31.json)" = '[{"code":"type","path":"/n","records":2}]' ]
+    [ "$(jq -c .rules r-2026-01-31.json)" = '[{"code":"type","path":"/n","schema":"/properties/n/type","records":2}]' ]
     [ "$(jq -c .checks r-2026-01-31.json)" = \
         '[{"name":"pos","expression":"n > 0","severity":"error","failed":1,"errors":2,"passed":false}]' ]
     [ "$(jq -c '.gates[] | [.name, .severity, .measure, .value, .bound, .low, .high, .passed]' r-2026-01-31.json)" = \

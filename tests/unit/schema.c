@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "schema/limit.h"
 #include "schema/schema.h"
-#include "schema/tally.h"
 
 #include <stdlib.h>
 
@@ -709,37 +708,6 @@ TEST("casts reach through references, combinations and containers")
                       "\"#/$defs/t\"}}}}}",
                       "{\"v\":\"1\",\"k\":{\"v\":\"2\",\"k\":{\"v\":\"3\"}}}"),
               "{\"v\":1,\"k\":{\"v\":2,\"k\":{\"v\":3}}}");
-}
-
-/* ---- tally */
-
-TEST("a rule counts each record once, the most frequent first")
-{
-    const struct schema_error a[] = {
-        { "type", STR("/i/0"), STR("/i/*"), STR(""), STR("") },
-        { "type", STR("/i/1"), STR("/i/*"), STR(""), STR("") },
-        { "minimum", STR("/q"), STR("/q"), STR(""), STR("") },
-    };
-    struct tally t = { 0 };
-    CHECK(tally_add(&t, a, 3) == 0 && tally_add(&t, a, 2) == 0);
-    tally_sort(&t);
-    CHECK(t.n == 2 && t.rows[0].records == 2 && t.rows[1].records == 1);
-    CHECK(str_eq(t.rows[0].rule, STR("/i/*")));
-    tally_free(&t);
-}
-
-TEST("rules without end are counted as others in bounded memory")
-{
-    struct tally t = { 0 };
-    char name[32];
-    for (int i = 0; i < 10000; i++) {
-        snprintf(name, sizeof(name), "/p%d", i);
-        struct schema_error x = { "additional_property", str_of(name),
-                                  str_of(name), STR(""), STR("") };
-        CHECK(tally_add(&t, &x, 1) == 0);
-    }
-    CHECK(t.n == TALLY_RULES_MAX && t.others == 10000 - TALLY_RULES_MAX);
-    tally_free(&t);
 }
 
 UNIT_MAIN
