@@ -415,6 +415,8 @@ int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n)
 {
     st->counts.rejected++;
+    if (st->priv->observe)
+        observe_reject(st, reasons[0].code);
     if (st->priv->dlq) {
         if (to_dlq(st, rec, reasons, n))
             return -1;
