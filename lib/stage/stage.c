@@ -283,7 +283,7 @@ static int check_shared(struct stage *st)
     if (shared.tz && !tz_known(shared.tz))
         return err_set(&st->err, ERR_USAGE,
                        "option --tz: '%s' is not a known time zone", shared.tz);
-    return 0;
+    return where_pipeline(st);
 }
 
 /* Sorts by time, and no two processes share it. */
