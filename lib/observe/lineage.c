@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "json/utf8.h"
 #include "json/value.h"
+#include "observe/naming.h"
 #include "observe/uuid.h"
 
 #define SPEC "https://openlineage.io/spec/"
@@ -142,6 +143,14 @@ static void add_counts(struct buf *out, const struct facts *f)
     close_object(out);
 }
 
+static void add_message(struct buf *out, const char *error)
+{
+    struct buf text = { .max = 65536 };
+    out->failed |= naming_hide(&text, str_of(error)) != 0;
+    add_str(out, "message", buf_str(&text));
+    buf_free(&text);
+}
+
 static void add_run(struct buf *out, const struct facts *f,
                     const char *namespace)
 {
@@ -159,7 +168,7 @@ static void add_run(struct buf *out, const struct facts *f,
     add_parent(out, f, namespace);
     if (f->error) {
         open_facet(out, "errorMessage", "1-0-1", "ErrorMessageRunFacet");
-        add_str(out, "message", str_of(f->error));
+        add_message(out, f->error);
         add_str(out, "programmingLanguage", STR("C"));
         close_object(out);
     }

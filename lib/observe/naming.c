@@ -134,3 +134,33 @@ int naming_fd(struct buf *namespace, struct buf *name, int fd)
     buf_add(name, path, (size_t)n);
     return done(namespace, name) ? -1 : 1;
 }
+
+/* The bytes of a URI that begin s: up to a space or quote. */
+static struct str take_uri(struct str *s)
+{
+    struct str uri = { s->p, 0 };
+    while (uri.n < s->n && !strchr(" \t\n'\"<>", s->p[uri.n]))
+        uri.n++;
+    *s = (struct str){ s->p + uri.n, s->n - uri.n };
+    return uri;
+}
+
+int naming_hide(struct buf *out, struct str text)
+{
+    const char *p;
+    while (text.n && (p = memmem(text.p, text.n, "://", 3)) != NULL) {
+        size_t n = (size_t)(p - text.p) + 3;
+        buf_add(out, text.p, n);
+        text = (struct str){ text.p + n, text.n - n };
+        struct str uri = take_uri(&text);
+        size_t host = 0, end = 0;
+        while (end < uri.n && !strchr("/?#", uri.p[end]))
+            end++;
+        if (end && (p = memrchr(uri.p, '@', end)) != NULL)
+            host = (size_t)(p - uri.p) + 1;
+        while (end < uri.n && !strchr("?#", uri.p[end]))
+            end++;
+        buf_add(out, uri.p + host, end - host);
+    }
+    return buf_add_str(out, text);
+}

@@ -24,4 +24,8 @@ int naming_uri(struct buf *namespace, struct buf *name, const char *uri,
  * neither (a terminal, a device, a socket); -1 (memory). */
 int naming_fd(struct buf *namespace, struct buf *name, int fd);
 
+/* Appends text, of whose URIs users, passwords and queries are left out: for
+ * messages, which quote what they are about. 0 or -1 (memory). */
+int naming_hide(struct buf *out, struct str text);
+
 #endif

@@ -13,8 +13,9 @@
 
 #include <sys/types.h>
 
-#define SENDER_PATIENCE_MS 5500 /* one event's time, and some to load libcurl \
-                                 */
+#define SENDER_PATIENCE_MS                             \
+    5500 /* one event's time, and some to load libcurl \
+          */
 
 struct sender {
     pid_t pid;

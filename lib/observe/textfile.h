@@ -9,7 +9,7 @@
 
 #include "observe/metrics.h"
 
-#define TEXTFILE_PATIENCE_MS 10000
+#define TEXTFILE_PATIENCE_MS 5000
 
 /* Merges m (which grows by what was) into the file NAME.prom in folder, which
  * is made if it is not there. 0; -1 with ERR_DATA where the file that is there
