@@ -291,7 +291,9 @@ static int extract(struct stage *st, struct extract *x)
         in.limits.max_bytes = max_size;
         in.limits.max_ratio = max_ratio;
         stage_watch(st, &in);
+        stage_input(st, x->files.paths[i]);
         int r = extract_input(st, x, &in);
+        stage_input_end(st);
         input_close(&in);
         if (r || stage_tick(st))
             return -1;

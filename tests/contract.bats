@@ -463,6 +463,49 @@ check_read_only_state() {
     each 'stream total sink' check_read_only_state
 }
 
+# ---- metrics and lineage
+
+check_observed() {
+    code=0
+    PIPE_METRICS=metrics PIPE_LINEAGE=events "$tool" "${args[@]}" \
+        <two.ndjson >out 2>err || code=$?
+    want_code 0 "PIPE_METRICS and PIPE_LINEAGE"
+    [ ! -s err ] || wrong "not silent with metrics and lineage"
+    grep -qxF "pipeline_runs_total{pipeline=\"\",stage=\"$tool\",status=\"success\"} 1" \
+        "metrics/$tool.prom" || wrong "no run in metrics/$tool.prom"
+    grep -qF "pipeline_stage_records_total{pipeline=\"\",stage=\"$tool\",outcome=\"out\"} 2" \
+        "metrics/$tool.prom" || wrong "not 2 records in metrics/$tool.prom"
+    [ "$(grep -o '"eventType":"[A-Z]*"' events | tr -d '\n')" = \
+        '"eventType":"START""eventType":"COMPLETE"' ] ||
+        wrong "not START and COMPLETE: $(cut -c 1-80 events)"
+    printf '{"id":1}\n{"id":' >cut.ndjson
+    rm -f t.db
+    call --metrics metrics --lineage events <cut.ndjson
+    want_code 65 "cut input with metrics and lineage"
+    grep -qxF "pipeline_runs_total{pipeline=\"\",stage=\"$tool\",status=\"failed\"} 1" \
+        "metrics/$tool.prom" || wrong "no failed run in metrics/$tool.prom"
+    tail -n 1 events | grep -q '"eventType":"FAIL"' || wrong "no FAIL event"
+}
+@test "a run is told to metrics and lineage, good or failed" {
+    each 'stream total sink' check_observed
+}
+
+check_unobservable() {
+    local option
+    for option in --lineage=ftp://h/x --lineage=http://a:b@h/ --lineage= --metrics=; do
+        call "$option" <two.ndjson
+        want_code 64 "$option"
+        option=${option%%=*}
+        want_err "${option#--}" "$option"
+        want_no_out "$option"
+    done
+    call --metrics two.ndjson --lineage two.ndjson/x <two.ndjson
+    want_code 0 "metrics and lineage that cannot be written"
+}
+@test "metrics and lineage that cannot be are refused, or only told" {
+    each 'stream total sink' check_unobservable
+}
+
 # ---- the stream out
 
 check_full() {

@@ -40,6 +40,7 @@ static int open_sink(struct stage *st, struct load *l)
     if (!l->hash || XXH3_128bits_reset(l->hash) != XXH_OK ||
         time_format(&l->started_at, time_now()))
         return err_nomem(&st->err);
+    stage_output(st, l->spec.uri, l->args->table);
     l->sink = sink_open(&l->spec, &st->err);
     return l->sink ? 0 : -1;
 }

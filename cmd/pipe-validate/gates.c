@@ -202,11 +202,12 @@ int gates_close(struct gates *g, struct stage *st, bool ended,
     if (quality_merge(&g->q, ended ? &st->err : &lost))
         ended = false;
     note_checks(g, st);
+    bool good = ended && (!g->judges || judge(g, st) == 0);
+    gates_tell(g, st);
     if (!g->judges)
-        return ended ? 0 : -1;
-    if (ended && judge(g, st) == 0 &&
-        report(g, st, rules, n_rules, &st->err) == 0 && put_out(st) == 0 &&
-        quality_keep(&g->q, &st->err) == 0)
+        return good ? 0 : -1;
+    if (good && report(g, st, rules, n_rules, &st->err) == 0 &&
+        put_out(st) == 0 && quality_keep(&g->q, &st->err) == 0)
         return 0;
     (void)report(g, st, rules, n_rules, &lost);
     return -1;

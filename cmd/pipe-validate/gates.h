@@ -31,6 +31,10 @@ int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
 int gates_close(struct gates *g, struct stage *st, bool ended,
                 const struct report_rule *rules, size_t n_rules);
 
+/* Tells metrics and lineage what checks and gates came to, where they are
+ * wanted; once the batch was judged, or is not going to be. */
+void gates_tell(const struct gates *g, struct stage *st);
+
 void gates_free(struct gates *g);
 
 #endif

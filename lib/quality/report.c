@@ -22,12 +22,7 @@ static void add_text(struct buf *out, const char *before, const char *key,
         buf_addz(out, "null");
         return;
     }
-    for (const char *p = value, *end = value + strlen(value); p < end;) {
-        size_t n = utf8_char(p, end);
-        buf_add(&text, n ? p : "\xef\xbf\xbd", n ? n : 3);
-        p += n ? n : 1;
-    }
-    out->failed |= text.failed;
+    out->failed |= utf8_lossy(&text, str_of(value)) != 0;
     json_quote(out, buf_str(&text));
     buf_free(&text);
 }

@@ -53,6 +53,7 @@ struct stage_private {
     struct timespec started, last_drawn;
     uint64_t bytes_in, raw_in, raw_size; /* over all inputs so far */
     const struct input *current;
+    struct observe *observe; /* owned; NULL: neither metrics nor lineage */
 };
 
 /* The signal that asks us to stop, 0 for none. */
@@ -71,8 +72,19 @@ void report_json(struct stage *st, const char *level, struct str members);
 bool report_shows_reject(const struct stage *st);
 void report_reject(struct stage *st, const struct dlq_letter *l);
 
+void report_warning(struct stage *st, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* where.c */
+int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */
 int where_dlq(struct stage *st);
+
+/* observe.c */
+int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */
+void observe_reject(struct stage *st, const char *code);
+/* The stage ends with this exit code, or by this signal (0: none): nothing
+ * comes behind it on stdout. Never fails. */
+void observe_finish(struct stage *st, int exit_code, int sig);
 
 /* stream.c */
 void stream_close(struct stage *st);

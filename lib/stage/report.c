@@ -121,6 +121,18 @@ void report_json(struct stage *st, const char *level, struct str members)
     buf_free(&b);
 }
 
+/* What went wrong beside the run: also under -q. */
+void report_warning(struct stage *st, const char *fmt, ...)
+{
+    struct buf b = { .max = 32768 };
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    say(st, "warn", buf_str(&b), false);
+    buf_free(&b);
+}
+
 void report_error(struct stage *st)
 {
     /* err_set escapes what comes from data; a line feed in a message was put

@@ -120,6 +120,13 @@ static const struct opt rows_common[] = {
     { OPT_STRING, 0, "tz", "ZONE", &shared.tz,
       "time zone of days and of times without a zone; default UTC", NULL, 0, 0,
       0, COMPLETE_NONE, "PIPE_TZ" },
+    { OPT_STRING, 0, "metrics", "DIR", &shared.metrics,
+      "add the run's metrics to a *.prom file in DIR, for Prometheus", NULL, 0,
+      0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_STRING, 0, "lineage", "FILE|URL", &shared.lineage,
+      "append the run's OpenLineage events to FILE, or post them to URL; "
+      "default OPENLINEAGE_URL, where that is set",
+      NULL, 0, 0, 0, COMPLETE_FILE, "PIPE_LINEAGE" },
     { OPT_CHOICE, 0, "log", "FORMAT", &shared.log,
       "how to write to stderr; json also prints the counts at the end",
       log_choices, 0, 0, 0, COMPLETE_NONE, "PIPE_LOG" },
@@ -276,7 +283,7 @@ static int check_shared(struct stage *st)
     if (shared.tz && !tz_known(shared.tz))
         return err_set(&st->err, ERR_USAGE,
                        "option --tz: '%s' is not a known time zone", shared.tz);
-    return 0;
+    return where_pipeline(st);
 }
 
 /* Sorts by time, and no two processes share it. */
@@ -372,6 +379,8 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
         return -1;
     make_run_id(st);
     report_start(st);
+    if (observe_start(st))
+        return -1;
     if (cmd->flags & STAGE_EMITS &&
         output_fd(&st->out, STDOUT_FILENO, &st->err))
         return -1;
@@ -428,6 +437,7 @@ int stage_finish(struct stage *st)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);
+    observe_finish(st, code, sig);
     if (!st->finished && st->run_id)
         report_counts(st, code);
     release(st);

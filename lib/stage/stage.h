@@ -95,10 +95,13 @@ enum reject_format {
 /* Options that all commands share, as given (NULL or 0: not given). */
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
+    const char *metrics, *lineage;
     uint64_t min_sample, max_record, max_depth;
     uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES */
     bool quiet, verbose;
 };
+
+struct facts;
 
 struct stage {
     struct err err; /* the failure, if code is not ERR_NONE */
@@ -217,6 +220,25 @@ bool stage_summarises(const struct stage *st);
 /* Sorts st->tally, and shows the ten rules that rejected most, if anybody
  * looks. */
 void stage_summary(struct stage *st);
+
+/* ---- for --metrics and --lineage; nothing where neither was asked for ---- */
+
+/* The facts of the run, to add assertions and measures to (observe/facts.h);
+ * NULL where nobody wants them. */
+struct facts *stage_facts(struct stage *st);
+
+/* What is read from here on comes from uri ("-": stdin), until stage_input_end,
+ * which is called before the input is closed. Commands with STAGE_READS have
+ * stdin without it. */
+void stage_input(struct stage *st, const char *uri);
+void stage_input_end(struct stage *st);
+
+/* What is counted out goes to uri, into table (NULL: none). Commands with
+ * STAGE_EMITS have stdout, or the file of -o, without it. */
+void stage_output(struct stage *st, const char *uri, const char *table);
+
+/* So many records are in the output, where that is not what was counted out. */
+void stage_output_rows(struct stage *st, uint64_t rows);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

@@ -432,6 +432,8 @@ int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n)
 {
     st->counts.rejected++;
+    if (st->priv->observe)
+        observe_reject(st, reasons[0].code);
     if (st->tallies && tally_add(&st->tally, rec, reasons, n))
         return err_nomem(&st->err);
     if ((st->priv->dlq || report_shows_reject(st)) && tell(st, rec, reasons, n))
