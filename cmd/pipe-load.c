@@ -61,7 +61,7 @@ static const struct command command = {
     .summary = "write records into a table, all or nothing, once",
     .usage = "[OPTION...] URI -t TABLE --mode append|replace|upsert",
     .opts = rows,
-    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS,
+    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_LOADS,
     .operands = COMPLETE_FILE,
     .notes = "URI is sqlite:FILE.",
 };
@@ -254,7 +254,7 @@ static int judge_unknown(struct stage *st)
         return err_set(&st->err, ERR_TEMPFAIL,
                        "nothing committed: no record came, and the upstream "
                        "cannot be verified (--allow-empty commits)");
-    if (on_unknown && strcmp(on_unknown, "accept") == 0)
+    if (stage_gated(st) || (on_unknown && strcmp(on_unknown, "accept") == 0))
         return 0;
     if (on_unknown && strcmp(on_unknown, "refuse") == 0)
         return err_set(&st->err, ERR_CONFIG,
@@ -281,6 +281,25 @@ static void default_run_id(struct stage *st, const char *input_hash,
     }
     hash128_hex(hash128(buf_str(&b)), id);
     buf_free(&b);
+}
+
+/* For the record of the run; then the word of pipe-run, if it runs us. */
+static int wait_for_word(struct stage *st, const struct sink_run *run)
+{
+    const char *const members[][2] = { { "target", st->argv[0] },
+                                       { "table", table },
+                                       { "mode", mode },
+                                       { "partition", run->partition },
+                                       { "run_id", run->run_id } };
+    struct buf b = { .max = 32768 };
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        buf_addf(&b, "%c\"%s\":", i ? ',' : '{', members[i][0]);
+        json_quote(&b, str_of(members[i][1]));
+    }
+    buf_addf(&b, ",\"rows\":%llu}", (unsigned long long)run->loaded);
+    int r = b.failed ? err_nomem(&st->err) : stage_ready(st, buf_str(&b));
+    buf_free(&b);
+    return r;
 }
 
 static int settle_with_ledger(struct stage *st, struct load *l)
@@ -323,7 +342,7 @@ static int settle_with_ledger(struct stage *st, struct load *l)
         stage_note(st, "dry run: would load %llu records into '%s'",
                    (unsigned long long)st->counts.out, table);
     } else if (r == 0) {
-        r = sink_commit(l->sink, &st->err);
+        r = wait_for_word(st, &run) ? -1 : sink_commit(l->sink, &st->err);
         if (r == 0 && isatty(STDERR_FILENO))
             stage_note(st, "loaded %llu records into '%s'",
                        (unsigned long long)st->counts.out, table);
