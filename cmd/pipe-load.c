@@ -245,16 +245,26 @@ static int write_record(struct stage *st, struct load *l,
     return r;
 }
 
+static const char nothing_came[] =
+    "nothing committed: no record came, and the upstream cannot be verified "
+    "(--allow-empty commits)";
+
+/* It may be what is left of a mistyped command. */
+static bool is_doubtful(const struct stage *st)
+{
+    return st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 && !allow_empty;
+}
+
 /* A stream that nobody vouches for: the policy decides. */
 static int judge_unknown(struct stage *st)
 {
     if (st->verdict != VERDICT_UNKNOWN)
         return 0;
-    if (st->counts.in == 0 && !allow_empty)
-        return err_set(&st->err, ERR_TEMPFAIL,
-                       "nothing committed: no record came, and the upstream "
-                       "cannot be verified (--allow-empty commits)");
-    if (stage_gated(st) || (on_unknown && strcmp(on_unknown, "accept") == 0))
+    if (stage_gated(st))
+        return 0; /* pipe-run sees how the upstream ended */
+    if (is_doubtful(st))
+        return err_set(&st->err, ERR_TEMPFAIL, "%s", nothing_came);
+    if (on_unknown && strcmp(on_unknown, "accept") == 0)
         return 0;
     if (on_unknown && strcmp(on_unknown, "refuse") == 0)
         return err_set(&st->err, ERR_CONFIG,
@@ -297,7 +307,9 @@ static int wait_for_word(struct stage *st, const struct sink_run *run)
         json_quote(&b, str_of(members[i][1]));
     }
     buf_addf(&b, ",\"rows\":%llu}", (unsigned long long)run->loaded);
-    int r = b.failed ? err_nomem(&st->err) : stage_ready(st, buf_str(&b));
+    int r = b.failed ? err_nomem(&st->err)
+                     : stage_ready(st, buf_str(&b),
+                                   is_doubtful(st) ? nothing_came : NULL);
     buf_free(&b);
     return r;
 }

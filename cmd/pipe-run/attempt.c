@@ -58,6 +58,17 @@ static bool cut_short(int status)
            (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
 }
 
+/* All ended well. */
+static void commit(struct run *r)
+{
+    struct roll_cause doubt;
+    roll_doubt(&r->a->roll, &doubt);
+    if (doubt.exit)
+        blame(r->a, "failed", doubt.exit, doubt.message);
+    else
+        commit_all(r);
+}
+
 /* The verdict, once nothing runs but loaders that are ready. */
 static void judge(struct run *r)
 {
@@ -86,7 +97,7 @@ static void judge(struct run *r)
         blame_status(a, r->orphan_status,
                      "a process that the pipeline left behind");
     else
-        commit_all(r);
+        commit(r);
 }
 
 /* Waits for what is left: loaders that are done, or told to abort. */

@@ -300,7 +300,7 @@ static int wait_for_word(struct gate *g, bool silenced, int (*stop)(void),
 }
 
 int gate_ready(struct gate *g, const char *stage, struct str load,
-               int (*stop)(void), struct err *e)
+               const char *doubt, int (*stop)(void), struct err *e)
 {
     int ends[2];
     bool silenced = false;
@@ -308,9 +308,11 @@ int gate_ready(struct gate *g, const char *stage, struct str load,
         return 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return err_sys(e, ERR_TEMPFAIL, errno, "cannot make a socket");
-    struct gate_message m = {
-        .kind = GATE_READY, .id = g->id, .stage = stage, .load = load
-    };
+    struct gate_message m = { .kind = GATE_READY,
+                              .id = g->id,
+                              .stage = stage,
+                              .doubt = doubt,
+                              .load = load };
     int r = say(g, g->fd, &m, ends[1], e);
     close(ends[1]);
     if (r) {

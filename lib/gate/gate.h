@@ -51,11 +51,12 @@ int gate_split(struct gate *g, const char *stage, int (*stop)(void), int *exit,
                struct err *e);
 
 /* Says that all is loaded but not committed, and waits for the word: 0 to
- * commit, -1 with ERR_TEMPFAIL. load is a JSON object for the run's record.
+ * commit, -1 with ERR_TEMPFAIL. load is a JSON object for the run's record;
+ * doubt, unless NULL, says why not to commit even if all ended well.
  * Standard streams that somebody may wait for the end of, and descriptors that
  * came with the process, are given up. */
 int gate_ready(struct gate *g, const char *stage, struct str load,
-               int (*stop)(void), struct err *e);
+               const char *doubt, int (*stop)(void), struct err *e);
 
 /* Announces the end; m->kind and m->id are filled in here. -1 with
  * ERR_TEMPFAIL where nobody hears it. */

@@ -67,6 +67,8 @@ int gate_encode(struct buf *b, const struct gate_message *m)
         add_argv(b, m->argv);
         break;
     case GATE_READY:
+        if (m->doubt)
+            add_text(b, "doubt", m->doubt, ERROR_MAX);
         buf_addz(b, ",\"load\":");
         buf_add_str(b, m->load.n ? m->load : STR("{}"));
         break;
@@ -118,6 +120,7 @@ int gate_decode(struct gate_heard *h, struct str text, struct err *e)
         return err_set(e, ERR_DATA, "message to the gate makes no sense");
     h->kind = (enum gate_kind)kind;
     h->loads = json_get(m, STR("loads")).type == JSON_TRUE;
+    h->doubtful = json_get(m, STR("doubt")).type == JSON_STRING;
     h->after = json_get(m, STR("after")).type == JSON_TRUE;
     if (h->kind != GATE_END)
         return 0;

@@ -34,6 +34,8 @@ struct gate_message {
     uint64_t pipe[2];  /* start: inodes of the pipes that stdin and stdout
                           are; 0: no pipe */
     bool loads;        /* start: will say "ready" before it commits */
+    const char *doubt; /* ready: why not to commit even if all ended well;
+                          NULL: nothing speaks against it */
     struct str load;   /* ready: a JSON object */
     int exit;          /* end */
     bool after;        /* end: the failure followed from the upstream's */
@@ -49,7 +51,7 @@ int gate_encode(struct buf *b, const struct gate_message *m);
 struct gate_heard {
     enum gate_kind kind;
     uint64_t id;
-    bool loads, after;
+    bool loads, after, doubtful;
     int exit;
 };
 

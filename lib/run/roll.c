@@ -62,12 +62,13 @@ static int on_start(struct roll *r, const struct gate_heard *h, struct str text,
     return keep(&s->start, text, e);
 }
 
-static int on_ready(struct roll_stage *s, struct str text, pid_t pid, int *line,
-                    struct err *e)
+static int on_ready(struct roll_stage *s, const struct gate_heard *h,
+                    struct str text, pid_t pid, int *line, struct err *e)
 {
     if (!s->loads || s->ready || s->ended || *line < 0)
         return out_of_turn(e);
     s->ready = true;
+    s->doubtful = h->doubtful;
     s->adopted = pid;
     s->line = *line;
     *line = -1;
@@ -98,7 +99,7 @@ int roll_take(struct roll *r, struct str text, pid_t pid, int line,
     else if (got == 0 && !(s = find(r, h.id)))
         got = out_of_turn(&why);
     else if (got == 0)
-        got = h.kind == GATE_READY ? on_ready(s, text, pid, &line, &why)
+        got = h.kind == GATE_READY ? on_ready(s, &h, text, pid, &line, &why)
                                    : on_end(r, s, &h, text, &why);
     if (line >= 0)
         close(line);
@@ -216,6 +217,21 @@ void roll_judge(const struct roll *r, bool early_close, struct roll_cause *c)
     } else {
         snprintf(c->message, sizeof(c->message), "%s failed with exit %d%s%s",
                  c->stage, s->exit, *why ? ": " : "", why);
+    }
+}
+
+void roll_doubt(const struct roll *r, struct roll_cause *c)
+{
+    char why[700];
+    *c = (struct roll_cause){ 0 };
+    for (size_t i = 0; i < r->n && c->exit == 0; i++) {
+        const struct roll_stage *s = &r->v[i];
+        if (!s->ready || !s->doubtful)
+            continue;
+        text_member(c->stage, sizeof(c->stage), s->start, STR("stage"));
+        text_member(why, sizeof(why), s->ready_text, STR("doubt"));
+        c->exit = ERR_TEMPFAIL;
+        snprintf(c->message, sizeof(c->message), "%s: %s", c->stage, why);
     }
 }
 

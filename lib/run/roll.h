@@ -17,6 +17,7 @@ struct roll_stage {
     uint64_t id;
     pid_t pid;
     bool loads, ready, ended, after, committed;
+    bool doubtful;
     bool gone; /* set by the caller: the process is no more */
     int exit;
     int line;      /* the channel of a loader that is ready; -1 */
@@ -60,6 +61,10 @@ struct roll_cause {
 /* Judges what is known: a stage that is gone and has not announced its end has
  * died. early_close: a stage that ended by SIGPIPE has ended well. */
 void roll_judge(const struct roll *r, bool early_close, struct roll_cause *c);
+
+/* Where all ended well: a loader that is ready but speaks against its own
+ * commit. c->exit is 0 where there is none. */
+void roll_doubt(const struct roll *r, struct roll_cause *c);
 
 /* Appends the stages, and what loaders loaded, as two JSON arrays:
  * "stages":[...],"loads":[...]. 0, or -1 if out failed. */

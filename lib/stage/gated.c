@@ -35,10 +35,10 @@ bool stage_gated(const struct stage *st)
     return st->priv->gate.fd >= 0;
 }
 
-int stage_ready(struct stage *st, struct str load)
+int stage_ready(struct stage *st, struct str load, const char *doubt)
 {
-    return gate_ready(&st->priv->gate, st->cmd->name, load, stage_stop_signal,
-                      &st->err);
+    return gate_ready(&st->priv->gate, st->cmd->name, load, doubt,
+                      stage_stop_signal, &st->err);
 }
 
 int gated_end(struct stage *st, int code)

@@ -181,9 +181,10 @@ bool stage_gated(const struct stage *st);
 
 /* For STAGE_LOADS: all is loaded, nothing is committed. Under pipe-run says so
  * and waits for the word; load is a JSON object that tells what was loaded, for
- * the run's record. 0 to commit, -1 with st->err to roll back. Without pipe-run
- * 0 at once. */
-int stage_ready(struct stage *st, struct str load);
+ * the run's record; doubt, unless NULL, says why it should not be committed
+ * even if the whole pipeline has ended well. 0 to commit, -1 with st->err to
+ * roll back. Without pipe-run 0 at once. */
+int stage_ready(struct stage *st, struct str load, const char *doubt);
 
 /* True once a signal has asked the stage to stop: for library calls that wait
  * and can be given up. */
