@@ -136,7 +136,7 @@ state() {
 
 @test "several loaders killed at random moments: a run again makes all whole" {
     need_command jq
-    local i who bad=0 partial=0 a b pid group
+    local i bad=0 partial=0 a b pid group
     make_orders 30000 >in.ndjson
     both() {
         exec pipe-run -q --pipeline p --kill-after 5s -- '
