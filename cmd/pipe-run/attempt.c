@@ -2,6 +2,7 @@
 
 #include "private.h"
 #include "run/clock.h"
+#include "run/procs.h"
 #include "stage/stage.h"
 
 #include <errno.h>
@@ -48,14 +49,8 @@ static void blame_time(struct attempt *a, const char *outcome, const char *what,
                        uint64_t ms)
 {
     char text[200];
-    snprintf(text, sizeof(text), "%s %.3gs", what, (double)ms / 1000);
+    snprintf(text, sizeof(text), "%s %.10gs", what, (double)ms / 1000);
     blame(a, outcome, ERR_TEMPFAIL, text);
-}
-
-static bool cut_short(int status)
-{
-    return (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGPIPE) ||
-           (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
 }
 
 /* All ended well. */
@@ -75,14 +70,14 @@ static void judge(struct run *r)
     struct attempt *a = r->a;
     const struct roll_cause *c = &r->cause;
     int status = r->shell_status;
-    bool failed = status != 0 && !(cut_short(status) && r->spec->early_close);
+    bool failed = watch_failed(r, status);
     if (r->why == WHY_SIGNAL)
         blame(a, "stopped", 128 + stage_stop_signal(), "stopped by a signal");
     else if (r->why == WHY_TIMEOUT)
         blame_time(a, "timeout", "timed out after", r->spec->timeout_ms);
     else if (r->why == WHY_GATE)
         blame(a, "failed", (int)r->error.code, r->error.msg);
-    else if (c->exit && !(c->by_reader && failed && !cut_short(status)))
+    else if (c->exit && !(c->by_reader && failed && !watch_cut_short(status)))
         blame(a, "failed", c->exit, c->message);
     else if (failed)
         blame_status(a, status,
@@ -120,7 +115,13 @@ int attempt_run(const struct attempt_spec *spec, struct attempt *a,
 {
     struct run r = { .spec = spec, .a = a, .gate = -1 };
     sigset_t child, mask;
+    pid_t *none;
+    size_t n_none;
     *a = (struct attempt){ .outcome = "failed" };
+    /* Who cannot see processes would wait for them for ever. */
+    if (procs_children(&none, &n_none, e))
+        return -1;
+    free(none);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nobody to wait for */
     sigemptyset(&child);

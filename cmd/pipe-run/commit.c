@@ -32,10 +32,12 @@ static int tell(int line)
     return 0;
 }
 
-/* Tells one loader and waits for its end. */
-static bool commit_one(struct run *r, struct roll_stage *s)
+/* Tells one loader and waits for its end. *told is false where it was gone
+ * before. */
+static bool commit_one(struct run *r, struct roll_stage *s, bool *told)
 {
-    if (tell(s->line)) {
+    *told = tell(s->line) == 0;
+    if (!*told) {
         if (!s->ended)
             roll_lost(&r->a->roll, s);
         return false;
@@ -46,14 +48,14 @@ static bool commit_one(struct run *r, struct roll_stage *s)
     return s->committed;
 }
 
-static void report(struct run *r, const struct roll_stage *failed,
-                   size_t committed, size_t all)
+/* unknown: whether the loader that failed has committed. */
+static void report(struct run *r, bool unknown, size_t committed, size_t all)
 {
     struct attempt *a = r->a;
     struct roll_cause c;
     roll_judge(&a->roll, r->spec->early_close, &c);
     a->exit = c.exit ? c.exit : ERR_TEMPFAIL;
-    if (!failed->end) {
+    if (unknown) {
         a->outcome = committed ? "partial" : "unknown";
         a->exit = ERR_TEMPFAIL;
         snprintf(a->message, sizeof(a->message),
@@ -78,8 +80,9 @@ void commit_all(struct run *r)
     for (size_t i = 0; i < roll->n; i++) {
         if (!roll->v[i].ready || roll->v[i].ended)
             continue;
-        if (!commit_one(r, &roll->v[i])) {
-            report(r, &roll->v[i], committed, all);
+        bool told;
+        if (!commit_one(r, &roll->v[i], &told)) {
+            report(r, told && !roll->v[i].end, committed, all);
             watch_stop(r, WHY_FAILED, SIGTERM);
             return;
         }

@@ -212,13 +212,13 @@ static enum breaker_result result_of(const struct attempt *a)
 }
 
 /* Where the breaker's state cannot be written the run is what it was. */
-static void leave_breaker(struct job *j, const struct attempt *a)
+static void leave_breaker(struct job *j, enum breaker_result result)
 {
     bool opened = false;
     struct err e;
     if (!j->o->breaker)
         return;
-    if (breaker_leave(&j->breaker, result_of(a), &opened, &e))
+    if (breaker_leave(&j->breaker, result, &opened, &e))
         stage_note(j->st, "%s", e.msg);
 }
 
@@ -274,18 +274,20 @@ static int try_once(struct job *j)
     struct stage *st = j->st;
     struct attempt_spec spec;
     struct attempt a;
+    bool begun = false;
     int64_t started_us = time_now();
     if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
         if (!j->begun)
             note_refused(j, "open");
         return -1;
     }
-    if (begin(j))
+    if (begin(j) == 0) {
+        fill_spec(j, &spec);
+        begun = attempt_run(&spec, &a, &st->err) == 0;
+    }
+    leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
+    if (!begun)
         return -1;
-    fill_spec(j, &spec);
-    if (attempt_run(&spec, &a, &st->err))
-        return -1;
-    leave_breaker(j, &a);
     j->record.outcome = a.outcome;
     j->record.exit = a.exit;
     int r = keep_attempt(j, &a, started_us);
@@ -293,6 +295,7 @@ static int try_once(struct job *j)
         err_set(&st->err, (enum err_code)a.exit, "%s", a.message);
         r = 1;
     }
+    st->counts.in = st->counts.out = roll_rows(&a.roll);
     attempt_free(&a);
     return r;
 }

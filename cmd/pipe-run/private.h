@@ -48,6 +48,12 @@ void watch_once(struct run *r, int64_t ms);
  * over. Loaders that are ready are told to abort. The first reason counts. */
 void watch_stop(struct run *r, enum why why, int sig);
 
+/* True if a command with this status, as waitpid tells it, ended by SIGPIPE. */
+bool watch_cut_short(int status);
+
+/* True if the status speaks against a commit. */
+bool watch_failed(const struct run *r, int status);
+
 /* Processes that are left, without the guardian, and without loaders that are
  * ready if these do not count. */
 size_t watch_left(struct run *r, bool with_ready);

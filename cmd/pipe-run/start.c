@@ -20,6 +20,8 @@ static int export_gate(int fd, bool made_run_id)
     char text[64];
     struct stat st;
     int high = fcntl(fd, F_DUPFD, GATE_FD);
+    if (high < 0) /* a low limit */
+        high = fcntl(fd, F_DUPFD, 10);
     if (high < 0 || fstat(high, &st) != 0)
         return -1;
     snprintf(text, sizeof(text), "%d:%" PRIuMAX "%s", high,
@@ -59,7 +61,8 @@ _Noreturn static void become(const struct run *r, int gate,
     execvp(argv[0], argv);
     dprintf(STDERR_FILENO, "pipe-run: cannot start '%s': %s\n", argv[0],
             strerror(errno));
-    _exit(errno == ENOENT ? 127 : 126);
+    int code = errno == ENOENT ? 127 : 126;
+    _exit(s->command[1] ? code : ERR_UNAVAILABLE); /* bash is missing */
 }
 
 /* Two ends: ours is told who sends. */

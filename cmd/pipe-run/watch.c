@@ -89,6 +89,17 @@ static void hear(struct run *r)
 
 /* ---- processes */
 
+bool watch_cut_short(int status)
+{
+    return (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGPIPE) ||
+           (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+}
+
+bool watch_failed(const struct run *r, int status)
+{
+    return status != 0 && !(r->spec->early_close && watch_cut_short(status));
+}
+
 struct dead {
     pid_t pid;
     int status;
@@ -116,8 +127,9 @@ static size_t reap_some(struct run *r)
         if (dead[i].pid == r->shell) {
             r->shell_done = true;
             r->shell_status = dead[i].status;
-        } else if (!is_known(r, dead[i].pid) && dead[i].status != 0 &&
-                   r->why == WHY_NONE && r->orphan_status == 0) {
+        } else if (!is_known(r, dead[i].pid) &&
+                   watch_failed(r, dead[i].status) && r->why == WHY_NONE &&
+                   r->orphan_status == 0) {
             r->orphan_status = dead[i].status;
         }
     }
@@ -301,15 +313,6 @@ static bool at_work(struct run *r)
     return false;
 }
 
-/* 0 where all ended well, or was cut short and may be. */
-static bool shell_failed(const struct run *r)
-{
-    int s = r->shell_status;
-    bool cut = (WIFEXITED(s) && WEXITSTATUS(s) == 128 + SIGPIPE) ||
-               (WIFSIGNALED(s) && WTERMSIG(s) == SIGPIPE);
-    return s != 0 && !(cut && r->spec->early_close);
-}
-
 /* The shell is done. What is left may be at work still (tee and process
  * substitution), or hang. */
 static bool is_over(struct run *r)
@@ -322,7 +325,7 @@ static bool is_over(struct run *r)
         return false;
     hear(r);
     roll_judge(&r->a->roll, r->spec->early_close, &r->cause);
-    if (shell_failed(r) || r->cause.exit || r->orphan_status)
+    if (watch_failed(r, r->shell_status) || r->cause.exit || r->orphan_status)
         watch_stop(r, WHY_FAILED, SIGTERM);
     else if (at_work(r))
         r->linger_at = 0;

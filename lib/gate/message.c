@@ -1,12 +1,13 @@
 #include "gate/message.h"
 
+#include "gate/text.h"
 #include "json/check.h"
 #include "json/value.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define ARGV_MAX ((size_t)8 << 10)
+#define ARGV_MAX ((size_t)4 << 10) /* six times that with all escaped */
 #define ERROR_MAX ((size_t)2 << 10)
 
 static const char *const kinds[] = { "start", "ready", "end" };
@@ -18,7 +19,7 @@ static void add_text(struct buf *b, const char *name, const char *text,
     if (s.n > max)
         s.n = max;
     buf_addf(b, ",\"%s\":", name);
-    json_quote(b, s);
+    text_quote(b, s);
 }
 
 /* Arguments may hold anything; those beyond the limit become "...". */
@@ -30,7 +31,7 @@ static void add_argv(struct buf *b, char *const *argv)
         bool fits = b->n - from + strlen(argv[i]) < ARGV_MAX;
         if (i)
             buf_addc(b, ',');
-        json_quote(b, fits ? str_of(argv[i]) : STR("..."));
+        text_quote(b, fits ? str_of(argv[i]) : STR("..."));
         if (!fits)
             break;
     }

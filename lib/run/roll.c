@@ -235,6 +235,18 @@ void roll_doubt(const struct roll *r, struct roll_cause *c)
     }
 }
 
+uint64_t roll_rows(const struct roll *r)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        struct val v =
+            json_get(member(r->v[i].ready_text, STR("load")), STR("rows"));
+        if (r->v[i].committed && v.type == JSON_NUMBER)
+            rows += strtoull(v.raw.p, NULL, 10);
+    }
+    return rows;
+}
+
 /* ---- the record */
 
 /* Members of a message, but for those that only the gate needs, and for the

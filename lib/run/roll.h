@@ -66,6 +66,9 @@ void roll_judge(const struct roll *r, bool early_close, struct roll_cause *c);
  * commit. c->exit is 0 where there is none. */
 void roll_doubt(const struct roll *r, struct roll_cause *c);
 
+/* Rows of the loads that are committed. */
+uint64_t roll_rows(const struct roll *r);
+
 /* Appends the stages, and what loaders loaded, as two JSON arrays:
  * "stages":[...],"loads":[...]. 0, or -1 if out failed. */
 int roll_format(const struct roll *r, struct buf *out);

@@ -1,7 +1,7 @@
 #include "run/runlog.h"
 
 #include "base/date.h"
-#include "json/value.h"
+#include "gate/text.h"
 #include "run/state.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 static void add_text(struct buf *b, const char *name, const char *text)
 {
     buf_addf(b, ",\"%s\":", name);
-    json_quote(b, str_of(text));
+    text_quote(b, str_of(text));
 }
 
 static void add_time(struct buf *b, const char *name, int64_t us)

@@ -414,6 +414,33 @@ TEST("stages and loads are valid JSON for the record")
     roll_free(&r);
 }
 
+TEST("arguments and messages that are no UTF-8 get through")
+{
+    struct roll r = { 0 };
+    struct buf b = { 0 }, whole = { 0 };
+    struct json_fault f;
+    struct err e = { 0 };
+    char bad[20000];
+    memset(bad, '\x01', sizeof(bad) - 1);
+    bad[sizeof(bad) - 1] = '\0';
+    char *argv[] = { (char[]){ "a\xff\xc3" }, bad, NULL };
+    struct gate_message m = {
+        .kind = GATE_START, .id = next_id++, .stage = "x", .argv = argv
+    };
+    b.max = GATE_MESSAGE_MAX;
+    CHECK(gate_encode(&b, &m) == 0);
+    CHECK(roll_take(&r, buf_str(&b), 1, -1, &e) == 0);
+    end(&r, m.id, 65, false, bad);
+    buf_reset(&b);
+    CHECK(roll_format(&r, &b) == 0);
+    buf_addf(&whole, "{%.*s}", STR_ARG(buf_str(&b)));
+    CHECK(json_check_object(buf_str(&whole), 16, &f) == 0);
+    CHECK(strstr(buf_z(&whole), "[\"a\xef\xbf\xbd\xef\xbf\xbd\",\"...\"]"));
+    buf_free(&b);
+    buf_free(&whole);
+    roll_free(&r);
+}
+
 /* ---- records */
 
 static struct runlog a_record(void)
