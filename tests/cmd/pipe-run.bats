@@ -308,6 +308,57 @@ stop() {
     done
 }
 
+# hold_commit: a reader that keeps a COMMIT waiting until the file `go` is there;
+# then starts pipe-run with these options, and waits until its loader is at it.
+hold_commit() {
+    sqlite3 t.db 'CREATE TABLE t(id INTEGER, customer TEXT, country TEXT,
+        amount REAL, date TEXT); INSERT INTO t(id) VALUES(1)'
+    printf '%s\n' 'BEGIN;' 'SELECT id FROM t;' \
+        '.shell touch held; while [ ! -e go ]; do sleep 0.05; done' |
+        sqlite3 t.db >/dev/null &
+    within 10 test -e held
+    env --default-signal=INT,TERM,HUP pipe-run --pipeline p "$@" -- \
+        "pipe-extract in.ndjson | $LOAD --lock-timeout 1m" 2>err &
+    pid=$!
+    # A pending lock: the commit has begun.
+    within 10 eval '! sqlite3 t.db "SELECT 1 FROM t LIMIT 1" >/dev/null 2>&1'
+}
+
+@test "a signal behind the word to commit comes too late" {
+    local pid
+    hold_commit
+    kill -TERM $pid
+    sleep 0.2
+    kill -0 $pid
+    touch go
+    wait $pid
+    [ "$(rows)" = 501 ]
+    [ "$(record .outcome)" = ok ]
+}
+
+@test "a loader killed while it commits: the ledger tells the next run" {
+    local pid code=0
+    hold_commit
+    pkill -KILL -nx pipe-load -g "$(pgrep -P $pid -x pipe-run-guard)"
+    wait $pid || code=$?
+    ((code == 75))
+    grep -q 'died while it committed' err
+    [ "$(record .outcome)" = unknown ]
+    touch go
+    assert_exit 0 pipe-run --pipeline p -- "pipe-extract in.ndjson | $LOAD"
+    [ "$(rows)" = 501 ]
+}
+
+@test "a commit that does not end is cut off by the time limit" {
+    local pid code=0
+    hold_commit --timeout 1500ms
+    wait $pid || code=$?
+    ((code == 75))
+    [ "$(record .outcome)" = unknown ]
+    touch go
+    [ "$(rows)" = 1 ]
+}
+
 # ---- lock
 
 @test "a second run exits 75 at once, and names the first" {

@@ -2,7 +2,7 @@
 # kill -9 under pipe-run, at random moments: of each stage, of a jq in the
 # middle, of the loader (both its processes), of bash, of pipe-run, of its
 # guardian. What is committed is everything or nothing, nothing is left running,
-# and the next run loads once. KILLS sets how often (default 160); KILL_SEED the
+# and the next run loads once. KILLS sets how often (default 80); KILL_SEED the
 # moments.
 load ../helper
 
@@ -72,7 +72,7 @@ state() {
         (SELECT count(*) FROM _pipe_loads WHERE table_name = 't')"
 }
 
-@test "160 random kills under pipe-run leave no half load and no process" {
+@test "random kills under pipe-run leave no half load and no process" {
     need_command jq
     make_orders $N >in.ndjson
     sqlite3 empty.db "CREATE TABLE t(id INTEGER, customer TEXT, country TEXT,
@@ -88,7 +88,7 @@ state() {
         guard)
     local nothing=0 all=0 bad=0 missed=0 i pid group victim have status
     RANDOM=${KILL_SEED:-42}
-    for ((i = 0; i < ${KILLS:-160}; i++)); do
+    for ((i = 0; i < ${KILLS:-80}; i++)); do
         victim=${victims[i % ${#victims[@]}]}
         rm -f t.db*
         cp empty.db t.db
@@ -151,7 +151,7 @@ state() {
     ms=$(took both)
     RANDOM=${KILL_SEED:-42}
     local victims=(load-first load-last run tee jq)
-    for ((i = 0; i < ${KILLS:-160} / 4; i++)); do
+    for ((i = 0; i < ${KILLS:-80} / 4; i++)); do
         rm -f a.db* b.db*
         both 2>err &
         pid=$!
