@@ -18,6 +18,7 @@ pipe-transform  stream  --where true
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
+pipe-run        other   -- true
 END
 }
 
@@ -58,10 +59,24 @@ wrong() {
     [ ! -s err ] || head -c 500 err | sed 's/^/    stderr: /' >>"$fails"
 }
 
+# with ARG...: sets $line to the valid call with more arguments, before "--"
+# where there is one.
+with() {
+    local word done=
+    line=()
+    for word in "${args[@]}"; do
+        [[ $word == -- ]] && line+=("$@") && done=1
+        line+=("$word")
+    done
+    [ "$done" ] || line+=("$@")
+}
+
 # call ARG...: the valid call with more arguments; leaves out, err and $code.
 call() {
+    local line
     code=0
-    "$tool" "${args[@]}" "$@" >out 2>err || code=$?
+    with "$@"
+    "$tool" "${line[@]}" >out 2>err || code=$?
 }
 
 want_code() {
@@ -172,7 +187,8 @@ check_values() {
         option=${option%=*}
         want_err "${option#--}" "$option"
     done
-    call --run-id <two.ndjson
+    code=0
+    "$tool" --run-id >out 2>err || code=$?
     want_code 64 "--run-id without a value"
     want_err 'run-id.*needs a value' "--run-id without a value"
 }
@@ -202,7 +218,8 @@ check_environment() {
     want_code 64 "PIPE_LOG=xml"
     want_err 'PIPE_LOG' "PIPE_LOG=xml"
     code=0
-    PIPE_LOG=xml "$tool" "${args[@]}" --log text <two.ndjson >out 2>err || code=$?
+    with --log text
+    PIPE_LOG=xml "$tool" "${line[@]}" <two.ndjson >out 2>err || code=$?
     want_code 0 "PIPE_LOG=xml --log text"
 }
 @test "a variable stands in for its option and is named when it is wrong" {

@@ -51,7 +51,7 @@ static const struct command command = {
     .summary = "write records into a table, all or nothing, once",
     .usage = "[OPTION...] URI -t TABLE --mode append|replace|upsert",
     .opts = rows,
-    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS,
+    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_LOADS,
     .operands = COMPLETE_FILE,
     .notes = "URI is sqlite:FILE.",
 };

@@ -3,6 +3,7 @@
 #define STAGE_PRIVATE_H
 
 #include "base/arena.h"
+#include "gate/gate.h"
 #include "record/reader.h"
 #include "stage/lane.h"
 #include "stage/stage.h"
@@ -48,6 +49,9 @@ struct stage_private {
     bool max_given;
     char run_id[64];
     const struct opt *tables[8];
+    struct gate gate;
+    bool relays; /* the child loads; this process ends with relayed */
+    int relayed;
     /* progress */
     bool tty, drawn, owns_tty;
     struct timespec started, last_drawn;
@@ -74,6 +78,13 @@ void report_reject(struct stage *st, const struct dlq_letter *l);
 
 void report_warning(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* gated.c */
+int gated_start(struct stage *st, char *const *argv);
+/* 0 to go on; -1 with st->err, or with priv->relays where the child did. */
+int gated_split(struct stage *st);
+/* Returns the exit code, which is another where the end was not heard. */
+int gated_end(struct stage *st, int code);
 
 /* where.c */
 int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */

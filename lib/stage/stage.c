@@ -291,6 +291,8 @@ static void make_run_id(struct stage *st)
 {
     struct stage_private *p = st->priv;
     st->run_id = st->opts.run_id;
+    if (st->run_id && st->run_id == getenv("PIPE_RUN_ID") && gate_made_run_id())
+        st->opts.run_id = NULL; /* a name, not an identity */
     if (st->run_id)
         return;
     struct timespec now;
@@ -353,10 +355,14 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     st->out.fd = -1;
     priv.mark.fd = -1;
     hold_standard_fds();
-    if (cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO))
+    bool taken =
+        cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO);
+    catch_signals();
+    if (gated_start(st, argv))
+        return -1;
+    if (taken)
         return err_set(&st->err, ERR_USAGE,
                        "another pipeutils stage writes to this pipe");
-    catch_signals();
     shared.jobs = 1;
     shared.min_sample = 100;
     shared.max_record = (uint64_t)16 << 20;
@@ -378,6 +384,8 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (check_shared(st))
         return -1;
     make_run_id(st);
+    if (gated_split(st))
+        return -1;
     report_start(st);
     if (observe_start(st))
         return -1;
@@ -403,11 +411,24 @@ static void release(struct stage *st)
     buf_free(&st->partition);
     buf_free(&st->replay_args);
     opt_free(p->tables);
+    gate_close(&p->gate);
+}
+
+/* The loader's other process has done all there was to do. */
+static int relay(struct stage *st)
+{
+    int code = st->priv->relayed;
+    release(st);
+    if (code > 128)
+        die_by(code - 128);
+    return code;
 }
 
 int stage_finish(struct stage *st)
 {
     struct stage_private *p = st->priv;
+    if (p->relays)
+        return relay(st);
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
                (st->out.buf &&
@@ -426,6 +447,7 @@ int stage_finish(struct stage *st)
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;
     int code = sig ? 128 + sig : (int)st->err.code;
+    code = gated_end(st, code);
     if (code)
         mark_fail(&p->mark, code);
     else
@@ -433,7 +455,7 @@ int stage_finish(struct stage *st)
                 st->verdict == VERDICT_CLEAN ? MARK_OK : MARK_UNVERIFIED,
                 st->out.bytes);
     report_progress(st, true);
-    if (code && !sig)
+    if (code && !sig && !p->gate.aborted)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);

@@ -38,7 +38,8 @@ enum {
     STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
     STAGE_OPERANDS = 8, /* takes operands */
     STAGE_DASHES = 16,  /* has a part of its own behind "--" */
-    STAGE_LANES = 32    /* works by lanes: has -j */
+    STAGE_LANES = 32,   /* works by lanes: has -j */
+    STAGE_LOADS = 64    /* commits: under pipe-run only when told to */
 };
 
 struct command {
@@ -195,14 +196,32 @@ int stage_judge(struct stage *st, struct input *in);
  * Returns 0 or -1 with st->err. */
 int stage_settle(struct stage *st);
 
+/* True under pipe-run: it vouches for the whole pipeline, foreign commands
+ * included, and no load is committed before its word. */
+bool stage_gated(const struct stage *st);
+
+/* For STAGE_LOADS: all is loaded, nothing is committed. Under pipe-run says so
+ * and waits for the word; load is a JSON object that tells what was loaded, for
+ * the run's record; doubt, unless NULL, says why it should not be committed
+ * even if the whole pipeline has ended well. 0 to commit, -1 with st->err to
+ * roll back. Without pipe-run 0 at once. */
+int stage_ready(struct stage *st, struct str load, const char *doubt);
+
 /* True once a signal has asked the stage to stop: for library calls that wait
  * and can be given up. */
 bool stage_stopping(void);
+
+/* That signal, to pass it on; 0: none has come. */
+int stage_stop_signal(void);
 
 /* Appends the state directory (DESIGN: $PIPE_STATE, $STATE_DIRECTORY,
  * $XDG_STATE_HOME/pipeutils, ~/.local/state/pipeutils) to path. 0, or -1 with
  * ERR_CONFIG. Creates nothing. */
 int stage_state_dir(struct stage *st, struct buf *path);
+
+/* True if a name may become part of a path: 1 to 128 letters, digits, '-', '_'
+ * and '.', not starting with '.'. */
+bool stage_plain_name(const char *name);
 
 /* Appends text with {date}, {start} and {end} replaced, by --date in --tz.
  * ERR_USAGE where there is a template but no date. */
