@@ -38,10 +38,13 @@ FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 # ISA-L inflates gzip where it is installed; `make ISAL=` does without.
 ISAL := $(call takes,-include isa-l/igzip_lib.h)
 
+# libpq's header has a folder of its own on Debian.
+LIBPQ := $(addprefix -isystem ,$(shell pkg-config --variable=includedir libpq 2>/dev/null))
+
 ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) \
-	$(if $(ISAL),-DHAVE_ISAL) $(CFLAGS)
+	$(if $(ISAL),-DHAVE_ISAL) $(LIBPQ) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
-LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
+LIBS := -lsqlite3 -lpq -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
 
 # Kernels for what not every machine has: chosen at run time.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))

@@ -11,7 +11,7 @@
 
 /* The command line. */
 struct load_args {
-    const char *table, *mode, *partition, *on_unknown, *missing;
+    const char *table, *mode, *partition, *on_unknown, *missing, *tmpdir;
     bool all, create, allow_empty, dry_run;
     uint64_t lock_timeout_ms;
     struct opt_list keys, decimals;

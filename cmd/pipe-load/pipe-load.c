@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static struct load_args args = { .lock_timeout_ms = 10000 };
+static struct load_args args = { .lock_timeout_ms = 10000, .tmpdir = "/tmp" };
 
 static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
@@ -40,6 +40,10 @@ static const struct opt rows[] = {
     { OPT_TIME, 0, "lock-timeout", "TIME", &args.lock_timeout_ms,
       "wait so long for another writer; default 10s", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "tmpdir", "DIR", &args.tmpdir,
+      "where records are set aside that PostgreSQL may want again; default "
+      "/tmp",
+      NULL, 0, 0, 0, COMPLETE_DIR, "TMPDIR" },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "do all but commit, and say what would be loaded", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -53,7 +57,8 @@ static const struct command command = {
     .opts = rows,
     .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS,
     .operands = COMPLETE_FILE,
-    .notes = "URI is sqlite:FILE.",
+    .notes =
+        "URI is sqlite:FILE or postgresql://[USER@][HOST][:PORT][/DATABASE].",
 };
 
 int main(int argc, char **argv)

@@ -10,11 +10,12 @@ static const struct mode {
     enum sink_mode mode;
     bool wants_key, takes_missing;
 } modes[] = {
-    { SINK_APPEND, false, false },
-    { SINK_REPLACE, false, false },
-    { SINK_UPSERT, true, true },
+    { SINK_APPEND, false, false },       { SINK_REPLACE, false, false },
+    { SINK_UPSERT, true, true },         { SINK_INSERT, true, false },
+    { SINK_DELETE_INSERT, true, false },
 };
-const char *const load_modes[] = { "append", "replace", "upsert", NULL };
+const char *const load_modes[] = { "append", "replace",       "upsert",
+                                   "insert", "delete-insert", NULL };
 
 static const struct mode *find_mode(const char *name)
 {
@@ -162,6 +163,7 @@ int load_spec(struct stage *st, struct load *l)
     spec->decimals = l->decimals;
     spec->n_decimals = a->decimals.n;
     spec->lock_timeout_ms = a->lock_timeout_ms;
+    spec->tmpdir = a->tmpdir;
     spec->stop = stage_stopping;
     return 0;
 }

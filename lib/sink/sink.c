@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const struct sink_type *const types[] = { &sink_sqlite };
+static const struct sink_type *const types[] = { &sink_sqlite, &sink_postgresql,
+                                                 &sink_postgres };
 
 #define N_TYPES (sizeof(types) / sizeof(*types))
 

@@ -166,6 +166,6 @@ struct sink {
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-extern const struct sink_type sink_sqlite;
+extern const struct sink_type sink_sqlite, sink_postgresql, sink_postgres;
 
 #endif

@@ -167,7 +167,7 @@ static int take_field(struct table *t, const struct sink_spec *spec,
                                 "table cannot have more than %zu columns",
                                 t->max);
         int r = t->add(t->context, name, v, why, e);
-        if (r <= 0)
+        if (r <= 0 || r == 2)
             return r;
         c = &t->v[t->n - 1];
     }
