@@ -125,7 +125,9 @@ static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
     int done = pg_copy(s, slice(r, from, to), why, line, e);
     if (done < 0)
         return -1;
-    if (pg_run(s, done ? "RELEASE _pipe_rows" : "ROLLBACK TO _pipe_rows",
+    if (pg_run(s,
+               done ? "RELEASE _pipe_rows"
+                    : "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows",
                "write to", e))
         return -1;
     return done;

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define FEW 4096 /* rows that are tried one by one if they fail as a whole */
+
 /* ---- pieces of SQL ---- */
 
 static void add_list(struct pg_sink *s, const struct str *names, size_t n,
@@ -118,6 +120,9 @@ struct insert {
     bool repeated; /* one statement met a key twice */
 };
 
+#define ALL UINT64_MAX       /* as `to`: without a range */
+#define ONE (UINT64_MAX - 1) /* the row that the loop is at */
+
 static void add_insert(struct pg_sink *s, const struct insert *i, uint64_t from,
                        uint64_t to)
 {
@@ -131,7 +136,9 @@ static void add_insert(struct pg_sink *s, const struct insert *i, uint64_t from,
         buf_addz(&s->sql, " SELECT");
     }
     buf_addf(&s->sql, " FROM _pipe_stage WHERE %s", i->where);
-    if (to != UINT64_MAX)
+    if (to == ONE)
+        buf_addz(&s->sql, " AND _pipe_seq = _pipe_i");
+    else if (to != ALL)
         buf_addf(&s->sql, " AND _pipe_seq BETWEEN %llu AND %llu",
                  (unsigned long long)from, (unsigned long long)to);
     buf_addz(&s->sql, " ORDER BY _pipe_seq");
@@ -146,6 +153,70 @@ static int unstage(struct pg_sink *s, uint64_t number, struct err *e)
     buf_addf(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq = %llu",
              (unsigned long long)number);
     return pg_run_sql(s, "write to", e);
+}
+
+/* Fills why from a row of _pipe_refused. */
+static void read_refusal(const PGresult *r, int row, struct sink_refusal *why)
+{
+    const char *detail = PQgetvalue(r, row, 3);
+    sink_refusef(why,
+                 strncmp(PQgetvalue(r, row, 1), "23", 2) == 0 ? "constraint"
+                                                              : "invalid_value",
+                 str_of(PQgetvalue(r, row, 4)), "%s%s%s%s",
+                 PQgetvalue(r, row, 2), *detail ? " (" : "", detail,
+                 *detail ? ")" : "");
+}
+
+/* Inserts few rows one by one, within the server, and tells of those that it
+ * refuses. */
+static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
+                       uint64_t to, struct err *e)
+{
+    struct buf body = { 0 };
+    buf_addf(&body,
+             "DECLARE _pipe_i bigint; _pipe_n bigint; _pipe_sum bigint := 0;"
+             " _pipe_a text; _pipe_b text; _pipe_c text; _pipe_d text;"
+             " BEGIN FOR _pipe_i IN SELECT _pipe_seq FROM _pipe_stage WHERE %s"
+             " AND _pipe_seq BETWEEN %llu AND %llu ORDER BY _pipe_seq LOOP"
+             " BEGIN ",
+             i->where, (unsigned long long)from, (unsigned long long)to);
+    add_insert(s, i, from, ONE);
+    buf_add_str(&body, buf_str(&s->sql));
+    buf_addz(&body,
+             "; GET DIAGNOSTICS _pipe_n = ROW_COUNT; _pipe_sum := _pipe_sum +"
+             " _pipe_n; EXCEPTION WHEN data_exception OR"
+             " integrity_constraint_violation OR raise_exception OR"
+             " program_limit_exceeded THEN GET STACKED DIAGNOSTICS _pipe_a ="
+             " RETURNED_SQLSTATE, _pipe_b = MESSAGE_TEXT, _pipe_c ="
+             " PG_EXCEPTION_DETAIL, _pipe_d = COLUMN_NAME; INSERT INTO"
+             " _pipe_refused VALUES (_pipe_i, _pipe_a, _pipe_b, _pipe_c,"
+             " _pipe_d); END; END LOOP; INSERT INTO _pipe_refused VALUES (-1,"
+             " _pipe_sum::text, '', '', ''); END");
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "CREATE TEMP TABLE _pipe_refused (seq bigint, state text,"
+                      " message text, detail text, col text) ON COMMIT DROP;"
+                      " DO ");
+    pg_literal(&s->sql, buf_str(&body));
+    buf_addz(&s->sql, "; SELECT * FROM _pipe_refused ORDER BY seq");
+    bool lost = body.failed;
+    buf_free(&body);
+    PGresult *r = lost ? NULL : pg_query(s, "write to", e);
+    if (!r)
+        return lost ? err_nomem(e) : -1;
+    int done = 0;
+    for (int k = 0; done == 0 && k < PQntuples(r); k++) {
+        struct sink_refusal why;
+        const char *number = PQgetvalue(r, k, 0);
+        if (*number == '-') {
+            i->changed += strtoull(PQgetvalue(r, k, 1), NULL, 10);
+            continue;
+        }
+        uint64_t seq = strtoull(number, NULL, 10);
+        read_refusal(r, k, &why);
+        done = pg_copy_refuse(s, seq, &why, e) || unstage(s, seq, e) ? -1 : 0;
+    }
+    PQclear(r);
+    return done ? -1 : pg_run(s, "DROP TABLE _pipe_refused", "write to", e);
 }
 
 static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
@@ -164,13 +235,13 @@ static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
         i->changed += changed;
         return pg_run(s, "RELEASE _pipe_rows", "write to", e);
     }
-    if (pg_run(s, "ROLLBACK TO _pipe_rows", "write to", e))
+    if (pg_run(s, "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows", "write to", e))
         return -1;
     if (fault == PG_REPEATED) {
         i->repeated = true;
         return 0;
     }
-    if (to == UINT64_MAX) {
+    if (to == ALL) {
         to = s->backlog.n - 1;
         if (pg_run(s,
                    "CREATE INDEX IF NOT EXISTS _pipe_stage_seq ON"
@@ -178,8 +249,8 @@ static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
                    "write to", e))
             return -1;
     }
-    if (from == to)
-        return pg_copy_refuse(s, from, &why, e) || unstage(s, from, e) ? -1 : 0;
+    if (to - from < FEW)
+        return insert_each(s, i, from, to, e);
     uint64_t half = from + (to - from) / 2;
     return insert_range(s, i, from, half, e) ||
                    insert_range(s, i, half + 1, to, e)
@@ -199,7 +270,7 @@ static int insert_sets(struct pg_sink *s, bool conflict, const char *more,
         struct insert i = { .set = s->sets[k],
                             .where = buf_z(&where),
                             .conflict = conflict };
-        r = i.where ? insert_range(s, &i, 0, UINT64_MAX, e) : err_nomem(e);
+        r = i.where ? insert_range(s, &i, 0, ALL, e) : err_nomem(e);
         *changed += i.changed;
         if (i.repeated) {
             *repeated = true;

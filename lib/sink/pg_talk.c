@@ -60,9 +60,9 @@ static void one_line(char *out, size_t size, const char *message)
 {
     size_t n = 0;
     for (; *message && n + 1 < size; message++)
-        if (*message != '\n')
+        if (*message != '\n' && *message != '\t')
             out[n++] = *message;
-        else if (n && message[1])
+        else if (n && message[1] && out[n - 1] != ' ')
             out[n++] = ' ';
     out[n] = '\0';
 }

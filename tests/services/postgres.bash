@@ -71,6 +71,16 @@ pg_stop() {
     rm -rf "$PG_DIR"
 }
 
+# pg_crash: the server dies as by a power cut of the process, all of it.
+pg_crash() {
+    local pid
+    pid=$(head -n 1 "$PG_DIR/data/postmaster.pid")
+    # shellcheck disable=SC2046 # one word a process
+    kill -9 "$pid" $(pgrep -P "$pid") 2>/dev/null
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+    rm -f "$PG_DIR/data/postmaster.pid" "$PG_DIR"/.s.PGSQL.*
+}
+
 # sql STATEMENT: its rows, fields separated by |.
 sql() {
     psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"
