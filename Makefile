@@ -139,6 +139,9 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
 
+check-services: all unit ## loads into a PostgreSQL of the tests' own, on loopback
+	FLAVOUR=$(FLAVOUR) tests/run services
+
 check-cross: all unit ## each kernel of the scanner; NEON under qemu
 	FLAVOUR=$(FLAVOUR) tests/run cross
 
@@ -160,7 +163,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault check-cross fuzz fuzzers lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
