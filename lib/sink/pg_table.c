@@ -217,7 +217,7 @@ int pg_table_widen(struct pg_sink *s, struct column *c, struct err *e)
     struct str name = str_of(c->name);
     if (pg_copy_flush(s, e))
         return -1;
-    for (int staged = 0; staged <= s->stage_made; staged++) {
+    for (int staged = 0; staged <= (int)s->stage_made; staged++) {
         buf_reset(&s->sql);
         buf_addz(&s->sql, "ALTER TABLE ");
         buf_add_str(&s->sql,
