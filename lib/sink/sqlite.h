@@ -183,6 +183,10 @@ void sqlite_row_forget(struct sqlite_sink *s);
 int sqlite_key_write(struct sqlite_sink *s, struct str record,
                      struct sink_refusal *why, struct err *e);
 
+/* Appends definitions of the keys, "k0 TEXT COLLATE NOCASE, k1 ...", for a
+ * table of ours in which they compare as in the target. */
+int sqlite_key_definitions(struct sqlite_sink *s, struct err *e);
+
 /* cdc: an event. */
 int sqlite_key_apply(struct sqlite_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e);
