@@ -48,11 +48,12 @@ enum scd2_stmt {
 struct sqlite_sink {
     struct sink base;
     sqlite3 *db;
-    bool begun;       /* a transaction is open */
-    bool in_memory;   /* a dry run on a database that is not there */
-    struct buf name;  /* of the table that is filled: the spec's but for
-                         versioned tables */
-    uint64_t version; /* its number, versioned; 0: none */
+    bool begun;      /* a transaction is open */
+    bool in_memory;  /* a dry run on a database that is not there */
+    struct buf name; /* of the table that is filled: the spec's but for
+                        versioned tables */
+    uint64_t version,
+        last_version; /* versioned: its number, and the one before; 0: none */
     struct table table;
     struct shape shapes[SHAPES_MAX];
     size_t n_shapes, next_shape, last_shape;
