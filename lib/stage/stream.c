@@ -59,10 +59,10 @@ int stage_tick(struct stage *st)
 /* A signal or an unknown code is bad luck; a sysexits code is kept. */
 static int upstream_failed(struct stage *st, int cause)
 {
-    return err_set(
-        &st->err,
-        cause >= 64 && cause <= 78 ? (enum err_code)cause : ERR_TEMPFAIL,
-        "upstream failed with exit %d", cause);
+    return err_set(&st->err,
+                   cause >= 64 && cause <= 78 ? (enum err_code)cause
+                                              : ERR_TEMPFAIL,
+                   "upstream failed with exit %d", cause);
 }
 
 int stage_judge_early(struct stage *st, enum verdict *so_far)
