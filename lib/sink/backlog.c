@@ -7,11 +7,11 @@
 #define BLOCK ((size_t)256 << 10)
 
 /* What stands before the texts of a record: raw, then text and old key where
- * they are no part of raw. */
+ * they are no part of raw, then at. */
 struct head {
     uint64_t line, offset;
     uint32_t size; /* of all that follows */
-    uint32_t raw, text, old_key;
+    uint32_t raw, text, old_key, at;
     uint32_t text_at, old_key_at; /* within raw, or OWN */
     uint32_t op;
 };
@@ -61,16 +61,18 @@ int backlog_add(struct backlog *b, const struct sink_record *r, struct err *e)
                       .raw = (uint32_t)r->raw.n,
                       .text = (uint32_t)r->text.n,
                       .old_key = (uint32_t)r->old_key.n,
+                      .at = (uint32_t)r->at.n,
                       .text_at = place_in(r->raw, r->text),
                       .old_key_at = place_in(r->raw, r->old_key),
                       .op = r->op };
     bool own_text = h.text_at == OWN, own_key = h.old_key_at == OWN;
-    h.size = h.raw + (own_text ? h.text : 0) + (own_key ? h.old_key : 0);
+    h.size = h.raw + (own_text ? h.text : 0) + (own_key ? h.old_key : 0) + h.at;
     if (note_place(b, e) ||
         output_write(&b->spool.out, (struct str){ (char *)&h, sizeof(h) }, e) ||
         output_write(&b->spool.out, r->raw, e) ||
         (own_text && output_write(&b->spool.out, r->text, e)) ||
-        (own_key && output_write(&b->spool.out, r->old_key, e)))
+        (own_key && output_write(&b->spool.out, r->old_key, e)) ||
+        output_write(&b->spool.out, r->at, e))
         return -1;
     b->spool.at += sizeof(h) + h.size;
     b->n++;
@@ -133,6 +135,7 @@ int backlog_get(struct backlog *b, uint64_t number, struct sink_record *r,
         .text = { p + (h.text_at == OWN ? h.raw : h.text_at), h.text },
         .old_key = { p + (h.old_key_at == OWN ? key_at : h.old_key_at),
                      h.old_key },
+        .at = { p + h.size - h.at, h.at },
         .line = h.line,
         .offset = h.offset,
     };

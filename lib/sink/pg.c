@@ -7,12 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LEDGER "_pipe_loads"
 #define TRIES 6        /* of a transaction that is given up for another */
 #define RECONNECT_S 60 /* how long an unknown outcome is asked for */
-
-/* Locks of ours have this first key; the second is the table's. */
-#define LOCK_SPACE 0x70697065 /* "pipe" */
 
 /* ---- the target's name ---- */
 
@@ -64,7 +60,7 @@ static int take_table(struct pg_sink *s, struct err *e)
         return err_set(e, ERR_USAGE,
                        "table name '%s' is longer than PostgreSQL's 63 bytes",
                        given);
-    if (strcmp(s->name, LEDGER) == 0)
+    if (strcmp(s->name, PG_LEDGER) == 0)
         return err_set(e, ERR_USAGE, "table name '%s' is reserved", given);
     if (s->schema) {
         pg_ident(&s->qualified, str_of(s->schema));
@@ -72,7 +68,7 @@ static int take_table(struct pg_sink *s, struct err *e)
         buf_add_str(&s->ledger, buf_str(&s->qualified));
     }
     pg_ident(&s->qualified, str_of(s->name));
-    buf_addz(&s->ledger, LEDGER);
+    buf_addz(&s->ledger, PG_LEDGER);
     return s->qualified.failed || s->ledger.failed ? err_nomem(e) : 0;
 }
 
@@ -171,7 +167,7 @@ static int take_lock(struct pg_sink *s, struct err *e)
     for (;;) {
         buf_reset(&s->sql);
         buf_addf(&s->sql, "SELECT pg_try_advisory_xact_lock(%d, %d)",
-                 LOCK_SPACE, (int)lock_key(s));
+                 PG_LOCK_SPACE, (int)lock_key(s));
         PGresult *r = pg_query(s, "lock", e);
         if (!r)
             return -1;
@@ -200,44 +196,6 @@ static int begin_locked(struct pg_sink *s, struct err *e)
                                       ? s->base.spec->lock_timeout_ms
                                       : 1));
     return pg_run_sql(s, "lock", e) || take_lock(s, e) ? -1 : 0;
-}
-
-/* The ledger is made once, under a lock of its own: two that do it at the same
- * time would fail, with IF NOT EXISTS too. */
-static int make_ledger(struct pg_sink *s, struct err *e)
-{
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "SELECT to_regclass(");
-    pg_literal(&s->sql, buf_str(&s->ledger));
-    buf_addz(&s->sql, ") IS NOT NULL");
-    PGresult *r = pg_query(s, "read the ledger of", e);
-    if (!r)
-        return -1;
-    bool there = *PQgetvalue(r, 0, 0) == 't';
-    PQclear(r);
-    if (there)
-        return 0;
-    buf_reset(&s->sql);
-    buf_addf(&s->sql,
-             "SELECT pg_advisory_xact_lock(%d, 0); CREATE TABLE"
-             " IF NOT EXISTS ",
-             LOCK_SPACE);
-    buf_add_str(&s->sql, buf_str(&s->ledger));
-    buf_addz(
-        &s->sql,
-        " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
-        " pipeline text NOT NULL, table_name text NOT NULL,"
-        " partition text NOT NULL, run_id text NOT NULL,"
-        " mode text NOT NULL, input_bytes bigint NOT NULL,"
-        " input_hash text NOT NULL, rows_read bigint NOT NULL,"
-        " rows_loaded bigint NOT NULL, rows_rejected bigint NOT NULL,"
-        " watermark text, schema_version text NOT NULL,"
-        " started_at timestamptz NOT NULL,"
-        " loaded_at timestamptz NOT NULL); CREATE INDEX IF NOT EXISTS " LEDGER
-        "_of ON ");
-    buf_add_str(&s->sql, buf_str(&s->ledger));
-    buf_addz(&s->sql, " (table_name, partition, pipeline, run_id)");
-    return pg_run_sql(s, "make the ledger of", e);
 }
 
 /* Deletes what the run replaces. The table may not be there yet. */
@@ -285,7 +243,7 @@ static int start(struct pg_sink *s, struct err *e)
     s->room = (size_t)8 << 20;
     if (begin_locked(s, e))
         return -1;
-    if (make_ledger(s, e) || look(s, e))
+    if (pg_ledger_create(s, e) || look(s, e))
         return -1;
     return empty_partition(s, e);
 }
@@ -392,97 +350,6 @@ static int pg_apply(struct sink *base, struct err *e)
     return with_retry((struct pg_sink *)base, NULL, do_apply, NULL, e);
 }
 
-/* ---- the ledger ---- */
-
-/* Looks for the run. For append among all of its partition: rows added once
- * stay added. For the modes whose effect a later load may cover: in the latest
- * row of whatever could have touched the same rows, of any pipeline. */
-static int find_run(struct pg_sink *s, const struct sink_run *run,
-                    enum sink_outcome *outcome, struct buf *previous,
-                    struct err *e)
-{
-    bool append = s->base.spec->mode == SINK_APPEND;
-    *outcome = SINK_NEW;
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "SELECT pipeline, run_id, input_hash, to_char(loaded_at,"
-                      " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM ");
-    buf_add_str(&s->sql, buf_str(&s->ledger));
-    buf_addz(&s->sql, " WHERE table_name = ");
-    pg_literal(&s->sql, str_of(s->name));
-    if (append) {
-        buf_addz(&s->sql, " AND partition = ");
-        pg_literal(&s->sql, str_of(run->partition));
-        buf_addz(&s->sql, " AND pipeline = ");
-        pg_literal(&s->sql, str_of(run->pipeline));
-        buf_addz(&s->sql, " AND run_id = ");
-        pg_literal(&s->sql, str_of(run->run_id));
-    } else if (*run->partition && strcmp(run->partition, "*") != 0) {
-        buf_addz(&s->sql, " AND partition IN ('', '*', ");
-        pg_literal(&s->sql, str_of(run->partition));
-        buf_addc(&s->sql, ')');
-    }
-    buf_addz(&s->sql, " ORDER BY id DESC LIMIT 1");
-    PGresult *r = pg_query(s, "read the ledger of", e);
-    if (!r)
-        return -1;
-    if (PQntuples(r) && strcmp(PQgetvalue(r, 0, 0), run->pipeline) == 0 &&
-        strcmp(PQgetvalue(r, 0, 1), run->run_id) == 0) {
-        bool same = strcmp(PQgetvalue(r, 0, 2), run->input_hash) == 0;
-        *outcome = same ? SINK_SAME : append ? SINK_CONFLICT : SINK_NEW;
-        buf_addz(previous, PQgetvalue(r, 0, 3));
-    }
-    PQclear(r);
-    return 0;
-}
-
-/* A hash of the columns and their types: changes when the table does. */
-static void schema_version(struct pg_sink *s, char hex[33])
-{
-    buf_reset(&s->text);
-    for (size_t i = 0; i < s->table.n; i++)
-        buf_addf(&s->text, "%s\n%s\n", s->table.v[i].name, s->table.v[i].type);
-    hash128_hex(hash128(buf_str(&s->text)), hex);
-}
-
-static void add_value(struct pg_sink *s, const char *text, char before)
-{
-    buf_addc(&s->sql, before);
-    if (text)
-        pg_literal(&s->sql, str_of(text));
-    else
-        buf_addz(&s->sql, "NULL");
-}
-
-static int write_ledger(struct pg_sink *s, const struct sink_run *r,
-                        struct err *e)
-{
-    char schema[33];
-    schema_version(s, schema);
-    const char *texts[] = { r->pipeline,
-                            s->name,
-                            r->partition,
-                            r->run_id,
-                            s->base.spec->mode_name,
-                            r->input_hash,
-                            r->watermark,
-                            schema,
-                            r->started_at,
-                            r->loaded_at };
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "INSERT INTO ");
-    buf_add_str(&s->sql, buf_str(&s->ledger));
-    buf_addz(&s->sql, " (pipeline, table_name, partition, run_id, mode,"
-                      " input_hash, watermark, schema_version, started_at,"
-                      " loaded_at, input_bytes, rows_read, rows_loaded,"
-                      " rows_rejected) VALUES ");
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-        add_value(s, texts[i], i ? ',' : '(');
-    buf_addf(&s->sql, ",%llu,%llu,%llu,%llu)",
-             (unsigned long long)r->input_bytes, (unsigned long long)r->read,
-             (unsigned long long)r->loaded, (unsigned long long)r->rejected);
-    return pg_run_sql(s, "write the ledger of", e);
-}
-
 struct preparing {
     const struct sink_run *run;
     enum sink_outcome *outcome;
@@ -494,9 +361,15 @@ static int do_prepare(struct pg_sink *s, void *arg, struct err *e)
     struct preparing *p = arg;
     if (p->previous)
         buf_reset(p->previous);
-    if (find_run(s, p->run, p->outcome, p->previous, e))
+    if (pg_ledger_find(s, p->run, p->outcome, p->previous, e))
         return -1;
-    return *p->outcome == SINK_NEW ? write_ledger(s, p->run, e) : 0;
+    return *p->outcome == SINK_NEW ? pg_ledger_write(s, p->run, e) : 0;
+}
+
+static int pg_resume(struct sink *base, const struct sink_run *run,
+                     struct sink_position *at, struct err *e)
+{
+    return pg_ledger_resume((struct pg_sink *)base, run, at, e);
 }
 
 static int pg_prepare(struct sink *base, const struct sink_run *run,
@@ -519,11 +392,13 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
     enum sink_outcome outcome = SINK_NEW;
     uint64_t until = now_ms() + RECONNECT_S * 1000;
     struct err failed = { 0 };
+    struct sink_run run = *s->run;
     int r = -1;
+    run.continues = false;
     for (unsigned nap = 100; r < 0; nap = nap < 2000 ? nap * 2 : nap) {
         failed = (struct err){ 0 };
         r = pg_connect(s, &failed) || begin_locked(s, &failed) ||
-                    find_run(s, s->run, &outcome, &when, &failed)
+                    pg_ledger_find(s, &run, &outcome, &when, &failed)
                 ? -1
                 : 0;
         if (r < 0 && (now_ms() > until || pg_nap(s, nap, &failed)))
@@ -574,11 +449,19 @@ static int pg_commit(struct sink *base, struct err *e)
     return r;
 }
 
-#define PG_TYPE(name)                                                  \
-    {                                                                  \
-        .scheme = name, .usage = name "://...", .open = pg_open,       \
-        .begin = pg_begin, .write = pg_write, .apply = pg_apply,       \
-        .prepare = pg_prepare, .commit = pg_commit, .close = pg_close, \
+#define PG_MODES                                            \
+    (SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |      \
+     SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |     \
+     SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
+     SINK_MODE(SINK_CDC))
+
+#define PG_TYPE(name)                                                \
+    {                                                                \
+        .scheme = name, .modes = PG_MODES,                           \
+        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,        \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,  \
+        .write = pg_write, .apply = pg_apply, .prepare = pg_prepare, \
+        .resume = pg_resume, .commit = pg_commit, .close = pg_close, \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

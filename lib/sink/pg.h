@@ -1,10 +1,10 @@
 /* pg: what the parts of the PostgreSQL connector share; nobody else includes
  * it.
  *
- * pg.c is the transaction and the ledger, pg_talk.c statements and COPY on the
- * connection, pg_table.c the table's columns (reading, creating, changing),
- * pg_row.c one record's values as COPY text, pg_copy.c blocks of rows on their
- * way, pg_merge.c from the staging table to the target. */
+ * pg.c is the transaction, pg_ledger.c the ledger, pg_talk.c statements and
+ * COPY on the connection, pg_table.c the table's columns (reading, creating,
+ * changing), pg_row.c one record's values as COPY text, pg_copy.c blocks of
+ * rows on their way, pg_merge.c from the staging table to the target. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -58,6 +58,22 @@ struct pg_sink {
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };
+
+#define PG_LEDGER "_pipe_loads"
+
+/* Advisory locks of ours have this first key; the second is the table's. */
+#define PG_LOCK_SPACE 0x70697065 /* "pipe" */
+
+/* ---- pg_ledger.c */
+
+int pg_ledger_create(struct pg_sink *s, struct err *e);
+int pg_ledger_find(struct pg_sink *s, const struct sink_run *run,
+                   enum sink_outcome *outcome, struct buf *previous,
+                   struct err *e);
+int pg_ledger_write(struct pg_sink *s, const struct sink_run *run,
+                    struct err *e);
+int pg_ledger_resume(struct pg_sink *s, const struct sink_run *run,
+                     struct sink_position *at, struct err *e);
 
 /* ---- pg_talk.c */
 
