@@ -165,7 +165,8 @@ int sqlite_row_put(struct sqlite_sink *s, struct sink_refusal *why,
     s->fields.n = t->n;
     for (size_t i = 0; i < t->n; i++) {
         const struct column *c = &t->v[i];
-        bool there = all ? !c->derived : c->val.type != JSON_MISSING;
+        bool there =
+            all ? !c->derived && !c->dropped : c->val.type != JSON_MISSING;
         fields[i] = there || c->audit ? '1' : '0';
     }
     sqlite3_stmt *stmt = statement(s, e);

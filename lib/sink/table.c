@@ -176,6 +176,9 @@ static int take_field(struct table *t, const struct sink_spec *spec,
         return sink_refusef(why, "column_name", str_of(c->name),
                             "two fields differ only in case: column names do "
                             "not");
+    if (c->dropped)
+        return sink_refusef(why, "unknown_column", str_of(c->name),
+                            "is no column of the schema any more");
     if (c->derived || c->audit)
         return sink_refusef(why, "column_name", str_of(c->name),
                             c->audit ? "is an audit column: the load fills it"

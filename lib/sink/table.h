@@ -35,6 +35,7 @@ struct column {
     bool key;           /* of the spec's keys */
     bool derived;       /* the target computes it: no field goes there */
     bool audit;         /* of the spec's audit columns */
+    bool dropped;       /* the schema has it no more: no field goes there */
     struct val val;     /* of the record at hand; type MISSING: not there */
     struct str spelled; /* its key there, as characters */
 };
