@@ -1,7 +1,7 @@
 #include "dlq/envelope.h"
 
 #include "base/date.h"
-#include "dlq/base64.h"
+#include "base/base64.h"
 #include "json/check.h"
 #include "json/number.h"
 #include "json/utf8.h"

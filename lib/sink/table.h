@@ -19,7 +19,9 @@ enum column_kind {
     COLUMN_JSON,    /* arrays and objects as their text */
     COLUMN_DECIMAL, /* numbers digit for digit */
     COLUMN_SCALED,  /* integers of 10^-places */
-    COLUMN_PARSED   /* strings that the target parses: times, uuids ... */
+    COLUMN_PARSED,  /* strings that the target parses: times, uuids ... */
+    COLUMN_BYTES,   /* bytes, in base64 or hexadecimal */
+    COLUMN_ARRAY    /* arrays of one type, as the target has them */
 };
 
 struct column {
@@ -33,6 +35,7 @@ struct column {
     bool key;           /* of the spec's keys */
     bool derived;       /* the target computes it: no field goes there */
     bool audit;         /* of the spec's audit columns */
+    bool dropped;       /* the schema has it no more: no field goes there */
     struct val val;     /* of the record at hand; type MISSING: not there */
     struct str spelled; /* its key there, as characters */
 };
@@ -47,8 +50,8 @@ struct table {
     struct buf keys;      /* unescaped names of the record at hand */
     struct str part_json; /* the partition's value as JSON, borrowed from... */
     struct buf part_buf;  /* ...this */
-    /* Makes a column for a field without one: 1, 0 with why, -1 with e. NULL:
-     * such a record is refused. */
+    /* Makes a column for a field without one: 1; 2: this value needs none; 0
+     * with why; -1 with e. NULL: such a record is refused. */
     int (*add)(void *context, struct str name, struct val v,
                struct sink_refusal *why, struct err *e);
     void *context;

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "dlq/base64.h"
+#include "base/base64.h"
 #include "dlq/dlq.h"
 #include "dlq/envelope.h"
 #include "dlq/read.h"
