@@ -76,22 +76,21 @@ static int write_record(struct stage *st, struct load *l,
         return 0;
     if (load_begin(st, l))
         return -1;
-    st->counts.out++;
-    static const char nothing_came[] = "nothing committed: no record came, and "
-                                       "the upstream cannot be verified "
-                                       "(--allow-empty commits)";
-
-    /* It may be what is left of a mistyped command. */
-    static bool is_doubtful(const struct stage *st, const struct load_args *a)
-    {
-        return st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 &&
-               !a->allow_empty;
-    }
-
-    /* unless it is refused */
+    st->counts.out++; /* unless it is refused */
     if (sink_write(l->sink, &r, &st->err))
         return -1;
     return l->batch.on ? batch_written(st, l) : 0;
+}
+
+static const char nothing_came[] = "nothing committed: no record came, and "
+                                   "the upstream cannot be verified "
+                                   "(--allow-empty commits)";
+
+/* It may be what is left of a mistyped command. */
+static bool is_doubtful(const struct stage *st, const struct load_args *a)
+{
+    return st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 &&
+           !a->allow_empty;
 }
 
 int load_judge_unknown(struct stage *st, struct load *l, enum verdict verdict)
