@@ -9,6 +9,8 @@
 
 #include <signal.h>
 
+#define SHARE_WHOLE ((uint64_t)100000000000) /* 100%, of rejects */
+
 struct lane {
     struct stage *st; /* the lane is the stage itself; else NULL, and the rest
                          is used, but for opts and check */
@@ -41,8 +43,8 @@ struct stage_private {
     char **full_argv;    /* owned array: argv as it was called */
     uint64_t shown;      /* rejects shown on stderr */
     char last_reject[300];
-    bool percent;     /* max_reject is a share, else a count */
-    double max_share; /* 0 to 100 */
+    bool percent;       /* max_reject is a share, else a count */
+    uint64_t max_share; /* in parts of SHARE_WHOLE */
     uint64_t max_count;
     bool max_given;
     char run_id[64];

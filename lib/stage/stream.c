@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+__extension__ typedef unsigned __int128 wide;
+
 /* ---- hooks of the inputs ---- */
 
 static int interrupted(struct stage *st)
@@ -270,23 +272,37 @@ int stage_pass_lines(struct stage *st, struct str text, size_t n)
 
 /* ---- rejects ---- */
 
+/* Reads "0.5%", of at most 9 digits behind the point, as parts of SHARE_WHOLE:
+ * in binary, 57 of 10,000 would be more than 0.57%. */
+static bool share_of(const char *s, uint64_t *share)
+{
+    uint64_t unit = SHARE_WHOLE / 100, v = 0;
+    const char *start = s;
+    for (; *s >= '0' && *s <= '9' && v <= SHARE_WHOLE; s++)
+        v = v * 10 + (uint64_t)(*s - '0') * unit;
+    bool digits = s > start;
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9' && unit > 1; s++, digits = true)
+            v += (uint64_t)(*s - '0') * (unit /= 10);
+    *share = v;
+    return digits && strcmp(s, "%") == 0 && v <= SHARE_WHOLE;
+}
+
 int stream_limits(struct stage *st)
 {
     struct stage_private *p = st->priv;
     const char *s = st->opts.max_reject;
     p->percent = p->dlq_wanted;
-    p->max_share = 5;
+    p->max_share = 5 * (SHARE_WHOLE / 100);
     p->max_given = s != NULL;
     if (!s)
         return 0;
     char *end;
-    size_t digits = strspn(s, "0123456789.");
-    if (digits && s[digits] == '%' && s[digits + 1] == '\0') {
+    size_t digits = strspn(s, "0123456789");
+    if (share_of(s, &p->max_share)) {
         p->percent = true;
-        p->max_share = strtod(s, &end);
-        if (*end == '%' && p->max_share <= 100)
-            return 0;
-    } else if (digits && s[digits] == '\0' && !strchr(s, '.')) {
+        return 0;
+    } else if (digits && s[digits] == '\0') {
         p->percent = false;
         p->max_count = strtoull(s, &end, 10);
         return 0;
@@ -298,35 +314,34 @@ int stream_limits(struct stage *st)
 }
 
 /* Too many rejects; where they went to dead letters nobody has seen one yet. */
-static int too_many(struct stage *st, const char *limit)
+static int too_many(struct stage *st, uint64_t in, const char *limit)
 {
     struct stage_private *p = st->priv;
     const char *where = p->dlq ? dlq_path(p->dlq) : NULL;
-    return err_set(&st->err, ERR_DATA,
-                   "%llu of %llu records rejected, %s%s%s%s%s",
-                   (unsigned long long)st->counts.rejected,
-                   (unsigned long long)st->counts.in, limit,
-                   where ? "; the last: " : "", where ? p->last_reject : "",
-                   where ? "; dead letters in " : "", where ? where : "");
+    return err_set(
+        &st->err, ERR_DATA, "%llu of %llu records rejected, %s%s%s%s%s",
+        (unsigned long long)st->counts.rejected, (unsigned long long)in, limit,
+        where ? "; the last: " : "", where ? p->last_reject : "",
+        where ? "; dead letters in " : "", where ? where : "");
 }
 
-/* Is the share or count of rejects beyond what is allowed? */
-static int over_limit(struct stage *st)
+/* Are these rejects of so many records beyond what is allowed? A share of few
+ * records says little, unless there are no more and somebody asked for it. */
+static int over_limit(struct stage *st, uint64_t in, bool ended)
 {
     struct stage_private *p = st->priv;
-    uint64_t rejected = st->counts.rejected, in = st->counts.in;
+    uint64_t rejected = st->counts.rejected;
+    bool enough = in >= st->opts.min_sample || (ended && p->max_given);
     char limit[64];
-    if (!p->percent && rejected > p->max_count) {
-        snprintf(limit, sizeof(limit), "--max-reject is %llu",
-                 (unsigned long long)p->max_count);
-        return too_many(st, limit);
-    }
-    if (p->percent && in >= st->opts.min_sample &&
-        (double)rejected * 100.0 > p->max_share * (double)in) {
-        snprintf(limit, sizeof(limit), "--max-reject is %g%%", p->max_share);
-        return too_many(st, limit);
-    }
-    return 0;
+    if (p->percent
+            ? !enough || (wide)rejected * SHARE_WHOLE <= (wide)p->max_share * in
+            : rejected <= p->max_count)
+        return 0;
+    snprintf(limit, sizeof(limit), "--max-reject is %s",
+             p->max_given ? st->opts.max_reject
+             : p->percent ? "5%"
+                          : "0");
+    return too_many(st, in, limit);
 }
 
 /* Options that name a file of this very run: a replay's records go to stdout,
@@ -425,7 +440,7 @@ int stage_reject(struct stage *st, const struct record *rec,
     } else {
         report_reject(st, rec, reasons, n);
     }
-    return over_limit(st);
+    return over_limit(st, rec->number ? rec->number : st->counts.in, false);
 }
 
 int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
@@ -446,11 +461,12 @@ int stage_settle(struct stage *st)
     const struct counts *c = &st->counts;
     if (p->settled)
         return 0;
-    if (over_limit(st))
+    if (over_limit(st, c->in, true))
         return -1;
-    bool all_allowed = p->percent && p->max_given && p->max_share >= 100;
+    bool all_allowed =
+        p->percent && p->max_given && p->max_share == SHARE_WHOLE;
     if (c->in && c->rejected == c->in && !all_allowed)
-        return too_many(st, "all of them (--max-reject 100% allows it)");
+        return too_many(st, c->in, "all of them (--max-reject 100% allows it)");
     if (c->in != c->out + c->rejected + c->filtered + c->duplicates)
         return err_set(&st->err, ERR_BUG,
                        "counts do not add up: %llu read, %llu out, %llu "
