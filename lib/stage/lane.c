@@ -66,6 +66,8 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
         if (stage_reject(st, &k->rec, k->reasons, k->n))
             return -1;
     }
+    if (stream_judge_sample(st))
+        return -1;
     if (l->truncated)
         return stream_truncated(st, line + l->truncated);
     if (l->err.code) {

@@ -47,6 +47,8 @@ struct stage_private {
     uint64_t max_share; /* in parts of SHARE_WHOLE */
     uint64_t max_count;
     bool max_given;
+    uint64_t sample_rejects; /* of the first records, --min-sample of them */
+    bool sampled;            /* these have been judged */
     char run_id[64];
     const struct opt *tables[8];
     /* progress */
@@ -78,6 +80,7 @@ int stream_idle(void *st, struct err *e); /* writes all out: 0 or -1 */
 int stream_write_run(struct stage *st);
 int stream_truncated(struct stage *st, uint64_t line); /* -1 */
 int stream_limits(struct stage *st);
+int stream_judge_sample(struct stage *st); /* once it is read: 0 or -1 */
 
 /* lane.c */
 /* Makes records of lines[*at .. n) and moves *at: up to max, and none behind a

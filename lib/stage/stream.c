@@ -149,6 +149,8 @@ static int read_lines(struct stage *st)
         return 0;
     if (stage_stopping())
         return interrupted(st);
+    if (stream_judge_sample(st))
+        return -1;
     p->at_line = p->n_lines = 0;
     int n = reader_at_hand(&p->reader, p->lines, STAGE_BATCH, &st->err);
     if (n == 0) { /* the block is about to move */
@@ -314,34 +316,66 @@ int stream_limits(struct stage *st)
 }
 
 /* Too many rejects; where they went to dead letters nobody has seen one yet. */
-static int too_many(struct stage *st, uint64_t in, const char *limit)
+static int too_many(struct stage *st, uint64_t rejected, uint64_t in,
+                    const char *limit)
 {
     struct stage_private *p = st->priv;
     const char *where = p->dlq ? dlq_path(p->dlq) : NULL;
-    return err_set(
-        &st->err, ERR_DATA, "%llu of %llu records rejected, %s%s%s%s%s",
-        (unsigned long long)st->counts.rejected, (unsigned long long)in, limit,
-        where ? "; the last: " : "", where ? p->last_reject : "",
-        where ? "; dead letters in " : "", where ? where : "");
+    return err_set(&st->err, ERR_DATA,
+                   "%llu of %llu records rejected, %s%s%s%s%s",
+                   (unsigned long long)rejected, (unsigned long long)in, limit,
+                   where ? "; the last: " : "", where ? p->last_reject : "",
+                   where ? "; dead letters in " : "", where ? where : "");
 }
 
-/* Are these rejects of so many records beyond what is allowed? A share of few
- * records says little, unless there are no more and somebody asked for it. */
-static int over_limit(struct stage *st, uint64_t in, bool ended)
+/* Are so many rejects of so many records beyond what is allowed? */
+static int judge(struct stage *st, uint64_t rejected, uint64_t in)
 {
     struct stage_private *p = st->priv;
-    uint64_t rejected = st->counts.rejected;
-    bool enough = in >= st->opts.min_sample || (ended && p->max_given);
     char limit[64];
-    if (p->percent
-            ? !enough || (wide)rejected * SHARE_WHOLE <= (wide)p->max_share * in
-            : rejected <= p->max_count)
+    if (p->percent ? (wide)rejected * SHARE_WHOLE <= (wide)p->max_share * in
+                   : rejected <= p->max_count)
         return 0;
     snprintf(limit, sizeof(limit), "--max-reject is %s",
              p->max_given ? st->opts.max_reject
              : p->percent ? "5%"
                           : "0");
-    return too_many(st, in, limit);
+    return too_many(st, rejected, in, limit);
+}
+
+int stream_judge_sample(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (p->sampled || !p->percent || st->counts.in < st->opts.min_sample)
+        return 0;
+    p->sampled = true;
+    return judge(st, p->sample_rejects, st->opts.min_sample);
+}
+
+/* A share of few records says little: the sample is judged as a whole, and
+ * then every reject. */
+static int judge_reject(struct stage *st, uint64_t in)
+{
+    struct stage_private *p = st->priv;
+    if (in <= st->opts.min_sample)
+        p->sample_rejects++;
+    if (p->percent && in < st->opts.min_sample)
+        return 0;
+    if (in > st->opts.min_sample && stream_judge_sample(st))
+        return -1;
+    return judge(st, st->counts.rejected, in);
+}
+
+/* Where there were less than a sample, only a share that somebody asked for is
+ * judged. */
+static int judge_all(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (stream_judge_sample(st))
+        return -1;
+    return p->percent && !p->sampled && !p->max_given
+               ? 0
+               : judge(st, st->counts.rejected, st->counts.in);
 }
 
 /* Options that name a file of this very run: a replay's records go to stdout,
@@ -440,7 +474,7 @@ int stage_reject(struct stage *st, const struct record *rec,
     } else {
         report_reject(st, rec, reasons, n);
     }
-    return over_limit(st, rec->number ? rec->number : st->counts.in, false);
+    return judge_reject(st, rec->number ? rec->number : st->counts.in);
 }
 
 int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
@@ -461,12 +495,13 @@ int stage_settle(struct stage *st)
     const struct counts *c = &st->counts;
     if (p->settled)
         return 0;
-    if (over_limit(st, c->in, true))
+    if (judge_all(st))
         return -1;
     bool all_allowed =
         p->percent && p->max_given && p->max_share == SHARE_WHOLE;
     if (c->in && c->rejected == c->in && !all_allowed)
-        return too_many(st, c->in, "all of them (--max-reject 100% allows it)");
+        return too_many(st, c->rejected, c->in,
+                        "all of them (--max-reject 100% allows it)");
     if (c->in != c->out + c->rejected + c->filtered + c->duplicates)
         return err_set(&st->err, ERR_BUG,
                        "counts do not add up: %llu read, %llu out, %llu "
