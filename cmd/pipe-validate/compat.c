@@ -64,6 +64,8 @@ int evolve_compat(struct stage *st, const struct evolve_args *a)
                                 : COMPAT_FULL,
         .transitive = strstr(a->compat, "_transitive") != NULL,
         .no_format_assertion = a->no_format_assertion,
+        .dirs = a->schema_dirs.v,
+        .n_dirs = a->schema_dirs.n,
     };
     if (st->argc < 2)
         return err_set(&st->err, ERR_USAGE,

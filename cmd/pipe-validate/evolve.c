@@ -59,15 +59,16 @@ static int check_usage(struct stage *st, const struct evolve_args *a)
     return 0;
 }
 
-static int load(struct evolve *v, struct stage *st)
+static int load(struct evolve *v, struct stage *st, struct schema_text *schema)
 {
     const struct evolve_args *a = v->args;
-    if (rules_init(&v->set, &st->err))
+    if (rules_init(&v->set, a->schema_dirs.v, a->schema_dirs.n, &st->err))
         return -1;
     /* The checker has taken the schema: what we cannot follow in it is no
      * reason to refuse it here. */
     v->set.lenient = true;
-    v->doc = rules_load(&v->set, a->schema, &st->err);
+    v->doc = rules_parse(&v->set, buf_str(&schema->text), a->schema,
+                         buf_z(&schema->base), &st->err);
     if (!v->doc)
         return -1;
     if (a->approved && !(v->approved = approvals_load(a->approved, &st->err)))
@@ -80,7 +81,7 @@ static int load(struct evolve *v, struct stage *st)
 }
 
 struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
-                           size_t workers)
+                           struct schema_text *schema, size_t workers)
 {
     struct evolve *v = calloc(1, sizeof(*v));
     /* A replay is no run: what its few records lack is not missed. */
@@ -97,7 +98,8 @@ struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
          drift_policy_parse(&v->policy, a->policy, &st->err) == 0)) {
         if (!drift && !a->fill_defaults)
             return v;
-        if (load(v, st) == 0 && open_workers(v, st, drift, workers) == 0)
+        if (load(v, st, schema) == 0 &&
+            open_workers(v, st, drift, workers) == 0)
             return v;
     }
     evolve_free(v);

@@ -35,10 +35,16 @@ int evolve_infer(struct stage *st, const struct evolve_args *a);
 
 struct evolve;
 
-/* Prepares for so many threads. Owned, freed with evolve_free; NULL with
- * st->err. */
+/* The schema as it was read: once, since it may come from a pipe. */
+struct schema_text {
+    struct buf text;
+    struct buf base; /* URI that its references are relative to */
+};
+
+/* Prepares for so many threads; borrows schema during the call. Owned, freed
+ * with evolve_free; NULL with st->err. */
 struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
-                           size_t workers);
+                           struct schema_text *schema, size_t workers);
 
 /* Fills in what is missing from text, in the thread of that number: sets *text
  * to the result, borrowed until that thread's next call. shaped: text's, or

@@ -22,6 +22,7 @@ struct validator {
 
 struct validate {
     const struct records_args *args;
+    struct schema_text text;
     struct schema *schema;
     struct gates gates;
     struct evolve *evolve;
@@ -45,7 +46,7 @@ static int load_schema(struct stage *st, struct validate *v)
 {
     const struct records_args *a = v->args;
     const char *file = a->evolve->schema;
-    const struct schema_options options = {
+    struct schema_options options = {
         .no_format_assertion = a->evolve->no_format_assertion,
         .dirs = a->evolve->schema_dirs.v,
         .n_dirs = a->evolve->schema_dirs.n,
@@ -57,7 +58,12 @@ static int load_schema(struct stage *st, struct validate *v)
                                  : " where there is no --check or --expect");
     if (!file)
         return 0;
-    v->schema = schema_load(file, &options, &st->err);
+    if (schema_read(file, &v->text.text, &v->text.base, &st->err))
+        return -1;
+    if (v->text.base.n)
+        options.base = buf_z(&v->text.base);
+    v->schema =
+        schema_compile(buf_str(&v->text.text), file, &options, &st->err);
     if (v->schema && st->opts.verbose)
         show_notes(st, file, schema_notes(v->schema));
     return v->schema ? 0 : -1;
@@ -66,7 +72,8 @@ static int load_schema(struct stage *st, struct validate *v)
 static int prepare(struct stage *st, struct validate *v)
 {
     if (load_schema(st, v) ||
-        !(v->evolve = evolve_open(st, v->args->evolve, st->opts.jobs)) ||
+        !(v->evolve =
+              evolve_open(st, v->args->evolve, &v->text, st->opts.jobs)) ||
         gates_open(&v->gates, st, v->args->gates, st->opts.jobs))
         return -1;
     v->workers = calloc(st->opts.jobs, sizeof(*v->workers));
@@ -229,6 +236,8 @@ static void release(struct validate *v)
     gates_free(&v->gates);
     evolve_free(v->evolve);
     schema_free(v->schema);
+    buf_free(&v->text.text);
+    buf_free(&v->text.base);
 }
 
 void records_validate(struct stage *st, const struct records_args *a)

@@ -26,7 +26,7 @@ struct compat *compat_new(const struct compat_options *options, struct err *e)
         return NULL;
     }
     c->options = *options;
-    if (rules_init(&c->set, e)) {
+    if (rules_init(&c->set, options->dirs, options->n_dirs, e)) {
         compat_free(c);
         return NULL;
     }
@@ -71,7 +71,7 @@ int compat_add_file(struct compat *c, const char *path, struct err *e)
 int compat_add_text(struct compat *c, struct str text, const char *name,
                     struct err *e)
 {
-    return add(c, rules_parse(&c->set, text, name, e), e);
+    return add(c, rules_parse(&c->set, text, name, NULL, e), e);
 }
 
 /* ---- the differences of a pair ---- */
@@ -267,7 +267,7 @@ static int run_pair(struct compat *c, const struct document *from,
 {
     c->n_d = 0;
     arena_reset(&c->arena);
-    if (str_eq(from->root->raw, to->root->raw))
+    if (document_same(from, to))
         return 0;
     if (compare(c, from, to, COMPAT_BACKWARD, e) ||
         compare(c, to, from, COMPAT_FORWARD, e))

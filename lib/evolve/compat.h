@@ -33,6 +33,8 @@ struct compat_options {
     unsigned direction;       /* COMPAT_ bits: what is asked for */
     bool transitive;          /* the last with all before it, not with one */
     bool no_format_assertion; /* format says nothing */
+    const char *const *dirs;  /* as schema_options has them; borrowed */
+    size_t n_dirs;
 };
 
 struct compat;

@@ -114,8 +114,7 @@ static struct str pointer_of(struct arena *a, const struct finding *f)
     };
     struct buf b = { 0 };
     const struct tree *t = f->rule->tree, *v = NULL;
-    if (t)
-        tree_pointer(&b, t);
+    rule_where(&b, f->rule);
     if (t && f->keyword)
         v = tree_get(t, str_of(f->keyword));
     if (v) {
@@ -268,7 +267,7 @@ int describe_default(struct arena *a, const struct rule *rule,
 {
     struct buf b = { 0 }, text = { 0 };
     *d = (struct difference){ .compatible = true };
-    tree_pointer(&b, rule->tree);
+    rule_where(&b, rule);
     buf_addz(&b, "/default");
     d->pointer = keep(a, &b);
     d->kind = !was   ? STR("default_added")

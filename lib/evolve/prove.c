@@ -314,7 +314,7 @@ static bool prove_parts(struct prover *p, struct conj *c, const struct rule *b)
     if (b->opaque) {
         bool same = false;
         for (size_t i = 0; i < c->n && !same; i++)
-            same = rule_same(c->flat[i], b);
+            same = rule_same_whole(c->flat[i], b);
         if (!same)
             ok = prover_found(p, (struct finding){ .rule = b,
                                                    .keyword = b->opaque,

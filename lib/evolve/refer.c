@@ -1,74 +1,39 @@
-/* refer: $id, anchors and references within a document. */
+/* refer: $id, anchors and references, within a document and between them. */
 #include "evolve/rule_read.h"
+#include "schema/store.h"
+#include "schema/uri.h"
 
 #include <stdlib.h>
 
-#define SHOWN 200 /* bytes of a reference in a message */
+#define SHOWN 200         /* bytes of a reference in a message */
+#define METASCHEMAS_MAX 8 /* that name each other */
 
 static int shown(struct str s)
 {
     return s.n < SHOWN ? (int)s.n : SHOWN;
 }
 
-/* ---- URIs: as much of RFC 3986 section 5 as embedded schemas need ---- */
-
-static size_t scheme_size(struct str uri)
-{
-    for (size_t i = 0; i < uri.n; i++) {
-        char c = uri.p[i];
-        if (c == ':')
-            return i ? i + 1 : 0;
-        if (c == '/' || c == '?' || c == '#')
-            break;
-    }
-    return 0;
-}
-
-/* Scheme and authority: what stands before the path. */
-static size_t root_size(struct str uri)
-{
-    size_t n = scheme_size(uri);
-    if (uri.n - n < 2 || memcmp(uri.p + n, "//", 2) != 0)
-        return n;
-    for (n += 2; n < uri.n && uri.p[n] != '/'; n++)
-        ;
-    return n;
-}
-
-/* Appends reference, without its fragment, resolved against base. */
-static int resolve_uri(struct buf *out, struct str base, struct str ref)
-{
-    size_t n = scheme_size(ref);
-    if (!n && ref.n >= 2 && memcmp(ref.p, "//", 2) == 0)
-        base.n = scheme_size(base);
-    else if (!n && ref.n && ref.p[0] == '/')
-        base.n = root_size(base);
-    else if (n)
-        base.n = 0;
-    while (!n && base.n > root_size(base) && base.p[base.n - 1] != '/' &&
-           !(ref.n && (ref.p[0] == '/')))
-        base.n--;
-    if (!n && ref.n >= 2 && memcmp(ref.p, "./", 2) == 0)
-        ref = (struct str){ ref.p + 2, ref.n - 2 };
-    buf_add_str(out, base);
-    return buf_add_str(out, ref);
-}
-
 /* ---- resources and anchors ---- */
 
+static struct document *document_of(const struct tree *t)
+{
+    while (t->up)
+        t = t->up;
+    return (struct document *)(uintptr_t)t->rule->doc;
+}
+
 /* The resource that t belongs to. */
-static struct tree *resource_of(const struct rule_reader *r,
-                                const struct tree *t)
+static struct tree *resource_of(const struct tree *t)
 {
     for (; t->up; t = t->up)
         if (t->rule && t->rule->resource)
             return &t->up->v[t->at];
-    return r->doc->root;
+    return document_of(t)->root;
 }
 
 static struct str base_of(const struct tree *resource)
 {
-    return resource->rule ? resource->rule->base : STR("");
+    return resource->rule->base;
 }
 
 static void *grow(void *v, size_t n, size_t *cap, size_t size)
@@ -82,41 +47,54 @@ static void *grow(void *v, size_t n, size_t *cap, size_t size)
     return p;
 }
 
+/* Of those with the same name the first counts. */
+static int put_once(struct lookup *l, const void *of, struct str name, void *to)
+{
+    return lookup_get(l, of, name) ? 0 : lookup_put(l, of, name, to);
+}
+
 static int add_anchor(struct rule_reader *r, struct tree *t, struct str name,
                       bool dynamic)
 {
-    struct document *d = r->doc;
-    struct anchor *v =
-        grow(d->anchors, d->n_anchors, &d->cap_anchors, sizeof(*v));
+    struct anchor *a = rule_alloc(r, sizeof(*a));
+    if (!a)
+        return -1;
+    *a = (struct anchor){ t, name, dynamic };
+    if (put_once(&r->anchors, resource_of(t), name, a))
+        return err_nomem(r->e);
+    if (!dynamic)
+        return 0;
+    struct anchor **v =
+        grow(r->dynamic, r->n_dynamic, &r->cap_dynamic, sizeof(*v));
     if (!v)
         return err_nomem(r->e);
-    d->anchors = v;
-    v[d->n_anchors++] = (struct anchor){ resource_of(r, t), name, t, dynamic };
+    r->dynamic = v;
+    v[r->n_dynamic++] = a;
     return 0;
+}
+
+int rule_locate(struct rule_reader *r)
+{
+    struct document *d = r->doc;
+    r->resources += r->others != NULL;
+    return d->uri.n && put_once(&r->by_uri, NULL, d->uri, d->root)
+               ? err_nomem(r->e)
+               : 0;
 }
 
 static int add_resource(struct rule_reader *r, struct rule *rule,
                         struct tree *t, struct str id)
 {
-    struct document *d = r->doc;
     struct buf b = { 0 };
-    const char *hash = memchr(id.p, '#', id.n);
-    if (hash)
-        id.n = (size_t)(hash - id.p);
-    struct tree **v = grow(d->bases, d->n_bases, &d->cap_bases, sizeof(*v));
-    if (!v)
-        return err_nomem(r->e);
-    d->bases = v;
-    v[d->n_bases++] = t;
-    struct str outer = STR("");
-    if (t->up)
-        outer = base_of(resource_of(r, t->up));
-    resolve_uri(&b, outer, id);
+    struct str outer = t->up ? base_of(resource_of(t->up)) : r->doc->uri;
+    uri_resolve(&b, outer, id);
     rule->base = arena_dup(&r->set->arena, buf_str(&b));
     rule->resource = true;
-    d->resources += t->up != NULL;
+    r->resources += t->up != NULL;
+    bool ok = !b.failed && rule->base.p &&
+              put_once(&r->by_uri, NULL, rule->base, t) == 0;
     buf_free(&b);
-    return rule->base.p ? 0 : err_nomem(r->e);
+    return ok ? 0 : err_nomem(r->e);
 }
 
 int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t)
@@ -128,7 +106,7 @@ int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t)
     bool old = r->doc->draft & RULE_DRAFTS_OLD;
     if (schema && t->up && schema->type == JSON_STRING) {
         const struct tree *top = tree_get(r->doc->root, STR("$schema"));
-        if (!top || !str_eq(top->text, schema->text))
+        if (!r->set->lenient && (!top || !str_eq(top->text, schema->text)))
             return rule_fail(r, schema, "dialects cannot be mixed");
     }
     if (id && id->type == JSON_STRING && id->text.n &&
@@ -155,42 +133,24 @@ int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t)
 
 /* ---- references ---- */
 
+static int put_off(struct rule_reader *r, struct pending_list *l,
+                   struct pending p)
+{
+    struct pending *v = grow(l->v, l->n, &l->cap, sizeof(*v));
+    if (!v)
+        return err_nomem(r->e);
+    l->v = v;
+    v[l->n++] = p;
+    return 0;
+}
+
 int rule_refer(struct rule_reader *r, struct rule *rule, const struct tree *at,
                bool dynamic, bool recursive)
 {
     if (at->type != JSON_STRING)
         return rule_fail(r, at, "wants a reference");
-    struct pending *v =
-        grow(r->pending, r->n_pending, &r->cap_pending, sizeof(*v));
-    if (!v)
-        return err_nomem(r->e);
-    r->pending = v;
-    v[r->n_pending++] =
-        (struct pending){ rule, at, at->text, dynamic, recursive };
-    return 0;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* A fragment's characters, % decoded. */
-static int decode(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
-            hex(s.p[i + 2]) >= 0) {
-            buf_addc(out, (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2])));
-            i += 2;
-        } else {
-            buf_addc(out, s.p[i]);
-        }
-    }
-    return out->failed ? -1 : 0;
+    return put_off(r, &r->refs,
+                   (struct pending){ rule, at, at->text, dynamic, recursive });
 }
 
 static struct tree *child_at(struct tree *t, struct str step)
@@ -225,95 +185,99 @@ static struct tree *follow(struct tree *t, char *p, size_t n)
     return t;
 }
 
-static struct tree *find_anchor(const struct rule_reader *r,
-                                const struct tree *resource, struct str name,
-                                bool *dynamic)
-{
-    const struct document *d = r->doc;
-    for (size_t i = 0; i < d->n_anchors; i++)
-        if (d->anchors[i].resource == resource &&
-            str_eq(d->anchors[i].name, name)) {
-            *dynamic = *dynamic || d->anchors[i].dynamic;
-            return d->anchors[i].tree;
-        }
-    return NULL;
-}
-
-/* How many dynamic anchors of that name the document has. */
+/* How many dynamic anchors of that name there are. */
 static size_t count_dynamic(const struct rule_reader *r, struct str name)
 {
     size_t n = 0;
-    for (size_t i = 0; i < r->doc->n_anchors; i++)
-        n +=
-            r->doc->anchors[i].dynamic && str_eq(r->doc->anchors[i].name, name);
+    for (size_t i = 0; i < r->n_dynamic; i++)
+        n += str_eq(r->dynamic[i]->name, name);
     return n;
 }
 
-static struct tree *find_resource(struct rule_reader *r,
-                                  const struct tree *from, struct str uri)
+/* Reads the document with this URI. 1, 0 where there is none, or -1. */
+static int fetch(struct rule_reader *r, struct str uri, struct tree **found)
 {
-    struct tree *here = resource_of(r, from), *found = NULL;
-    struct buf b = { 0 };
-    if (uri.n == 0)
-        return here;
-    resolve_uri(&b, base_of(here), uri);
-    for (size_t i = 0; i < r->doc->n_bases && !found && !b.failed; i++)
-        if (str_eq(base_of(r->doc->bases[i]), buf_str(&b)))
-            found = r->doc->bases[i];
-    buf_free(&b);
-    return found;
+    struct buf text = { 0 }, name = { 0 };
+    int n = uri.n ? store_get(r->set->store, uri, &text, &name, r->e) : 0;
+    if (n > 0) {
+        buf_addc(&name, '\0');
+        struct str own = arena_dup(&r->set->arena, buf_str(&name));
+        const struct document *d = NULL;
+        if (!own.p || name.failed)
+            err_nomem(r->e);
+        else
+            d = rule_document(r, buf_str(&text), own.p, uri);
+        *found = d ? d->root : NULL;
+        n = d ? 1 : -1;
+    }
+    buf_free(&text);
+    buf_free(&name);
+    return n;
 }
 
 /* What cannot be found: for a prover refused, for a look at properties a rule
  * of which nothing is known. */
 static int missing(struct rule_reader *r, const struct pending *p,
-                   const char *why)
+                   struct str uri)
 {
     if (r->set->lenient) {
         p->rule->opaque = "$ref";
         return 0;
     }
-    return rule_fail(r, p->at, "reference \"%.*s\" %s", shown(p->text),
-                     p->text.p, why);
+    if (!uri.p)
+        return rule_fail(r, p->at, "reference \"%.*s\" leads nowhere",
+                         shown(p->text), p->text.p);
+    return rule_fail(r, p->at,
+                     "reference \"%.*s\" leads to %.*s, which is not at hand "
+                     "(see --schema-dir)",
+                     shown(p->text), p->text.p, shown(uri), uri.p);
 }
 
-static int resolve_one(struct rule_reader *r, const struct pending *p)
+/* The resource that a reference names, *found NULL where it is missing and
+ * that is no error. 0 or -1. */
+static int find_resource(struct rule_reader *r, const struct pending *p,
+                         struct tree **found)
 {
-    const char *hash = memchr(p->text.p, '#', p->text.n);
-    struct str uri = { p->text.p,
-                       hash ? (size_t)(hash - p->text.p) : p->text.n };
-    struct str raw = { "", 0 };
-    struct buf fragment = { 0 };
-    bool dynamic = false;
-    if (hash)
-        raw = (struct str){ hash + 1, p->text.n - uri.n - 1 };
-    struct tree *t = find_resource(r, p->rule->tree, uri);
-    if (!t)
-        return missing(r, p, "leads to another document");
-    if (decode(&fragment, raw) || !buf_z(&fragment)) {
-        buf_free(&fragment);
-        return err_nomem(r->e);
+    struct tree *here = resource_of(p->rule->tree);
+    struct buf b = { 0 };
+    int n = 1;
+    *found = here;
+    if (p->text.n && p->text.p[0] != '#') {
+        uri_resolve(&b, base_of(here), p->text);
+        *found = lookup_get(&r->by_uri, NULL, buf_str(&b));
+        n = b.failed ? err_nomem(r->e)
+            : *found ? 1
+                     : fetch(r, buf_str(&b), found);
     }
-    struct str text = buf_str(&fragment);
-    bool many = false;
-    if (text.n && text.p[0] == '/') {
-        t = follow(t, fragment.p, fragment.n);
-    } else if (text.n) {
-        t = find_anchor(r, t, text, &dynamic);
-        many = p->dynamic && dynamic && count_dynamic(r, text) > 1;
+    if (n == 0)
+        n = missing(r, p, buf_str(&b));
+    buf_free(&b);
+    return n < 0 ? -1 : 0;
+}
+
+/* The place within a resource; *found NULL where there is none. 0 or -1. */
+static int find_place(struct rule_reader *r, struct str raw,
+                      struct tree **found, const struct anchor **anchor)
+{
+    struct buf f = { 0 };
+    *anchor = NULL;
+    if (uri_decode(&f, raw)) {
+        *found = NULL;
+    } else if (f.n && f.p[0] == '/') {
+        *found = follow(*found, f.p, f.n);
+    } else if (f.n) {
+        *anchor = lookup_get(&r->anchors, *found, buf_str(&f));
+        *found = *anchor ? (*anchor)->tree : NULL;
     }
-    buf_free(&fragment);
-    if (!t)
-        return missing(r, p, "leads nowhere");
-    if (many || (p->recursive && r->doc->resources > 0)) {
-        p->rule->opaque = p->recursive ? "$recursiveRef" : "$dynamicRef";
-        return 0;
-    }
-    struct rule *to = rule_of(r, t);
-    if (!to)
-        return -1;
-    /* Both $ref and $dynamicRef may stand in one schema. */
-    struct place_part *place = p->rule->place;
+    bool nomem = f.failed;
+    buf_free(&f);
+    return nomem ? err_nomem(r->e) : 0;
+}
+
+/* Both $ref and $dynamicRef may stand in one schema. */
+static int lead(struct rule_reader *r, struct rule *from, struct rule *to)
+{
+    struct place_part *place = from->place;
     if (!place->ref) {
         place->ref = to;
         return 0;
@@ -328,12 +292,80 @@ static int resolve_one(struct rule_reader *r, const struct pending *p)
     return 0;
 }
 
+/* Where a dynamic reference leads is known only when all documents are read:
+ * at first what it needs is read, later it is followed. */
+static int resolve_one(struct rule_reader *r, const struct pending *p,
+                       bool follow_it)
+{
+    const struct anchor *anchor;
+    struct tree *t;
+    r->doc = (struct document *)(uintptr_t)p->rule->doc;
+    if (find_resource(r, p, &t))
+        return -1;
+    if (!t)
+        return 0;
+    if (!follow_it)
+        return put_off(r, &r->later, *p);
+    struct str fragment = uri_split(p->text).fragment;
+    if (find_place(r, fragment, &t, &anchor))
+        return -1;
+    if (!t)
+        return missing(r, p, (struct str){ NULL, 0 });
+    if (p->dynamic && anchor && anchor->dynamic &&
+        count_dynamic(r, anchor->name) > 1) {
+        p->rule->opaque = "$dynamicRef";
+        return 0;
+    }
+    if (p->recursive && r->resources > 0) {
+        p->rule->opaque = "$recursiveRef";
+        return 0;
+    }
+    r->doc = document_of(t);
+    struct rule *to = rule_of(r, t);
+    return to ? lead(r, p->rule, to) : -1;
+}
+
 int rule_resolve(struct rule_reader *r)
 {
-    for (size_t i = 0; i < r->n_pending; i++) {
-        struct pending p = r->pending[i];
-        if (resolve_one(r, &p))
+    struct document *first = r->doc;
+    for (size_t i = 0, k = 0; i < r->refs.n || k < r->later.n;) {
+        bool now = i < r->refs.n;
+        struct pending p = now ? r->refs.v[i++] : r->later.v[k++];
+        if (resolve_one(r, &p, !now || !(p.dynamic || p.recursive)))
             return -1;
     }
+    r->doc = first;
     return 0;
+}
+
+/* ---- metaschemas of others ---- */
+
+int rule_dialect(struct rule_reader *r, struct str uri, unsigned *draft)
+{
+    struct buf b = { 0 };
+    struct str base = r->doc->uri;
+    unsigned found = 0;
+    int n = 1;
+    for (int i = 0; !found && n > 0 && i < METASCHEMAS_MAX; i++) {
+        struct buf text = { 0 }, name = { 0 };
+        buf_reset(&b);
+        uri_resolve(&b, base, uri);
+        base = arena_dup(&r->set->arena, buf_str(&b));
+        n = !base.p ? err_nomem(r->e)
+                    : store_get(r->set->store, base, &text, &name, r->e);
+        struct tree *root = n > 0 ? tree_parse(&r->set->arena, buf_str(&text),
+                                               "of a metaschema", r->e)
+                                  : NULL;
+        n = n > 0 && !root ? -1 : n;
+        const struct tree *t = root ? tree_get(root, STR("$schema")) : NULL;
+        uri = t && t->type == JSON_STRING ? t->text : STR("");
+        found = rule_draft_of(uri);
+        n = n > 0 && !found && !uri.n ? 0 : n;
+        buf_free(&text);
+        buf_free(&name);
+    }
+    buf_free(&b);
+    if (found)
+        *draft = found;
+    return n < 0 ? -1 : found != 0;
 }

@@ -1,20 +1,28 @@
 #include "evolve/rule_read.h"
 
+#include "schema/schema.h"
+#include "schema/store.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-int rules_init(struct rules *s, struct err *e)
+#define SAME_DEPTH 2000 /* levels and references, for the stack */
+
+int rules_init(struct rules *s, const char *const *dirs, size_t n_dirs,
+               struct err *e)
 {
     *s = (struct rules){ .arena.max = TREE_MAX_MEMORY };
     s->match = pattern_run_new();
-    return s->match ? 0 : err_nomem(e);
+    s->store = store_new(dirs, n_dirs);
+    return s->match && s->store ? 0 : err_nomem(e);
 }
 
 void rules_free(struct rules *s)
 {
     pattern_run_free(s->match);
     pattern_free(s->patterns);
+    store_free(s->store);
     free(s->v);
     arena_free(&s->arena);
     *s = (struct rules){ 0 };
@@ -43,7 +51,7 @@ void *rule_alloc(struct rule_reader *r, size_t n)
     if (!p) {
         if (r->set->arena.total > TREE_MAX_MEMORY / 2)
             err_set(r->e, ERR_CONFIG, "schema %s has too many parts",
-                    r->doc->name);
+                    r->doc ? r->doc->name : "at hand");
         else
             err_nomem(r->e);
         return NULL;
@@ -86,6 +94,114 @@ bool rule_same(const struct rule *a, const struct rule *b)
            same_text(a->tree, b->tree);
 }
 
+/* ---- the same, with what references lead to ---- */
+
+static bool same_deep(struct lookup *seen, const struct tree *a,
+                      const struct tree *b, unsigned depth);
+
+/* What changes no verdict by itself: annotations, names, and references, whose
+ * targets are compared instead. */
+static bool says_nothing(struct str key)
+{
+    static const char *const keys[] = {
+        "$schema",   "$id",         "$anchor",     "$comment",
+        "$defs",     "definitions", "title",       "description",
+        "default",   "examples",    "deprecated",  "readOnly",
+        "writeOnly", "$ref",        "$dynamicRef", "$recursiveRef"
+    };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        if (str_eq(key, str_of(keys[i])))
+            return true;
+    return false;
+}
+
+static bool same_targets(struct lookup *seen, const struct rule *a,
+                         const struct rule *b, unsigned depth)
+{
+    static const char *const names[] = { "$ref", "$dynamicRef",
+                                         "$recursiveRef" };
+    size_t n = 0, m = 0;
+    for (size_t i = 0; i < 3; i++) {
+        n += tree_get(a->tree, str_of(names[i])) != NULL;
+        m += tree_get(b->tree, str_of(names[i])) != NULL;
+    }
+    /* One that may lead to several places is not followed. */
+    if (n != m || (n && (!a->place->ref || !b->place->ref)))
+        return false;
+    if (n == 0)
+        return true;
+    const struct rule_list *x = &a->place->all, *y = &b->place->all;
+    if (!same_deep(seen, a->place->ref->tree, b->place->ref->tree, depth))
+        return false;
+    /* Of two, the second stands at the end of the list. */
+    return n == 1 ||
+           (x->n && y->n &&
+            same_deep(seen, x->v[x->n - 1]->tree, y->v[y->n - 1]->tree, depth));
+}
+
+static bool same_members(struct lookup *seen, const struct tree *a,
+                         const struct tree *b, unsigned depth)
+{
+    size_t n = 0, m = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        m += !b->rule || !says_nothing(b->keys[i]);
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (a->rule && says_nothing(a->keys[i]))
+            continue;
+        const struct tree *other = tree_get(b, a->keys[i]);
+        if (!other || !same_deep(seen, &a->v[i], other, depth))
+            return false;
+        n++;
+    }
+    return n == m;
+}
+
+/* What is under way is taken to be the same. */
+static bool same_deep(struct lookup *seen, const struct tree *a,
+                      const struct tree *b, unsigned depth)
+{
+    const struct rule *x = a->rule, *y = b->rule;
+    if (depth > SAME_DEPTH || !x != !y || a->type != b->type)
+        return false;
+    if (x && x->kind == RULE_SET) {
+        const struct rule *known = lookup_get(seen, x, lookup_number(0));
+        if (known)
+            return known == y;
+        if (x->doc->draft != y->doc->draft ||
+            lookup_put(seen, x, lookup_number(0), (void *)(uintptr_t)y) ||
+            !same_targets(seen, x, y, depth + 1))
+            return false;
+    }
+    if (a->type == JSON_OBJECT)
+        return same_members(seen, a, b, depth + 1);
+    if (a->type != JSON_ARRAY)
+        return tree_equal(a, b);
+    for (uint32_t i = 0; i < a->n && i < b->n; i++)
+        if (!same_deep(seen, &a->v[i], &b->v[i], depth + 1))
+            return false;
+    return a->n == b->n;
+}
+
+bool rule_same_whole(const struct rule *a, const struct rule *b)
+{
+    struct lookup seen = { 0 };
+    if (a == b)
+        return true;
+    if (!a->tree || !b->tree)
+        return false;
+    bool same = same_deep(&seen, a->tree, b->tree, 0);
+    lookup_free(&seen);
+    return same;
+}
+
+bool document_same(const struct document *a, const struct document *b)
+{
+    for (; a && b; a = a->next, b = b->next)
+        if (!str_eq(a->root->raw, b->root->raw))
+            return false;
+    return !a && !b;
+}
+
 /* A rule with a reference anywhere in it is not known by its text. */
 static bool refers(const struct tree *t)
 {
@@ -121,6 +237,8 @@ struct rule *rule_of(struct rule_reader *r, struct tree *t)
     t->rule = rule;
     rule->doc = r->doc;
     rule->tree = t;
+    if (!t->up)
+        rule->base = r->doc->uri;
     if (logical) {
         rule->kind = t->type == JSON_TRUE ? RULE_TRUE : RULE_FALSE;
         return rule;
@@ -132,7 +250,7 @@ struct rule *rule_of(struct rule_reader *r, struct tree *t)
     return rule;
 }
 
-static int read_draft(struct rule_reader *r)
+unsigned rule_draft_of(struct str uri)
 {
     static const struct {
         const char *uri;
@@ -145,20 +263,33 @@ static int read_draft(struct rule_reader *r)
         { "https://json-schema.org/draft/2019-09/schema", RULE_DRAFT_2019 },
         { "https://json-schema.org/draft/2020-12/schema", RULE_DRAFT_2020 },
     };
+    if (uri.n && uri.p[uri.n - 1] == '#')
+        uri.n--;
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (str_eq(uri, str_of(known[i].uri)))
+            return known[i].draft;
+    return 0;
+}
+
+static int read_draft(struct rule_reader *r)
+{
     const struct tree *t = tree_get(r->doc->root, STR("$schema"));
     r->doc->draft = RULE_DRAFT_2020;
     if (!t)
         return 0;
-    struct str uri = t->text;
-    if (uri.n && uri.p[uri.n - 1] == '#')
-        uri.n--;
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        if (t->type == JSON_STRING && str_eq(uri, str_of(known[i].uri))) {
-            r->doc->draft = known[i].draft;
-            return 0;
-        }
+    unsigned draft = t->type == JSON_STRING ? rule_draft_of(t->text) : 0;
+    if (draft) {
+        r->doc->draft = draft;
+        return 0;
+    }
+    /* What vocabularies it leaves out would have to be known for a proof. */
+    int known = r->set->lenient && t->type == JSON_STRING
+                    ? rule_dialect(r, t->text, &r->doc->draft)
+                    : 0;
+    if (known)
+        return known < 0 ? -1 : 0;
     return rule_fail(r, t, "unknown dialect \"%.*s\"",
-                     (int)(uri.n < 200 ? uri.n : 200), uri.p);
+                     (int)(t->text.n < 200 ? t->text.n : 200), t->text.p);
 }
 
 /* ---- cycles ---- */
@@ -203,58 +334,111 @@ static int visit_parts(struct rule_reader *r, struct rule *rule, unsigned depth)
     return 0;
 }
 
+static int refuse(struct rule_reader *r, const struct rule *rule,
+                  const char *why)
+{
+    r->doc = (struct document *)(uintptr_t)rule->doc;
+    return rule_fail(r, rule->tree, "%s", why);
+}
+
 /* Walks what applies to one value; coming back means to apply it for ever. */
 static int visit(struct rule_reader *r, struct rule *rule, unsigned depth)
 {
     if (rule->mark == 2 || rule->kind != RULE_SET)
         return 0;
     if (rule->mark == 1)
-        return rule_fail(r, rule->tree, "refers to itself without an end");
+        return refuse(r, rule, "refers to itself without an end");
     if (depth > RULE_MAX_CHAIN)
-        return rule_fail(r, rule->tree, "references nest too deep");
+        return refuse(r, rule, "references nest too deep");
     rule->mark = 1;
     if (visit_parts(r, rule, depth + 1))
         return -1;
     rule->mark = 2;
     if (rule->height > RULE_MAX_CHAIN)
-        return rule_fail(r, rule->tree, "references nest too deep");
+        return refuse(r, rule, "references nest too deep");
     return 0;
 }
 
-static struct document *read_document(struct rules *s, struct tree *root,
-                                      const char *name, struct err *e)
+/* ---- documents ---- */
+
+/* A document with nothing read of it but its JSON. */
+static struct document *document_new(struct rule_reader *r, struct str text,
+                                     const char *name, struct str uri)
 {
-    struct document *doc = arena_alloc(&s->arena, sizeof(*doc));
-    struct rule_reader r = { .set = s, .doc = doc, .e = e };
-    if (!doc) {
-        err_nomem(e);
+    struct document *doc = rule_alloc(r, sizeof(*doc));
+    struct buf prefix = { 0 };
+    if (!doc)
         return NULL;
+    doc->name = name;
+    doc->uri = arena_dup(&r->set->arena, uri);
+    if (r->doc) {
+        buf_add_str(&prefix, uri);
+        buf_addc(&prefix, '#');
     }
-    *doc = (struct document){ .name = name, .root = root };
+    doc->prefix = arena_dup(&r->set->arena, buf_str(&prefix));
+    if (!doc->uri.p || !doc->prefix.p || prefix.failed)
+        err_nomem(r->e);
+    else
+        doc->root = tree_parse(&r->set->arena, text, name, r->e);
+    buf_free(&prefix);
+    return doc->root ? doc : NULL;
+}
+
+struct document *rule_document(struct rule_reader *r, struct str text,
+                               const char *name, struct str uri)
+{
+    struct document *before = r->doc, *doc = document_new(r, text, name, uri);
+    if (!doc)
+        return NULL;
+    if (before) {
+        doc->next = r->others;
+        r->others = doc;
+    }
+    r->doc = doc;
+    int bad = read_draft(r) || rule_locate(r) ||
+              (doc->top = rule_of(r, doc->root)) == NULL;
+    if (before)
+        r->doc = before;
+    return bad ? NULL : doc;
+}
+
+struct document *rules_parse(struct rules *s, struct str text, const char *name,
+                             const char *base, struct err *e)
+{
+    struct rule_reader r = { .set = s, .e = e };
     size_t from = s->n;
-    bool ok = read_draft(&r) == 0 && (doc->top = rule_of(&r, root)) != NULL &&
-              rule_resolve(&r) == 0;
+    struct document *doc =
+        rule_document(&r, text, name, str_of(base ? base : ""));
+    bool ok = doc && rule_resolve(&r) == 0;
     for (size_t i = from; ok && i < s->n; i++)
         ok = visit(&r, s->v[i], 0) == 0;
-    free(r.pending);
-    free(doc->anchors);
-    free(doc->bases);
-    doc->anchors = NULL;
-    doc->bases = NULL;
+    if (doc)
+        doc->next = r.others;
+    lookup_free(&r.by_uri);
+    lookup_free(&r.anchors);
+    free(r.dynamic);
+    free(r.refs.v);
+    free(r.later.v);
     return ok ? doc : NULL;
 }
 
 struct document *rules_load(struct rules *s, const char *path, struct err *e)
 {
-    struct tree *root = tree_load(&s->arena, path, e);
-    return root ? read_document(s, root, path, e) : NULL;
+    struct buf text = { 0 }, base = { 0 };
+    struct document *doc = NULL;
+    if (schema_read(path, &text, &base, e) == 0)
+        doc = rules_parse(s, buf_str(&text), path, buf_z(&base), e);
+    buf_free(&text);
+    buf_free(&base);
+    return doc;
 }
 
-struct document *rules_parse(struct rules *s, struct str text, const char *name,
-                             struct err *e)
+int rule_where(struct buf *out, const struct rule *rule)
 {
-    struct tree *root = tree_parse(&s->arena, text, name, e);
-    return root ? read_document(s, root, name, e) : NULL;
+    if (!rule->tree)
+        return 0;
+    buf_add_str(out, rule->doc->prefix);
+    return tree_pointer(out, rule->tree);
 }
 
 bool rule_names_have(const struct names *l, struct str key)

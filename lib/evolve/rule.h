@@ -5,9 +5,11 @@
  * schema to judge records, this keeps its meaning to compare it with another
  * one and to find what it says of a property.
  *
- * References lead to JSON Pointers, anchors and $id within the document.
- * $dynamicRef and $recursiveRef are followed where only one place can be
- * meant. What we cannot reason about (unevaluated* beside references or
+ * References lead to JSON Pointers, anchors and $id, in other documents too,
+ * which come from where lib/schema has them (schema/store.h). Each version has
+ * documents of its own, also where two lead to the same file. $dynamicRef and
+ * $recursiveRef are followed where only one place can be meant. What we cannot
+ * reason about (unevaluated* beside references or
  * alternatives) is kept as `opaque`. A set of rules is read by one thread;
  * rules do not change once they are read. */
 #ifndef EVOLVE_RULE_H
@@ -130,7 +132,7 @@ struct rule {
     const struct tree *fallback; /* default; NULL: none */
     const char *opaque;          /* a keyword that is beyond us; or NULL */
     bool refers;     /* what it means depends on the document around it */
-    struct str base; /* of a resource ($id): its URI; else empty */
+    struct str base; /* of a resource ($id or document): its URI; else empty */
     bool resource;
     int mark;               /* looking for cycles: 0 new, 1 open, 2 done */
     unsigned height;        /* rules that apply to the same value below it */
@@ -140,23 +142,14 @@ struct rule {
     struct rule *contrary; /* the prover's: "not" this */
 };
 
-struct anchor {
-    const struct tree *resource;
-    struct str name;
-    struct tree *tree;
-    bool dynamic;
-};
-
 struct document {
-    const char *name; /* borrowed */
+    struct document *next; /* of the version: those that its references need */
+    const char *name;      /* borrowed */
+    struct str uri;        /* where it was found; empty: nowhere */
+    struct str prefix; /* of places: URI and #, empty for the version's own */
     struct tree *root;
     struct rule *top;
     unsigned draft;
-    size_t resources; /* $id within it, the root's not counted */
-    struct anchor *anchors;
-    size_t n_anchors, cap_anchors;
-    struct tree **bases; /* trees of resources with an $id */
-    size_t n_bases, cap_bases;
 };
 
 struct rules {
@@ -165,19 +158,28 @@ struct rules {
     struct pattern_run *match; /* owned */
     struct rule **v;           /* owned: by id */
     size_t n, cap;
-    bool lenient; /* a reference that leads nowhere is opaque, not refused */
+    struct store *store; /* owned: other documents */
+    bool lenient;        /* what cannot be followed is opaque, not refused */
 };
 
-/* An empty set; rules_free in every case. 0 or -1 (memory). */
-int rules_init(struct rules *s, struct err *e);
+/* An empty set; rules_free in every case. dirs: folders of other documents, as
+ * schema_options has them; borrowed. 0 or -1 (memory). */
+int rules_init(struct rules *s, const char *const *dirs, size_t n_dirs,
+               struct err *e);
 void rules_free(struct rules *s);
 
-/* Reads the schema in a file, or in text (copied), into the set. name is
- * borrowed. Returns its document, which lives as long as the set; NULL with
- * ERR_CONFIG, naming the place as a JSON Pointer, or as tree_load. */
+/* Reads the schema in a file, or in text (copied), into the set, and the
+ * documents that it refers to. name is borrowed; base (copied) is the URI that
+ * references are relative to, NULL or empty: none. Returns its document, which
+ * lives as long as the set; NULL with ERR_CONFIG, naming the place as a JSON
+ * Pointer, or as schema_load. */
 struct document *rules_load(struct rules *s, const char *path, struct err *e);
 struct document *rules_parse(struct rules *s, struct str text, const char *name,
-                             struct err *e);
+                             const char *base, struct err *e);
+
+/* Appends where rule stands: a JSON Pointer, behind URI and # where that is not
+ * the version's own document; nothing for one that is made up. 0 or -1. */
+int rule_where(struct buf *out, const struct rule *rule);
 
 /* A rule of its own that says nothing yet. NULL: no memory. */
 struct rule *rule_new(struct rules *s);
@@ -193,5 +195,13 @@ bool rule_pattern_is_all(struct str text);
 
 /* True if a and b mean the same, as far as their text shows. */
 bool rule_same(const struct rule *a, const struct rule *b);
+
+/* The same by all that their references lead to, annotations aside. Costs as
+ * much as reading that. */
+bool rule_same_whole(const struct rule *a, const struct rule *b);
+
+/* True if two versions, with the documents that they refer to, have the same
+ * text. */
+bool document_same(const struct document *a, const struct document *b);
 
 #endif

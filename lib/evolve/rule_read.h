@@ -4,6 +4,13 @@
 #define EVOLVE_RULE_READ_H
 
 #include "evolve/rule.h"
+#include "schema/lookup.h"
+
+struct anchor {
+    struct tree *tree;
+    struct str name;
+    bool dynamic;
+};
 
 /* A reference to be followed when all else is read. */
 struct pending {
@@ -12,13 +19,31 @@ struct pending {
     struct str text;
     bool dynamic, recursive;
 };
+
+struct pending_list {
+    struct pending *v; /* owned */
+    size_t n, cap;
+};
+
+/* A version being read. */
 struct rule_reader {
     struct rules *set;
-    struct document *doc;
-    struct pending *pending; /* owned */
-    size_t n_pending, cap_pending;
+    struct document *doc;    /* at hand */
+    struct document *others; /* of the version; chained */
+    struct lookup by_uri;    /* trees of resources, documents among them */
+    struct lookup anchors;   /* by resource and name */
+    struct anchor **dynamic; /* owned: the dynamic ones */
+    size_t n_dynamic, cap_dynamic;
+    size_t resources; /* with a URI of their own, the first document aside */
+    struct pending_list refs, later; /* later: dynamic ones */
     struct err *e;
 };
+
+/* Reads a document and adds it to the version: the first one is its own. text
+ * is copied, name borrowed. NULL with r->e filled. */
+struct document *rule_document(struct rule_reader *r, struct str text,
+                               const char *name, struct str uri);
+
 /* The rule of the schema t, read at the first call. NULL with r->e filled. */
 struct rule *rule_of(struct rule_reader *r, struct tree *t);
 
@@ -29,11 +54,23 @@ int rule_keywords(struct rule_reader *r, struct rule *rule);
 int rule_refer(struct rule_reader *r, struct rule *rule, const struct tree *at,
                bool dynamic, bool recursive);
 
+/* Notes the document at hand under its URI. 0 or -1. */
+int rule_locate(struct rule_reader *r);
+
 /* Notes $id and anchors of t. 0 or -1. */
 int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t);
 
-/* Follows all references. 0 or -1. */
+/* Follows all references, and reads the documents that they lead to. 0 or
+ * -1. */
 int rule_resolve(struct rule_reader *r);
+
+/* Sets *draft to that of the metaschema with this URI, which is none of the
+ * known ones, by the metaschema that it names itself. Returns 1; 0 where there
+ * is none; -1 with r->e filled. */
+int rule_dialect(struct rule_reader *r, struct str uri, unsigned *draft);
+
+/* The draft of a $schema; 0: not known. */
+unsigned rule_draft_of(struct str uri);
 
 /* Fails: ERR_CONFIG, "schema NAME at /pointer: message". Returns -1. */
 int rule_fail(struct rule_reader *r, const struct tree *at, const char *fmt,

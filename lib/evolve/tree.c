@@ -5,10 +5,7 @@
 #include "json/number.h"
 #include "json/path.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define INDEXED_FROM 8 /* members, before a search is worth a table */
 
@@ -216,42 +213,6 @@ struct tree *tree_parse(struct arena *a, struct str text, const char *source,
     }
     link_up(root);
     return root;
-}
-
-static int read_all(int fd, const char *path, struct buf *b, struct err *e)
-{
-    b->max = TREE_MAX_BYTES + 4;
-    for (;;) {
-        if (buf_reserve(b, 65536))
-            return b->n > TREE_MAX_BYTES - 65536
-                       ? err_set(e, ERR_CONFIG,
-                                 "schema %s is larger than 16 MiB", path)
-                       : err_nomem(e);
-        ssize_t n = read(fd, b->p + b->n, 65536);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, ERR_IO, errno, "cannot read schema %s", path);
-        if (n == 0)
-            return 0;
-        b->n += (size_t)n;
-    }
-}
-
-struct tree *tree_load(struct arena *a, const char *path, struct err *e)
-{
-    struct buf b = { 0 };
-    struct tree *t = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        err_sys(e, ERR_IO, errno, "cannot open schema %s", path);
-        return NULL;
-    }
-    if (read_all(fd, path, &b, e) == 0)
-        t = tree_parse(a, buf_str(&b), path, e);
-    close(fd);
-    buf_free(&b);
-    return t;
 }
 
 uint32_t tree_find(const struct tree *t, struct str key)

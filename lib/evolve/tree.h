@@ -38,9 +38,6 @@ struct tree {
 struct tree *tree_parse(struct arena *a, struct str text, const char *source,
                         struct err *e);
 
-/* Reads a file. Further errors: ERR_NOINPUT, ERR_NOPERM, ERR_IO. */
-struct tree *tree_load(struct arena *a, const char *path, struct err *e);
-
 /* The member with this key; NULL where there is none or t is no object. */
 struct tree *tree_get(const struct tree *t, struct str key);
 

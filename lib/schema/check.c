@@ -209,6 +209,11 @@ void run_start(struct schema_run *r, struct str text)
     r->telling = false;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;
+    pattern_run_allow(r->pattern,
+                      RUN_LONG_MATCHES + text.n / RUN_BYTES_PER_LONG_MATCH);
+    if (r->any_clean)
+        memset(r->clean, 0, sizeof(r->clean));
+    r->any_clean = false;
     buf_reset(&r->stack);
 }
 

@@ -328,24 +328,32 @@ struct schema *schema_compile_meta(struct str text, const char *source,
     return compile(text, source, uri, true, options, e);
 }
 
+int schema_read(const char *path, struct buf *text, struct buf *base,
+                struct err *e)
+{
+    if (store_read(text, path, e))
+        return -1;
+    char *real = realpath(path, NULL); /* none for a pipe */
+    int r = real && uri_of_path(base, str_of(real)) ? err_nomem(e) : 0;
+    free(real);
+    return r;
+}
+
 struct schema *schema_load(const char *path,
                            const struct schema_options *options, struct err *e)
 {
-    struct buf b = { 0 }, uri = { 0 };
+    struct buf text = { 0 }, uri = { 0 };
     struct schema *s = NULL;
     struct schema_options o = { 0 };
-    char *real = NULL;
     if (options)
         o = *options;
-    if (store_read(&b, path, e) == 0) {
-        real = realpath(path, NULL); /* none for a pipe: no base */
-        if (real && uri_of_path(&uri, str_of(real)) == 0 && !o.base)
+    if (schema_read(path, &text, &uri, e) == 0) {
+        if (uri.n && !o.base)
             o.base = buf_z(&uri);
-        s = schema_compile(buf_str(&b), path, &o, e);
+        s = schema_compile(buf_str(&text), path, &o, e);
     }
-    free(real);
     buf_free(&uri);
-    buf_free(&b);
+    buf_free(&text);
     return s;
 }
 

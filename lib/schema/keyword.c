@@ -41,14 +41,26 @@ static int count_in(struct frame *f, struct val v, const struct where *at,
     return 0;
 }
 
+/* The text of a bound. Exponents farther out than this are not told apart. */
+static int bound_in(struct frame *f, struct val v, const struct where *at,
+                    struct str *text)
+{
+    const int64_t most = 100000000000;
+    struct number n = number_parse(v.raw);
+    if (n.adjusted > most || n.adjusted < -most)
+        return compile_fail(f->c, at, "is out of range");
+    *text = arena_dup(&f->c->s->arena, v.raw);
+    return text->p ? 0 : compile_nomem(f->c);
+}
+
 static int limit_in(struct frame *f, struct val v, const struct where *at,
                     void *to)
 {
+    struct str text;
     if (v.type != JSON_NUMBER)
         return wrong(f, at, "a number");
-    struct str text = arena_dup(&f->c->s->arena, v.raw);
-    if (!text.p)
-        return compile_nomem(f->c);
+    if (bound_in(f, v, at, &text))
+        return -1;
     *(struct limit *)to = limit_of(text);
     return 0;
 }
@@ -56,15 +68,15 @@ static int limit_in(struct frame *f, struct val v, const struct where *at,
 static int multiple_in(struct frame *f, struct val v, const struct where *at,
                        void *to)
 {
+    struct str text;
     if (v.type != JSON_NUMBER || number_cmp(v.raw, STR("0")) <= 0)
         return wrong(f, at, "a number greater than 0");
-    struct str text = arena_dup(&f->c->s->arena, v.raw);
-    if (!text.p)
-        return compile_nomem(f->c);
-    if (!multiple_of(to, text))
-        return compile_fail(f->c, at, "has more than %d significant digits",
-                            MULTIPLE_DIGITS);
-    return 0;
+    if (bound_in(f, v, at, &text))
+        return -1;
+    return multiple_of(to, text)
+               ? 0
+               : compile_fail(f->c, at, "has more than %d significant digits",
+                              MULTIPLE_DIGITS);
 }
 
 static int flag_in(struct frame *f, struct val v, const struct where *at,

@@ -6,6 +6,9 @@
 #define IN_PLACE_MAX 400 /* schemas in a row that lead to each other */
 #define PARTS_MAX 1000   /* schemas that apply to one value */
 
+#define TEXT_OF(macro) TEXT_OF_IT(macro)
+#define TEXT_OF_IT(it) #it
+
 struct linker {
     struct schema *s;
     const char *source;
@@ -47,15 +50,22 @@ static bool list_has(const struct node_list *l, const struct node *n)
     return false;
 }
 
-static int parts_add(struct linker *l, struct node_list *to, size_t *cap,
+static int refuse(const struct linker *l, const struct node *n, const char *why)
+{
+    return err_set(l->e, ERR_CONFIG, "schema %s at %.*s: %s", l->source,
+                   STR_ARG(n->where.n ? n->where : STR("its root")), why);
+}
+
+static int parts_add(struct linker *l, struct node *of, size_t *cap,
                      const struct node *n)
 {
+    struct node_list *to = &of->parts;
     if (list_has(to, n))
         return 0;
     if (to->n == PARTS_MAX)
-        return err_set(l->e, ERR_CONFIG,
-                       "schema %s: more than %d schemas apply to one value",
-                       l->source, PARTS_MAX);
+        return refuse(l, of,
+                      "more than " TEXT_OF(PARTS_MAX) " schemas apply "
+                                                      "to one value");
     if (to->n == *cap) {
         size_t more = *cap ? *cap * 2 : 1;
         const struct node **v = arena_alloc(&l->s->arena, more * sizeof(*v));
@@ -70,7 +80,7 @@ static int parts_add(struct linker *l, struct node_list *to, size_t *cap,
     return 0;
 }
 
-static int parts_join(struct linker *l, struct node_list *to, size_t *cap,
+static int parts_join(struct linker *l, struct node *to, size_t *cap,
                       const struct node *from)
 {
     for (size_t i = 0; i < from->parts.n; i++)
@@ -86,17 +96,17 @@ static int parts_set(struct linker *l, struct node *n)
         n->parts = n->alias->parts;
         return 0;
     }
-    if (parts_add(l, &n->parts, &cap, n))
+    if (parts_add(l, n, &cap, n))
         return -1;
     if (!n->in_place)
         return 0;
     const struct node *const refs[] = { n->in_place->ref,
                                         n->in_place->dynamic };
     for (size_t i = 0; i < 2; i++)
-        if (refs[i] && parts_join(l, &n->parts, &cap, refs[i]))
+        if (refs[i] && parts_join(l, n, &cap, refs[i]))
             return -1;
     for (size_t i = 0; i < n->in_place->all.n; i++)
-        if (parts_join(l, &n->parts, &cap, n->in_place->all.v[i]))
+        if (parts_join(l, n, &cap, n->in_place->all.v[i]))
             return -1;
     return 0;
 }
@@ -125,6 +135,24 @@ static int visit_list(struct linker *l, struct node *n,
         if (visit_from(l, n, list->v[i]))
             return -1;
     return 0;
+}
+
+/* What allOf lists twice, or allows anything, need not be asked twice, or at
+ * all: a few schemas that list each other could ask for ever. */
+static void list_once(struct node *n, struct node_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        const struct node *v = list->v[i]->alias;
+        if (!v)
+            v = list->v[i];
+        if (v->kind == NODE_TRUE || v->listed_by == n)
+            continue;
+        if (v->kind == NODE_RULES) /* ours until linked */
+            ((struct node *)(uintptr_t)v)->listed_by = n;
+        list->v[kept++] = list->v[i];
+    }
+    list->n = kept;
 }
 
 static int visit_in_place(struct linker *l, struct node *n)
@@ -166,12 +194,6 @@ static int visit_dependents(struct linker *l, struct node *n)
     return 0;
 }
 
-static int refuse(const struct linker *l, const struct node *n, const char *why)
-{
-    return err_set(l->e, ERR_CONFIG, "schema %s at %.*s: %s", l->source,
-                   STR_ARG(n->where.n ? n->where : STR("its root")), why);
-}
-
 /* Depth first over the edges that consume nothing: such a cycle would never
  * end. What a node wants follows from what it leads to. */
 static int visit(struct linker *l, const struct node *c)
@@ -188,6 +210,8 @@ static int visit(struct linker *l, const struct node *c)
     if ((n->in_place && visit_in_place(l, n)) ||
         (n->object && visit_dependents(l, n)))
         return -1;
+    if (n->in_place)
+        list_once(n, &((struct in_place *)(uintptr_t)n->in_place)->all);
     l->depth--;
     n->mark = 2;
     n->wants = wants_of(n);

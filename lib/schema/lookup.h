@@ -1,5 +1,5 @@
 /* lookup: what a compilation remembers by a place in a text and a name, or by
- * either. Internal to lib/schema. */
+ * either. Internal to lib/schema and lib/evolve. */
 #ifndef SCHEMA_LOOKUP_H
 #define SCHEMA_LOOKUP_H
 

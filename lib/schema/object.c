@@ -93,7 +93,10 @@ static int shadowed(struct schema_run *r, const struct member *m, size_t n,
 int shadows_push(struct schema_run *r, const char *p, const struct where *at,
                  struct shadows *s)
 {
+    const char **clean = &r->clean[(uintptr_t)p / 2 % RUN_CLEAN_OBJECTS];
     *s = (struct shadows){ r->stack.n, 0 };
+    if (*clean == p) /* one of many schemas for the same object */
+        return 0;
     const char *q = run_skip(r, p, at);
     if (!q)
         return -1;
@@ -114,6 +117,10 @@ int shadows_push(struct schema_run *r, const char *p, const struct where *at,
     if (found < 0) {
         stop_nomem(r);
         return -1;
+    }
+    if (s->n == 0) {
+        *clean = p;
+        r->any_clean = true;
     }
     if (s->n > 1)
         qsort(r->stack.p + s->at, s->n, sizeof(uint32_t), by_number);
@@ -401,6 +408,7 @@ const char *run_object(struct schema_run *r, const struct node *n,
     if (object_open(r, &o, p, at)) {
         r->marks = NULL; /* the members are other values */
         q = run_members(r, &o, p, at);
+        r->steps += o.index / RUN_MEMBERS_PER_STEP;
         r->marks = o.marks;
         if (q && !object_close(r, &o, p, at))
             q = NULL;

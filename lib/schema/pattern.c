@@ -19,6 +19,7 @@ struct pattern {
 
 struct pattern_run {
     pcre2_match_context *context;
+    size_t long_matches; /* that are left */
     pcre2_match_data *data;
     pcre2_jit_stack *stack;
 };
@@ -91,7 +92,7 @@ struct pattern_run *pattern_run_new(void)
         pattern_run_free(r);
         return NULL;
     }
-    pcre2_set_match_limit(r->context, PATTERN_MATCH_LIMIT);
+    r->long_matches = SIZE_MAX;
     pcre2_set_depth_limit(r->context, PATTERN_DEPTH_LIMIT);
     pcre2_set_heap_limit(r->context, PATTERN_HEAP_KIB);
     /* Without a stack of its own (no memory, no JIT) 32 KiB must do. */
@@ -111,6 +112,23 @@ void pattern_run_free(struct pattern_run *r)
     free(r);
 }
 
+void pattern_run_allow(struct pattern_run *r, size_t long_matches)
+{
+    r->long_matches = long_matches;
+}
+
+/* What PCRE2 says, within so many steps. */
+static int match(const struct pattern *p, struct pattern_run *r,
+                 struct str text, uint32_t steps)
+{
+    pcre2_set_match_limit(r->context, steps);
+    if (p->jit)
+        return pcre2_jit_match(p->code, (PCRE2_SPTR)text.p, text.n, 0,
+                               PCRE2_NO_UTF_CHECK, r->data, r->context);
+    return pcre2_match(p->code, (PCRE2_SPTR)text.p, text.n, 0,
+                       PCRE2_NO_UTF_CHECK, r->data, r->context);
+}
+
 int pattern_match(const struct pattern *p, struct pattern_run *r,
                   struct str text)
 {
@@ -118,13 +136,12 @@ int pattern_match(const struct pattern *p, struct pattern_run *r,
     if (n >= 0)
         return n;
     if (!utf8_valid(text))
-        return 0; /* PCRE2 is told below that it need not look */
-    if (p->jit)
-        n = pcre2_jit_match(p->code, (PCRE2_SPTR)text.p, text.n, 0,
-                            PCRE2_NO_UTF_CHECK, r->data, r->context);
-    else
-        n = pcre2_match(p->code, (PCRE2_SPTR)text.p, text.n, 0,
-                        PCRE2_NO_UTF_CHECK, r->data, r->context);
+        return 0; /* PCRE2 is told above that it need not look */
+    n = match(p, r, text, PATTERN_LONG_MATCH);
+    if (n == PCRE2_ERROR_MATCHLIMIT && r->long_matches) {
+        r->long_matches--;
+        n = match(p, r, text, PATTERN_MATCH_LIMIT);
+    }
     if (n >= 0)
         return 1;
     return n == PCRE2_ERROR_NOMATCH ? 0 : -1;

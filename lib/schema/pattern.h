@@ -13,6 +13,7 @@
 /* Steps of one match before it is given up: enough for any honest pattern on
  * a line of text, a fraction of a second for a catastrophic one. */
 #define PATTERN_MATCH_LIMIT 1000000
+#define PATTERN_LONG_MATCH 20000 /* steps, from which on a match is long */
 #define PATTERN_DEPTH_LIMIT 10000
 #define PATTERN_HEAP_KIB 20000
 
@@ -31,6 +32,10 @@ void pattern_free(struct pattern *p);
  * memory. */
 struct pattern_run *pattern_run_new(void);
 void pattern_run_free(struct pattern_run *r);
+
+/* How many long matches there may be from now on; at first, any number. Behind
+ * them a match is given up where it becomes long. */
+void pattern_run_allow(struct pattern_run *r, size_t long_matches);
 
 /* 1: text holds a match; 0: none; -1: gave up at a limit. Text that is not
  * UTF-8 (a lone surrogate) holds none. */

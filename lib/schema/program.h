@@ -124,7 +124,8 @@ struct node {
     struct str prefix;      /* the document's URI and #; empty: the main one */
     struct str where;       /* JSON Pointer in the document */
     int mark;               /* linking: 0 new, 1 open, 2 done */
-    unsigned height;        /* linking: of what applies in place */
+    const struct node *listed_by; /* linking: by whose allOf last */
+    unsigned height;              /* linking: of what applies in place */
 };
 
 extern const struct node node_true;

@@ -34,7 +34,10 @@ const char *run_skip(struct schema_run *r, const char *p,
                      const struct where *at)
 {
     const char *q = json_skip_value(p, r->end);
-    return q ? q : stop(r, at, "not_json", "is not JSON");
+    if (!q)
+        return stop(r, at, "not_json", "is not JSON");
+    r->steps += (size_t)(q - p) / RUN_BYTES_PER_STEP;
+    return q;
 }
 
 /* What cannot be decided is wrong, but no mere failure: judging, it ends the
@@ -267,6 +270,7 @@ static bool unique_ok(struct schema_run *r, struct str raw, size_t n,
     bool ok = true;
     if (n < 2)
         return true;
+    r->steps += 2 * n;
     if (!elements_sorted(r, raw, n, &e, at))
         return false;
     for (size_t i = 0; ok && i + 1 < n; i++)
@@ -354,6 +358,7 @@ static const char *run_array(struct schema_run *r, const struct node *n,
         }
         here.index++;
     }
+    r->steps += here.index / RUN_MEMBERS_PER_STEP;
     r->marks = marks;
     if (!counts_ok(r, a, here.index, found, at))
         return NULL;

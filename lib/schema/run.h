@@ -14,14 +14,22 @@
 /* Schemas within schemas on one way down: a bound for the stack. */
 #define RUN_MAX_DEPTH 3000
 
-/* Schemas applied to one record: a bound for the time that branching
- * references can cost. */
+/* Schemas applied to one record, and what they walk: a bound for the time that
+ * branching references, or thousands of schemas for one value, can cost. */
 #define RUN_MAX_STEPS 1000000
 #define RUN_STEPS_PER_BYTE 64
+#define RUN_MEMBERS_PER_STEP 4 /* of an object or array */
+#define RUN_BYTES_PER_STEP 64  /* that are passed over */
 
 /* Matches given up in one record before the walk is: each is a noticeable part
  * of a second at worst. */
 #define RUN_MAX_GIVE_UPS 10
+
+/* Long matches (pattern.h) of one record: some, and more for large ones. */
+#define RUN_LONG_MATCHES 100
+#define RUN_BYTES_PER_LONG_MATCH 4096
+
+#define RUN_CLEAN_OBJECTS 64 /* remembered to have no duplicate keys */
 
 #define EXCERPT_BYTES 60 /* of a value in a message */
 
@@ -40,6 +48,8 @@ struct schema_run {
     unsigned depth;
     unsigned gave_up; /* matches */
     uint64_t steps, max_steps;
+    const char *clean[RUN_CLEAN_OBJECTS]; /* objects, by their address */
+    bool any_clean;
     uint32_t *guesses; /* per named property: which one came next last time */
     struct buf text;   /* characters of the string at hand */
     struct buf keys;   /* for comparisons by value */

@@ -70,6 +70,12 @@ struct schema *schema_compile(struct str text, const char *source,
 struct schema *schema_load(const char *path,
                            const struct schema_options *options, struct err *e);
 
+/* The reading alone: appends the file to text, and to base the URI that its
+ * references are relative to; nothing for a pipe, which can be read but once.
+ * Errors as schema_load has them. */
+int schema_read(const char *path, struct buf *text, struct buf *base,
+                struct err *e);
+
 void schema_free(struct schema *s);
 
 /* What the schema says that is not checked: one line each ("/a: format "uri"

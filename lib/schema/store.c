@@ -50,16 +50,17 @@ void store_options(const struct store *s, const char *const **dirs, size_t *n)
 
 /* ---- files ---- */
 
+#define READ_BYTES 65536
+
 static int read_all(int fd, const char *path, struct buf *b, struct err *e)
 {
     for (;;) {
-        if (buf_reserve(b, 65536))
-            return b->n > SCHEMA_MAX_BYTES - 65536
-                       ? err_set(e, ERR_CONFIG,
-                                 "schema %s is larger than %zu bytes", path,
-                                 SCHEMA_MAX_BYTES)
-                       : err_nomem(e);
-        ssize_t n = read(fd, b->p + b->n, 65536);
+        if (b->n > SCHEMA_MAX_BYTES)
+            return err_set(e, ERR_CONFIG, "schema %s is larger than %zu bytes",
+                           path, SCHEMA_MAX_BYTES);
+        if (buf_reserve(b, READ_BYTES))
+            return err_nomem(e);
+        ssize_t n = read(fd, b->p + b->n, READ_BYTES);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -72,13 +73,24 @@ static int read_all(int fd, const char *path, struct buf *b, struct err *e)
 
 int store_read(struct buf *text, const char *path, struct err *e)
 {
-    text->max = SCHEMA_MAX_BYTES;
+    struct stat st;
+    text->max = SCHEMA_MAX_BYTES + READ_BYTES + 1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(e, ERR_IO, errno, "cannot open schema %s", path);
-    int r = read_all(fd, path, text, e);
+    int r = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)
+                ? err_set(e, ERR_NOINPUT, "schema %s is a directory", path)
+                : read_all(fd, path, text, e);
     close(fd);
     return r;
+}
+
+/* A reference leads to plain files alone: to read a FIFO or a device could
+ * take for ever. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* ---- folders given as URI=DIR ---- */
@@ -124,7 +136,7 @@ static int mapped_path(const struct store *s, size_t i, struct str uri,
         if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || !p[2]))
             return 0;
     }
-    return access(z, F_OK) == 0;
+    return is_file(z);
 }
 
 /* ---- folders of schemas with an $id ---- */
@@ -182,7 +194,7 @@ static int index_entry(struct store *s, const char *dir, const char *name,
         r = err_nomem(e);
     else if (stat(z, &st) == 0 && S_ISDIR(st.st_mode))
         r = depth < STORE_MAX_DEPTH ? index_dir(s, z, depth + 1, e) : 0;
-    else if (n > 5 && strcmp(name + n - 5, ".json") == 0)
+    else if (n > 5 && strcmp(name + n - 5, ".json") == 0 && is_file(z))
         r = index_file(s, z, e);
     buf_free(&path);
     return r;
@@ -228,7 +240,7 @@ static int find_path(struct store *s, struct str uri, struct buf *path,
     const char *z = r > 0 ? buf_z(path) : NULL;
     if (r < 0 || (r > 0 && !z))
         return err_nomem(e);
-    if (z && access(z, F_OK) == 0)
+    if (z && is_file(z))
         return 1;
     if (index_all(s, e))
         return -1;

@@ -1,6 +1,6 @@
 /* store: where the documents that references name come from: the built-in
  * metaschemas, folders that the user has named, and files. Never the network.
- * Internal to lib/schema. */
+ * Internal to lib/schema and lib/evolve. */
 #ifndef SCHEMA_STORE_H
 #define SCHEMA_STORE_H
 

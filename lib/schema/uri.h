@@ -1,5 +1,5 @@
 /* uri: references resolved against a base (RFC 3986 section 5). Internal to
- * lib/schema.
+ * lib/schema and lib/evolve.
  *
  * Nothing is refused: what is no URI is taken as a relative path, so that
  * schemas without a base can name each other too. */

@@ -84,6 +84,7 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 {
     if (!l->err.code)
         (void)keep_run(l); /* its failure is the lane's, told below */
+    uint64_t before = st->counts.in;
     answer(l, line);
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
@@ -93,9 +94,12 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
     for (size_t i = 0; i < l->n_kept; i++) {
         struct kept *k = &l->kept[i];
         k->rec.line += line;
+        k->rec.number += before;
         if (stage_reject(st, &k->rec, k->reasons, k->n))
             return -1;
     }
+    if (stream_judge_sample(st))
+        return -1;
     if (l->truncated)
         return stream_truncated(st, line + l->truncated);
     if (l->err.code) {
@@ -220,10 +224,11 @@ static int take_line(struct lane *l, const struct reader_line *from, bool good,
                             line->offset,
                             line->too_long ? line->length : 0,
                             good ? from->shaped : NULL,
-                            from->feed };
+                            from->feed,
+                            0 };
     if (!good && line->unterminated)
         return truncated(l, line);
-    (l->st ? &l->st->counts : &l->counts)->in++;
+    rec->number = ++(l->st ? &l->st->counts : &l->counts)->in;
     if (line->too_long)
         return lane_rejectf(l, rec, "too_long", "",
                             "record of %llu bytes, limit is %llu",

@@ -10,6 +10,8 @@
 
 #include <signal.h>
 
+#define SHARE_WHOLE ((uint64_t)100000000000) /* 100%, of rejects */
+
 struct lane {
     struct stage *st; /* the lane is the stage itself; else NULL, and the rest
                          is used, but for opts and check */
@@ -43,10 +45,12 @@ struct stage_private {
     char **full_argv;    /* owned array: argv as it was called */
     uint64_t shown;      /* rejects shown on stderr */
     char last_reject[300];
-    bool percent;     /* max_reject is a share, else a count */
-    double max_share; /* 0 to 100 */
+    bool percent;       /* max_reject is a share, else a count */
+    uint64_t max_share; /* in parts of SHARE_WHOLE */
     uint64_t max_count;
     bool max_given;
+    uint64_t sample_rejects; /* of the first records, --min-sample of them */
+    bool sampled;            /* these have been judged */
     char run_id[64];
     const struct opt *tables[8];
     struct gate gate;
@@ -105,6 +109,7 @@ int stream_idle(void *st, struct err *e); /* writes all out: 0 or -1 */
 int stream_write_run(struct stage *st);
 int stream_truncated(struct stage *st, uint64_t line); /* -1 */
 int stream_limits(struct stage *st);
+int stream_judge_sample(struct stage *st); /* once it is read: 0 or -1 */
 
 /* lane.c */
 /* Makes records of lines[*at .. n) and moves *at: up to max, and none behind a

@@ -86,8 +86,9 @@ static const struct opt rows_rejects[] = {
       "rejected; default 0, with dead letters 5%",
       NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_MAX_REJECT" },
     { OPT_COUNT, 0, "min-sample", "N", &shared.min_sample,
-      "judge a share of rejects only from N records on; default 100", NULL, 0,
-      0, 0, COMPLETE_NONE, "PIPE_MIN_SAMPLE" },
+      "judge a share of rejects only from N records on, or at the end where "
+      "--max-reject is given; default 100",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_MIN_SAMPLE" },
     { OPT_SIZE, 0, "max-record", "SIZE", &shared.max_record,
       "reject records longer than SIZE; default 16M", NULL, 2,
       (uint64_t)1 << 30, 0, COMPLETE_NONE, NULL },

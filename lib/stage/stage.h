@@ -63,6 +63,7 @@ struct record {
     uint64_t length; /* of the whole input where text is cut; else 0 */
     const struct shaped *shaped; /* its shape, or NULL where not known */
     bool feed;                   /* from stage_next: text.p[text.n] is LF */
+    uint64_t number; /* records that were read, with this one; 0: unknown */
 };
 
 /* in = out + rejected + filtered + duplicates, always; `out` is what a loader

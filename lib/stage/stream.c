@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+__extension__ typedef unsigned __int128 wide;
+
 /* ---- hooks of the inputs ---- */
 
 static int interrupted(struct stage *st)
@@ -159,6 +161,8 @@ static int read_lines(struct stage *st)
         return 0;
     if (stage_stopping())
         return interrupted(st);
+    if (stream_judge_sample(st))
+        return -1;
     p->at_line = p->n_lines = 0;
     int n = reader_at_hand(&p->reader, p->lines, STAGE_BATCH, &st->err);
     if (n == 0) { /* the block is about to move */
@@ -282,23 +286,37 @@ int stage_pass_lines(struct stage *st, struct str text, size_t n)
 
 /* ---- rejects ---- */
 
+/* Reads "0.5%", of at most 9 digits behind the point, as parts of SHARE_WHOLE:
+ * in binary, 57 of 10,000 would be more than 0.57%. */
+static bool share_of(const char *s, uint64_t *share)
+{
+    uint64_t unit = SHARE_WHOLE / 100, v = 0;
+    const char *start = s;
+    for (; *s >= '0' && *s <= '9' && v <= SHARE_WHOLE; s++)
+        v = v * 10 + (uint64_t)(*s - '0') * unit;
+    bool digits = s > start;
+    if (*s == '.')
+        for (s++; *s >= '0' && *s <= '9' && unit > 1; s++, digits = true)
+            v += (uint64_t)(*s - '0') * (unit /= 10);
+    *share = v;
+    return digits && strcmp(s, "%") == 0 && v <= SHARE_WHOLE;
+}
+
 int stream_limits(struct stage *st)
 {
     struct stage_private *p = st->priv;
     const char *s = st->opts.max_reject;
     p->percent = p->dlq_wanted;
-    p->max_share = 5;
+    p->max_share = 5 * (SHARE_WHOLE / 100);
     p->max_given = s != NULL;
     if (!s)
         return 0;
     char *end;
-    size_t digits = strspn(s, "0123456789.");
-    if (digits && s[digits] == '%' && s[digits + 1] == '\0') {
+    size_t digits = strspn(s, "0123456789");
+    if (share_of(s, &p->max_share)) {
         p->percent = true;
-        p->max_share = strtod(s, &end);
-        if (*end == '%' && p->max_share <= 100)
-            return 0;
-    } else if (digits && s[digits] == '\0' && !strchr(s, '.')) {
+        return 0;
+    } else if (digits && s[digits] == '\0') {
         p->percent = false;
         p->max_count = strtoull(s, &end, 10);
         return 0;
@@ -310,35 +328,66 @@ int stream_limits(struct stage *st)
 }
 
 /* Too many rejects; where they went to dead letters nobody has seen one yet. */
-static int too_many(struct stage *st, const char *limit)
+static int too_many(struct stage *st, uint64_t rejected, uint64_t in,
+                    const char *limit)
 {
     struct stage_private *p = st->priv;
     const char *where = p->dlq ? dlq_path(p->dlq) : NULL;
     return err_set(&st->err, ERR_DATA,
                    "%llu of %llu records rejected, %s%s%s%s%s",
-                   (unsigned long long)st->counts.rejected,
-                   (unsigned long long)st->counts.in, limit,
+                   (unsigned long long)rejected, (unsigned long long)in, limit,
                    where ? "; the last: " : "", where ? p->last_reject : "",
                    where ? "; dead letters in " : "", where ? where : "");
 }
 
-/* Is the share or count of rejects beyond what is allowed? */
-static int over_limit(struct stage *st)
+/* Are so many rejects of so many records beyond what is allowed? */
+static int judge(struct stage *st, uint64_t rejected, uint64_t in)
 {
     struct stage_private *p = st->priv;
-    uint64_t rejected = st->counts.rejected, in = st->counts.in;
     char limit[64];
-    if (!p->percent && rejected > p->max_count) {
-        snprintf(limit, sizeof(limit), "--max-reject is %llu",
-                 (unsigned long long)p->max_count);
-        return too_many(st, limit);
-    }
-    if (p->percent && in >= st->opts.min_sample &&
-        (double)rejected * 100.0 > p->max_share * (double)in) {
-        snprintf(limit, sizeof(limit), "--max-reject is %g%%", p->max_share);
-        return too_many(st, limit);
-    }
-    return 0;
+    if (p->percent ? (wide)rejected * SHARE_WHOLE <= (wide)p->max_share * in
+                   : rejected <= p->max_count)
+        return 0;
+    snprintf(limit, sizeof(limit), "--max-reject is %s",
+             p->max_given ? st->opts.max_reject
+             : p->percent ? "5%"
+                          : "0");
+    return too_many(st, rejected, in, limit);
+}
+
+int stream_judge_sample(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (p->sampled || !p->percent || st->counts.in < st->opts.min_sample)
+        return 0;
+    p->sampled = true;
+    return judge(st, p->sample_rejects, st->opts.min_sample);
+}
+
+/* A share of few records says little: the sample is judged as a whole, and
+ * then every reject. */
+static int judge_reject(struct stage *st, uint64_t in)
+{
+    struct stage_private *p = st->priv;
+    if (in <= st->opts.min_sample)
+        p->sample_rejects++;
+    if (p->percent && in < st->opts.min_sample)
+        return 0;
+    if (in > st->opts.min_sample && stream_judge_sample(st))
+        return -1;
+    return judge(st, st->counts.rejected, in);
+}
+
+/* Where there were less than a sample, only a share that somebody asked for is
+ * judged. */
+static int judge_all(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (stream_judge_sample(st))
+        return -1;
+    return p->percent && !p->sampled && !p->max_given
+               ? 0
+               : judge(st, st->counts.rejected, st->counts.in);
 }
 
 /* Options that name a file of this very run: a replay's records go to stdout,
@@ -450,7 +499,7 @@ int stage_reject(struct stage *st, const struct record *rec,
         return err_nomem(&st->err);
     if ((st->priv->dlq || report_shows_reject(st)) && tell(st, rec, reasons, n))
         return -1;
-    return over_limit(st);
+    return judge_reject(st, rec->number ? rec->number : st->counts.in);
 }
 
 int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
@@ -470,7 +519,11 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
 int stage_checkpoint(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    return over_limit(st) || (p->dlq && dlq_sync(p->dlq, &st->err)) ? -1 : 0;
+    if (stream_judge_sample(st) ||
+        ((!p->percent || p->sampled) &&
+         judge(st, st->counts.rejected, st->counts.in)))
+        return -1;
+    return p->dlq ? dlq_sync(p->dlq, &st->err) : 0;
 }
 
 int stage_settle(struct stage *st)
@@ -479,11 +532,13 @@ int stage_settle(struct stage *st)
     const struct counts *c = &st->counts;
     if (p->settled)
         return 0;
-    if (over_limit(st))
+    if (judge_all(st))
         return -1;
-    bool all_allowed = p->percent && p->max_given && p->max_share >= 100;
+    bool all_allowed =
+        p->percent && p->max_given && p->max_share == SHARE_WHOLE;
     if (c->in && c->rejected == c->in && !all_allowed)
-        return too_many(st, "all of them (--max-reject 100% allows it)");
+        return too_many(st, c->rejected, c->in,
+                        "all of them (--max-reject 100% allows it)");
     if (c->in != c->out + c->rejected + c->filtered + c->duplicates)
         return err_set(&st->err, ERR_BUG,
                        "counts do not add up: %llu read, %llu out, %llu "

@@ -94,7 +94,8 @@ refused() {
     refused '{"type":' 'schema bad.json, line 1'
     refused '{"properties":{"a":{"type":"text"}}}' 'schema bad.json at /properties/a/type: unknown type "text"'
     refused '{"$ref":"#/a"}' 'at /$ref: reference "#/a" leads nowhere'
-    refused '{"$ref":"other.json"}' 'leads to another document'
+    refused '{"$ref":"other.json"}' 'at /$ref: reference "other.json" leads to file://'
+    refused '{"$ref":"http://example.com/x"}' 'leads to http://example.com/x, which is not at hand'
     refused '{"allOf":[{"$ref":"#"}]}' 'refers to itself without an end'
     refused '{"$schema":"urn:x"}' 'at /$schema: unknown dialect "urn:x"'
     refused '7' 'at its root: is a number, wants a schema'
@@ -137,6 +138,127 @@ refused() {
     one 4 >b.json
     assert_exit 65 timeout 60 pipe-validate --compat backward a.json b.json
     [ "$(jq -r 'select(.kind == "too_complex").direction' out)" = both ]
+}
+
+# ---- other documents
+
+# versions TEXT OLD NEW: old/order.json and new/order.json with that text, each
+# with a money.json of its own beside it.
+versions() {
+    mkdir -p old new
+    echo "$1" | tee old/order.json >new/order.json
+    echo "$2" >old/money.json
+    echo "$3" >new/money.json
+}
+
+@test "each version has its own files beside it" {
+    versions '{"properties":{"sum":{"$ref":"money.json#/$defs/eur"}}}' \
+        '{"$defs":{"eur":{"type":"integer"}}}' '{"$defs":{"eur":{"type":"number"}}}'
+    assert_exit 0 pipe-validate --compat backward old/order.json new/order.json
+    [ "$(kinds)" = co/type_widened/forward ] || fail "$(cat out)"
+    [ "$(jq -r .pointer out)" = "file://$PWD/old/money.json#/\$defs/eur/type" ] || fail "$(cat out)"
+    assert_exit 65 pipe-validate --compat forward old/order.json new/order.json
+    # From anywhere, and back.
+    cd new
+    assert_exit 65 pipe-validate --compat backward order.json ../old/order.json
+    # Two that say the same are the same, though the files are two.
+    cp money.json ../old/money.json
+    assert_exit 0 pipe-validate --compat full ../old/order.json order.json
+    assert_file out ''
+}
+
+@test "documents of documents, with names of their own and circles, are followed" {
+    mkdir -p dir/deep
+    echo '{"$id":"https://example.com/v/node","properties":{"kids":{"items":{"$ref":"tree"}},"v":{"$ref":"#val"}},"$defs":{"x":{"$anchor":"val","type":"integer"}}}' >dir/node.json
+    echo '{"$id":"https://example.com/v/tree","$ref":"node"}' >dir/deep/tree.json
+    echo '{"$ref":"https://example.com/v/tree","required":["v"]}' >a.json
+    echo '{"$ref":"https://example.com/v/tree"}' >b.json
+    assert_exit 0 pipe-validate --compat backward --schema-dir dir a.json b.json
+    [ "$(kinds)" = co/required_removed/forward ]
+    assert_exit 65 pipe-validate --compat forward --schema-dir dir a.json b.json
+    # The same tree, spelled in one document.
+    echo '{"properties":{"kids":{"items":{"$ref":"#"}},"v":{"type":"integer"}}}' >c.json
+    assert_exit 0 pipe-validate --compat full --schema-dir dir b.json c.json
+    assert_exit 0 pipe-validate --compat full --schema-dir https://example.com/v/=map --schema-dir dir b.json c.json
+    assert_exit 78 pipe-validate --compat full b.json c.json
+    grep -qF 'schema b.json at /$ref: reference "https://example.com/v/tree" leads to https://example.com/v/tree, which is not at hand' err
+    assert_file out ''
+}
+
+@test "a mistake in another document is refused with its file and place" {
+    versions '{"$ref":"money.json"}' '{"properties":{"a":{"minLength":-1}}}' '{}'
+    assert_exit 78 pipe-validate --compat full old/order.json new/order.json
+    grep -qF "schema $PWD/old/money.json at /properties/a/minLength: is -1, wants a whole" err || fail "$(cat err)"
+    echo '{"allOf":[{"$ref":"order.json"}]}' >old/money.json
+    assert_exit 78 pipe-validate --compat full old/order.json new/order.json
+    grep -qF 'refers to itself without an end' err
+    echo '{"a":' >old/money.json
+    assert_exit 78 pipe-validate --compat full old/order.json new/order.json
+    grep -qF "schema $PWD/old/money.json, line" err
+    rm old/money.json
+    mkfifo old/money.json
+    assert_exit 78 timeout 10 pipe-validate --compat full old/order.json new/order.json
+    grep -qF 'which is not at hand' err
+}
+
+@test "a draft-07 document may refer to one of 2020-12, each by its own rules" {
+    versions '{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"t":{"$ref":"money.json"}}}' \
+        '{"$schema":"https://json-schema.org/draft/2020-12/schema","prefixItems":[{"type":"integer"}],"items":false}' \
+        '{"$schema":"http://json-schema.org/draft-07/schema#","items":[{"type":"integer"}],"additionalItems":false}'
+    assert_exit 0 pipe-validate --compat full old/order.json new/order.json
+    sed -i 's/integer/number/' new/money.json
+    assert_exit 0 pipe-validate --compat backward old/order.json new/order.json
+    assert_exit 65 pipe-validate --compat forward old/order.json new/order.json
+}
+
+@test "dynamic anchors in several documents are not taken for one" {
+    mkdir dir
+    echo '{"$id":"https://example.com/list","items":{"$dynamicRef":"#t"},"$defs":{"t":{"$dynamicAnchor":"t"}}}' >dir/list.json
+    echo '{"$ref":"https://example.com/list"}' >a.json
+    echo '{"$ref":"https://example.com/list","$defs":{"t":{"$dynamicAnchor":"t","type":"integer"}}}' >b.json
+    # Lists of anything, and of integers; which, is not followed where two may
+    # be meant, so the other way round nothing is shown.
+    assert_exit 65 pipe-validate --compat backward --schema-dir dir a.json b.json
+    assert_exit 0 pipe-validate --compat forward --schema-dir dir a.json b.json
+    jq '.title = "t"' b.json >c.json
+    assert_exit 65 pipe-validate --compat full --schema-dir dir b.json c.json
+}
+
+@test "unevaluatedProperties beside references breaks nothing where what it means stays" {
+    local s='{"$defs":{"base":{"properties":{"x":{"$ref":"#"},"y":{"type":"integer"}}}},"allOf":[{"$ref":"#/$defs/base"}],"unevaluatedProperties":false,"description":"one"}'
+    echo "$s" >a.json
+    sed 's/one/two/; s/base/other/g' <<<"$s" >b.json
+    assert_exit 0 pipe-validate --compat full a.json b.json
+    sed 's/"x"/"z"/' <<<"$s" >b.json
+    assert_exit 65 pipe-validate --compat backward a.json b.json
+    assert_exit 65 pipe-validate --compat forward a.json b.json
+}
+
+@test "drift and defaults see what other documents name" {
+    versions '{"properties":{"sum":{"$ref":"money.json"},"by":{"$ref":"https://example.com/who"}}}' \
+        '{"properties":{"v":{"type":"number"},"cur":{"default":"EUR"}}}' '{}'
+    mkdir dir
+    echo '{"$id":"https://example.com/who","properties":{"id":{"type":"integer"},"role":{"default":null}}}' >dir/who.json
+    printf '%s\n' '{"sum":{"v":1,"tax":2},"by":{"id":7}}' >in
+    assert_exit 0 pipe-validate -s old/order.json --schema-dir dir --fill-defaults --evolve remove=allow -v <in
+    assert_file out '{"sum":{"v":1,"tax":2,"cur":"EUR"},"by":{"id":7,"role":null}}'
+    grep -qF 'field /sum/tax is unknown to the schema, in 1 record' err
+    grep -qF 'property /by/role is in none of 1 record' err
+    run ! grep -q 'field /sum/v\|field /by' err
+    sed -i 's/"EUR"/7,"type":"string"/' old/money.json
+    assert_exit 78 pipe-validate -s old/order.json --schema-dir dir --fill-defaults <in
+    grep -qF "schema $PWD/old/money.json at /properties/cur/default: the default does not fit" err || fail "$(cat err)"
+}
+
+@test "a schema of a dialect in a file is looked at for drift, and not compared" {
+    mkdir meta
+    echo '{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/own","$vocabulary":{"https://json-schema.org/draft/2020-12/vocab/core":true,"https://json-schema.org/draft/2020-12/vocab/applicator":true}}' >meta/own.json
+    echo '{"$schema":"https://example.com/own","properties":{"a":{"default":1}}}' >s.json
+    assert_exit 0 pipe-validate -s s.json --schema-dir meta -v --fill-defaults <<<'{"b":1}'
+    assert_file out '{"b":1,"a":1}'
+    grep -qF 'field /b is unknown' err
+    assert_exit 78 pipe-validate --compat full --schema-dir meta s.json s.json
+    grep -qF 'unknown dialect "https://example.com/own"' err
 }
 
 @test "modes and their options are held apart" {

@@ -281,7 +281,7 @@ END
 @test "a share is judged only from --min-sample records on" {
     make() { awk -v bad="$1" -v n="$2" 'BEGIN { for (i = 1; i <= n; i++) print i <= bad ? "{}" : "{\"id\":1,\"qty\":1}" }'; }
     make 5 50 >in
-    run -0 pipe-validate -s order.json --max-reject 1% --min-sample 100 -q <in
+    run -0 pipe-validate -s order.json --dlq c.ndjson -q <in
     run -65 pipe-validate -s order.json --max-reject 1% --min-sample 50 -q <in
     make 5 500 >in
     run -0 pipe-validate -s order.json --max-reject 1% --min-sample 500 -q <in

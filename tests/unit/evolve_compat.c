@@ -373,7 +373,7 @@ TEST("what is no schema is refused with its place")
           "refused 78: schema old at /$ref: reference \"#/x\" leads nowhere" },
         { "{\"$ref\":\"http://h/x\"}",
           "refused 78: schema old at /$ref: reference \"http://h/x\" leads to "
-          "another document" },
+          "http://h/x, which is not at hand" },
         { "{\"$ref\":\"#\"}",
           "refused 78: schema old at its root: refers to itself" },
         { "{\"allOf\":[{\"not\":{\"$ref\":\"#/allOf/0\"}}]}",

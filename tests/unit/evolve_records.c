@@ -275,8 +275,8 @@ static const char *drift_of(const char *schema, const char *records,
     struct rules set;
     struct err e = { 0 };
     struct drift_report report;
-    CHECK(rules_init(&set, &e) == 0);
-    struct document *doc = rules_parse(&set, str_of(schema), "s", &e);
+    CHECK(rules_init(&set, NULL, 0, &e) == 0);
+    struct document *doc = rules_parse(&set, str_of(schema), "s", NULL, &e);
     struct watch w = { drift_run_new(&set, doc, &e), 0 };
     buf_reset(&answer);
     CHECK(each_record(records, look_line, &w) == 0);
@@ -422,8 +422,8 @@ static const char *filled(const char *schema, const char *records)
     struct err e = { 0 };
     struct buf first = { 0 };
     buf_reset(&answer);
-    CHECK(rules_init(&set, &e) == 0);
-    struct document *doc = rules_parse(&set, str_of(schema), "s", &e);
+    CHECK(rules_init(&set, NULL, 0, &e) == 0);
+    struct document *doc = rules_parse(&set, str_of(schema), "s", NULL, &e);
     struct defaults *d = doc ? defaults_new(&set, doc, false, &e) : NULL;
     for (int i = 0; d && i < 2; i++) {
         struct filling f = { defaults_run_new(d), i == 0 };

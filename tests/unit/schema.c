@@ -563,9 +563,11 @@ TEST("a schema that branches at every level ends in bounded time")
     buf_addz(&v, "1");
     for (int i = 0; i < 100; i++)
         buf_addc(&v, '}');
+    /* Branches that differ: the same one twice would be asked once. */
     const char *have =
         errors("{\"properties\":{\"a\":{\"allOf\":[{\"$ref\":\"#\"},"
-               "{\"$ref\":\"#\"},{\"$ref\":\"#\"}]}}}",
+               "{\"$ref\":\"#\",\"minItems\":1},"
+               "{\"$ref\":\"#\",\"minItems\":2}]}}}",
                buf_z(&v));
     CHECK(strncmp(have, buf_z(&want), 40) == 0);
     buf_free(&v);
