@@ -9,6 +9,7 @@
 
 #include "evolve/drift.h"
 #include "evolve/tree.h"
+#include "schema/store.h"
 #include "json/number.h"
 #include "json/path.h"
 
@@ -299,13 +300,23 @@ static bool is_approved(void *context, struct str column)
     return yes;
 }
 
+static struct tree *load_file(struct load *l, const char *path, struct err *e)
+{
+    struct buf text = { .max = TREE_MAX_BYTES + 1 };
+    struct tree *t = store_read(&text, path, e) == 0
+                         ? tree_parse(&l->schema, buf_str(&text), path, e)
+                         : NULL;
+    buf_free(&text);
+    return t;
+}
+
 int load_declare(struct load *l, struct err *e)
 {
     const struct load_args *a = l->args;
     struct reading r = { .l = l, .e = e };
     if (!a->schema)
         return 0;
-    r.root = tree_load(&l->schema, a->schema, e);
+    r.root = load_file(l, a->schema, e);
     if (!r.root || read_properties(&r, r.root, 0) ||
         read_required(&r, r.root, 0))
         return -1;
