@@ -20,7 +20,7 @@ export PATH=$peers/bin:$PATH
 # newer FILE SOURCE: FILE is there and not older than what it is made of.
 newer() { [[ -e $1 && ! $2 -nt $1 ]]; }
 
-# Not in a smoke run: 100 MB, from the network. Again when a version changes.
+# Not in a smoke run: 150 MB, from the network. Again when a version changes.
 get_npm_packages() {
     local want="${npm_packages[*]}"
     [[ -z ${SMOKE-} && $(cat "$peers/npm.txt" 2>/dev/null) != "$want" ]] || return
