@@ -14,7 +14,8 @@ npm_packages=(@duckdb/node-bindings-linux-x64@1.5.6-r.1 ajv@8.20.0
 export DUCKDB_LIBRARY=$modules/@duckdb/node-bindings-linux-x64/libduckdb.so
 # The program itself: what npm puts on the path starts it from node.
 jsonschema=$modules/@sourcemeta/jsonschema/build/github-releases
-jsonschema+=/jsonschema-linux-x86_64
+cpu=$(uname -m)
+jsonschema+=/jsonschema-linux-${cpu/aarch64/arm64}
 export PATH=$peers/bin:$PATH
 
 # newer FILE SOURCE: FILE is there and not older than what it is made of.
@@ -43,7 +44,7 @@ link_npm_programs() {
     if [[ -x $jsonschema ]]; then
         ln -s "$jsonschema" "$peers/bin/bench-jsonschema"
     else
-        echo "# sourcemeta: not installed (npm package, x86-64)"
+        echo "# sourcemeta: not installed (npm package @sourcemeta/jsonschema)"
     fi
     if [[ ! -e $DUCKDB_LIBRARY ]]; then
         echo "# DuckDB: not installed (npm package, x86-64)"
