@@ -370,6 +370,24 @@ TEST("of duplicate keys the last counts, in every keyword")
          "{\"a\":2,\"a\":1}");
 }
 
+TEST("duplicates are found among few members and among many")
+{
+    for (int n = 1; n < 70; n++) {
+        char text[1024], want[64] = "{\"a\":\"x\"";
+        size_t used = (size_t)snprintf(text, sizeof(text), "%s", want);
+        for (int i = 1; i < n; i++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                     ",\"m%d\":{\"a\":%d}", i, i);
+        snprintf(text + used, sizeof(text) - used, ",\"\\u0061\":%d}", n);
+        GOOD("{\"properties\":{\"a\":{\"type\":\"integer\"}}}", text);
+        BAD("{\"properties\":{\"a\":{\"type\":\"string\"}}}", text, "type /a");
+        snprintf(want, sizeof(want), "{\"maxProperties\":%d}", n);
+        GOOD(want, text);
+        snprintf(want, sizeof(want), "{\"minProperties\":%d}", n + 1);
+        BAD(want, text, "min_properties ");
+    }
+}
+
 TEST("of duplicate keywords in a schema the last counts")
 {
     GOOD("{\"type\":\"string\",\"type\":\"integer\"}", "1");
