@@ -62,6 +62,7 @@ static int write_record(struct stage *st, struct load *l,
     const struct sink_record r = { .op = SINK_ROW,
                                    .text = rec->text,
                                    .raw = rec->text,
+                                   .shaped = rec->shaped,
                                    .line = rec->line,
                                    .offset = rec->offset };
     /* The line feed is there already, but for the last line. */

@@ -71,6 +71,13 @@ build_libcsv() {
         echo "# libcsv: cannot build (apt-get install libcsv-dev)"
 }
 
+build_sqlite() {
+    newer "$peers/bin/bench-sqlite" "$here/sqlite.c" && return
+    "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra "$here/sqlite.c" \
+        -lsqlite3 -o "$peers/bin/bench-sqlite" 2>"$peers/sqlite.log" ||
+        echo "# SQLite loop: cannot build (apt-get install libsqlite3-dev)"
+}
+
 # build_inflate LIBRARY DEFINITION FLAG PACKAGE
 build_inflate() {
     local program=$peers/bin/bench-inflate-$1
@@ -86,6 +93,7 @@ get_peers() {
     link_npm_programs
     build_simdjson
     build_libcsv
+    build_sqlite
     build_inflate zlib WITH_ZLIB -lz zlib1g-dev
     build_inflate libdeflate WITH_LIBDEFLATE -ldeflate libdeflate-dev
     build_inflate isa-l WITH_ISAL -lisal libisal-dev

@@ -9,7 +9,8 @@
 # shellcheck disable=SC2034 # settings are read by run, which reads this file
 # shellcheck disable=SC2154 # and sets top
 
-TASKS=(pass fields csv validate dedup aggregate transform load-sqlite flow
+TASKS=(pass fields csv validate dedup aggregate transform load-sqlite
+    upsert-sqlite flow
     gunzip unzstd memory linear pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -326,6 +327,39 @@ END
     peer 'mlr|sqlite3' <<'END'
 mlr --ijsonl --ocsv cat <$IN | sqlite3 $DB "CREATE TABLE t($COLUMNS_SQL)" \
     '.import --csv --skip 1 /dev/stdin t'
+END
+    input csv
+    peer 'sqlite3 (.import)' <<'END'
+sqlite3 $DB "CREATE TABLE t($COLUMNS_SQL)" ".import --csv --skip 1 $IN t"
+END
+    # Values that are ready, one statement, one transaction: what is left is
+    # SQLite.
+    input packed
+    peer 'bare C loop' bench-sqlite <<'END'
+bench-sqlite append $DB <$IN
+END
+}
+
+task_upsert-sqlite() {
+    input flat
+    database 'SELECT count(*), count(DISTINCT order_id), min(customer_id),
+        max(updated_at), sum(CAST(round(total_amount * 100) AS INTEGER)) FROM t'
+    ours <<'END'
+pipe-load sqlite:$DB -t t --mode upsert -k order_id --create <$IN
+END
+    input csv
+    peer 'sqlite3 (temporary table)' <<'END'
+sqlite3 $DB "CREATE TABLE t(${COLUMNS_SQL/TEXT/TEXT NOT NULL PRIMARY KEY})" \
+    "CREATE TEMP TABLE s($COLUMNS_SQL)" ".import --csv --skip 1 $IN s" \
+    'INSERT INTO t SELECT * FROM s WHERE true ON CONFLICT(order_id) DO UPDATE
+    SET customer_id = excluded.customer_id, order_date = excluded.order_date,
+    status = excluded.status, country = excluded.country,
+    channel = excluded.channel, total_amount = excluded.total_amount,
+    updated_at = excluded.updated_at'
+END
+    input packed
+    peer 'bare C loop' bench-sqlite <<'END'
+bench-sqlite upsert $DB <$IN
 END
 }
 

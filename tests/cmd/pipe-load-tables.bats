@@ -225,7 +225,7 @@ c|2026-02-28T23:00:00|-|1' ]
     [ "$(sql 'SELECT jetzt FROM t')" = 1 ]
     run -0 into --mode scd2 -k id --scd2-columns von,bis,jetzt,hash --max-reject 1 < <(lines '{"id":1,"bis":"x"}' '{"id":1,"v":2}')
     [[ $output == *"/bis is computed by the target"* ]]
-    sql "UPDATE t SET von = '2020-01-01' WHERE jetzt"
+    sql "DELETE FROM t WHERE NOT jetzt; UPDATE t SET von = '2020-01-01'"
     run -78 into --mode scd2 -k id --scd2-columns von,bis,jetzt,hash < <(lines '{"id":1,"v":3}')
     [[ $output == *"has the time '2020-01-01' in column 'von'"* ]]
 }
