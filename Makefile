@@ -41,7 +41,7 @@ ISAL := $(call takes,-include isa-l/igzip_lib.h)
 ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) \
 	$(if $(ISAL),-DHAVE_ISAL) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
-LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
+LIBS := -lsqlite3 -lyaml -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
 
 # Kernels for what not every machine has: chosen at run time.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
