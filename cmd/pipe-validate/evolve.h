@@ -5,6 +5,7 @@
 
 #include "schema/schema.h"
 #include "stage/stage.h"
+#include "subject.h"
 
 /* The command line. */
 struct evolve_args {
@@ -12,7 +13,7 @@ struct evolve_args {
     bool infer, strict_infer, pretty;  /* --infer */
     const char *policy, *approved;     /* --evolve, --approve */
     bool fill_defaults;
-    const char *schema;
+    struct subject_args subject;
     struct opt_list schema_dirs;
     bool no_format_assertion;
 };
@@ -34,10 +35,10 @@ int evolve_infer(struct stage *st, const struct evolve_args *a);
 
 struct evolve;
 
-/* Prepares for so many threads. Owned, freed with evolve_free; NULL with
- * st->err. */
+/* Prepares for so many threads; contract may be NULL. Owned, freed with
+ * evolve_free; NULL with st->err. */
 struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
-                           size_t workers);
+                           const struct contract *contract, size_t workers);
 
 /* Fills in what is missing from text, in the thread of that number: sets *text
  * to the result, borrowed until that thread's next call. shaped: text's, or

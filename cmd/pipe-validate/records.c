@@ -28,6 +28,7 @@ struct validator {
 
 struct validate {
     const struct records_args *args;
+    struct contract *contract; /* NULL: none */
     struct schema *schema;
     struct gates gates;
     struct evolve *evolve;
@@ -35,23 +36,11 @@ struct validate {
     size_t n;
 };
 
-/* Tells what the schema says and we do not check. */
-static void show_notes(struct stage *st, const char *file, struct str notes)
-{
-    while (notes.n) {
-        const char *lf = memchr(notes.p, '\n', notes.n);
-        size_t n = lf ? (size_t)(lf - notes.p) : notes.n;
-        stage_note(st, "schema %s: %.*s", file, (int)n, notes.p);
-        n += lf != NULL;
-        notes = (struct str){ notes.p + n, notes.n - n };
-    }
-}
-
 static int load_schema(struct stage *st, struct validate *v)
 {
     const struct records_args *a = v->args;
-    const char *file = a->evolve->schema;
-    const struct schema_options options = {
+    const char *file = a->evolve->subject.schema;
+    struct schema_options options = {
         .no_format_assertion = a->evolve->no_format_assertion,
         .dirs = a->evolve->schema_dirs.v,
         .n_dirs = a->evolve->schema_dirs.n,
@@ -63,17 +52,27 @@ static int load_schema(struct stage *st, struct validate *v)
                                  : " where there is no --check or --expect");
     if (!file)
         return 0;
-    v->schema = schema_load(file, &options, &st->err);
+    v->contract = subject_load(st, &a->evolve->subject, file);
+    if (!v->contract)
+        return -1;
+    if (v->contract->odcs) {
+        options.place = contract_place;
+        options.place_of = v->contract;
+    }
+    v->schema = schema_compile_file(buf_str(&v->contract->schema), file,
+                                    &options, &st->err);
+    /* What the schema says and we do not check. */
     if (v->schema && st->opts.verbose)
-        show_notes(st, file, schema_notes(v->schema));
+        subject_notes(st, "schema", file, schema_notes(v->schema));
     return v->schema ? 0 : -1;
 }
 
 static int prepare(struct stage *st, struct validate *v)
 {
     if (load_schema(st, v) ||
-        !(v->evolve = evolve_open(st, v->args->evolve, st->opts.jobs)) ||
-        gates_open(&v->gates, st, v->args->gates, st->opts.jobs))
+        !(v->evolve =
+              evolve_open(st, v->args->evolve, v->contract, st->opts.jobs)) ||
+        gates_open(&v->gates, st, v->args->gates, v->contract, st->opts.jobs))
         return -1;
     v->workers = calloc(st->opts.jobs, sizeof(*v->workers));
     if (!v->workers)
@@ -241,6 +240,7 @@ static void release(struct validate *v)
     gates_free(&v->gates);
     evolve_free(v->evolve);
     schema_free(v->schema);
+    contract_free(v->contract);
 }
 
 void records_validate(struct stage *st, const struct records_args *a)

@@ -42,6 +42,11 @@ struct schema_options {
     const char *const *dirs;
     size_t n_dirs;
     const char *base; /* URI of the text; NULL: none */
+    /* Appends what to call a place (a JSON Pointer) of the text in errors and
+     * notes, where it was made from something else; NULL: that pointer. Has to
+     * work as long as the program does, from any thread. 0 or -1. */
+    int (*place)(const void *of, struct str pointer, struct buf *out);
+    const void *place_of;
 };
 
 struct schema;
@@ -65,8 +70,17 @@ struct schema *schema_compile(struct str text, const char *source,
                               const struct schema_options *options,
                               struct err *e);
 
-/* Reads a file and compiles it. Further errors: ERR_NOINPUT, ERR_NOPERM,
- * ERR_IO. */
+/* The same for what was read from the file at path: references are seen from
+ * there. */
+struct schema *schema_compile_file(struct str text, const char *path,
+                                   const struct schema_options *options,
+                                   struct err *e);
+
+/* Appends the file at path. 0, or -1 with ERR_CONFIG where it has more than
+ * SCHEMA_MAX_BYTES; ERR_IO, ERR_NOINPUT, ERR_NOPERM, ERR_TEMPFAIL. */
+int schema_read(struct buf *text, const char *path, struct err *e);
+
+/* Reads a file and compiles it, as these two do. */
 struct schema *schema_load(const char *path,
                            const struct schema_options *options, struct err *e);
 

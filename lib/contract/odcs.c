@@ -1,0 +1,580 @@
+#include "contract/odcs.h"
+
+#include "json/path.h"
+#include "quality/rule.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+/* ---- messages */
+
+static const char *shown_path(struct odcs *o)
+{
+    const char *path = buf_z(&o->path);
+    return path && *path ? path : "its root";
+}
+
+int odcs_fail(struct odcs *o, const struct yaml *at, const char *fmt, ...)
+{
+    char text[500];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    o->e->line = at->line;
+    return err_set(o->e, ERR_CONFIG,
+                   "contract %s, line %u, column %u at %.300s: %s", o->file,
+                   at->line, at->column, shown_path(o), text);
+}
+
+int odcs_note(struct odcs *o, const struct yaml *at, const char *fmt, ...)
+{
+    struct buf *b = &o->c->notes;
+    va_list ap;
+    buf_addf(b, "line %u at %.300s: ", at->line, shown_path(o));
+    va_start(ap, fmt);
+    buf_vaddf(b, fmt, ap);
+    va_end(ap);
+    return buf_addc(b, '\n') ? err_nomem(o->e) : 0;
+}
+
+static const struct {
+    const char *name;
+    unsigned kind;
+} kinds[] = {
+    { "sql", CONTRACT_SQL },       { "custom", CONTRACT_CUSTOM },
+    { "metric", CONTRACT_METRIC }, { "relationships", CONTRACT_RELATIONSHIPS },
+    { "sla", CONTRACT_SLA },       { "format", CONTRACT_FORMAT },
+    { "range", CONTRACT_RANGE },   { "items", CONTRACT_ITEMS },
+};
+#define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+
+int contract_kinds(unsigned *set, const char *text, struct err *e)
+{
+    *set = 0;
+    for (const char *p = text;; p++) {
+        size_t n = strcspn(p, ","), i = 0;
+        while (i < N_KINDS &&
+               !str_eq((struct str){ p, n }, str_of(kinds[i].name)))
+            i++;
+        if (i == N_KINDS)
+            return err_set(
+                e, ERR_USAGE,
+                "--unchecked: '%.*s' is none of sql, custom, metric, "
+                "relationships, sla, format, range, items",
+                (int)(n < 100 ? n : 100), p);
+        *set |= kinds[i].kind;
+        p += n;
+        if (!*p)
+            return 0;
+    }
+}
+
+int odcs_beyond(struct odcs *o, unsigned kind, const struct yaml *at,
+                const char *fmt, ...)
+{
+    char text[300];
+    size_t i = 0;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (o->o->unchecked & kind)
+        return odcs_note(o, at, "%s: not checked", text) ? -1 : 1;
+    while (kinds[i].kind != kind)
+        i++;
+    return odcs_fail(o, at, "%s (--unchecked %s passes over it)", text,
+                     kinds[i].name);
+}
+
+size_t odcs_key(struct odcs *o, const char *key)
+{
+    size_t mark = o->path.n;
+    path_pointer(&o->path, str_of(key));
+    return mark;
+}
+
+size_t odcs_index(struct odcs *o, size_t i)
+{
+    size_t mark = o->path.n;
+    buf_addf(&o->path, "/%zu", i);
+    return mark;
+}
+
+void odcs_back(struct odcs *o, size_t mark)
+{
+    o->path.n = mark;
+}
+
+/* ---- members */
+
+static const char *type_names(unsigned types, char *out, size_t n)
+{
+    static const struct {
+        unsigned type;
+        const char *name;
+    } names[] = { { T_BOOLEAN, "a boolean" },
+                  { T_NUMBER, "a number" },
+                  { T_STRING, "a string" },
+                  { T_ARRAY, "a list" },
+                  { T_OBJECT, "a mapping" } };
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (types & names[i].type)
+            at += (size_t)snprintf(out + at, n - at, "%s%s", at ? " or " : "",
+                                   names[i].name);
+    return out;
+}
+
+int odcs_check_type(struct odcs *o, const struct yaml *y, const char *key,
+                    unsigned types)
+{
+    static const char *const is[] = {
+        [JSON_NULL] = "empty",      [JSON_FALSE] = "a boolean",
+        [JSON_TRUE] = "a boolean",  [JSON_NUMBER] = "a number",
+        [JSON_STRING] = "a string", [JSON_ARRAY] = "a list",
+        [JSON_OBJECT] = "a mapping"
+    };
+    char wants[100];
+    if (types & T_OF(y->type))
+        return 0;
+    size_t mark = odcs_key(o, key);
+    int r = odcs_fail(o, y, "is %s, wants %s", is[y->type],
+                      type_names(types, wants, sizeof(wants)));
+    odcs_back(o, mark);
+    return r;
+}
+
+int odcs_members(struct odcs *o, const struct yaml *y, const char *what,
+                 const struct odcs_key *known, size_t n, const struct yaml **v)
+{
+    memset(v, 0, n * sizeof(*v));
+    if (y->type != JSON_OBJECT)
+        return odcs_fail(o, y, "%s is no mapping", what);
+    for (uint32_t i = 0; i < y->n; i++) {
+        const struct yaml_member *m = &y->v[i];
+        const struct yaml at = { .line = m->line, .column = m->column };
+        size_t k = 0;
+        while (k < n && !str_eq(m->key, str_of(known[k].name)))
+            k++;
+        if (k == n)
+            return odcs_fail(o, &at,
+                             "key '%.*s' is not known to the standard in %s",
+                             ODCS_SHOWN(m->key), what);
+        if (odcs_check_type(o, m->value, known[k].name, known[k].types))
+            return -1;
+        v[k] = m->value->type == JSON_NULL ? NULL : m->value;
+    }
+    return 0;
+}
+
+bool odcs_true(const struct yaml *y)
+{
+    return y && y->type == JSON_TRUE;
+}
+
+/* ---- fields */
+
+int odcs_field(struct odcs *o, const struct yaml *property, struct str *name)
+{
+    const struct yaml *y = yaml_get(property, "physicalName");
+    if (o->logical_names || !y || y->type != JSON_STRING)
+        y = yaml_get(property, "name");
+    if (!y || y->type != JSON_STRING)
+        return odcs_fail(o, property, "property has no name");
+    if (!y->text.n || memchr(y->text.p, '\0', y->text.n))
+        return odcs_fail(o, y, "name is empty or has a NUL in it");
+    *name = y->text;
+    return 0;
+}
+
+static bool is_bare(struct str s)
+{
+    if (isdigit((unsigned char)s.p[0]))
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80 ||
+            (!isalnum((unsigned char)s.p[i]) && s.p[i] != '_'))
+            return false;
+    return true;
+}
+
+static void add_quoted(struct buf *out, struct str s, char quote)
+{
+    buf_addc(out, quote);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == quote)
+            buf_addc(out, quote);
+        buf_addc(out, s.p[i]);
+    }
+    buf_addc(out, quote);
+}
+
+int odcs_literal(struct buf *out, struct str text)
+{
+    add_quoted(out, text, '\'');
+    return out->failed ? -1 : 0;
+}
+
+struct odcs_fields odcs_enter_field(struct odcs *o, struct str name)
+{
+    struct odcs_fields mark = { o->field.n, o->quoted.n };
+    if (o->field.n) {
+        buf_addc(&o->field, '.');
+        buf_addc(&o->quoted, '.');
+    }
+    if (is_bare(name))
+        buf_add_str(&o->field, name);
+    else
+        add_quoted(&o->field, name, '"');
+    add_quoted(&o->quoted, name, '"');
+    return mark;
+}
+
+void odcs_leave_field(struct odcs *o, struct odcs_fields mark)
+{
+    o->field.n = mark.field;
+    o->quoted.n = mark.quoted;
+}
+
+/* ---- rules */
+
+/* A name that --check and --expect could have. */
+static bool is_rule_name(struct str s)
+{
+    if (!s.n || s.n > 100 ||
+        !(isalpha((unsigned char)s.p[0]) || s.p[0] == '_') ||
+        (s.n == 4 && strncasecmp(s.p, "warn", 4) == 0))
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.p[i]) && !strchr("_-.", s.p[i]))
+            return false;
+    return !memchr(s.p, '\0', s.n);
+}
+
+static bool is_taken(const struct odcs *o, struct str name)
+{
+    for (size_t i = 0; i < o->n_rules; i++)
+        if (str_eq(o->rules[i].name, name))
+            return true;
+    return false;
+}
+
+static struct odcs_rule *find_rule(struct odcs *o, bool gate, struct str body)
+{
+    for (size_t i = 0; i < o->n_rules; i++)
+        if (o->rules[i].gate == gate && str_eq(o->rules[i].body, body))
+            return &o->rules[i];
+    return NULL;
+}
+
+static struct str origin_of(struct odcs *o, const struct yaml *at)
+{
+    struct buf b = { 0 };
+    struct str s = { NULL, 0 };
+    buf_addf(&b, "contract %s, line %u at %.300s", o->file, at->line,
+             shown_path(o));
+    if (!b.failed)
+        s = arena_dup(&o->arena, buf_str(&b));
+    buf_free(&b);
+    return s;
+}
+
+int odcs_rule(struct odcs *o, bool gate, bool warn, const struct yaml *name,
+              const struct yaml *at, struct str body)
+{
+    struct odcs_rule *same = find_rule(o, gate, body);
+    if (same) { /* said twice: it fails if one of them does */
+        same->warn &= warn;
+        return 0;
+    }
+    if (o->n_rules == RULES_MAX)
+        return odcs_fail(o, at, "more than %d rules", RULES_MAX);
+    if (o->n_rules == o->cap_rules) {
+        size_t cap = o->cap_rules ? o->cap_rules * 2 : 16;
+        struct odcs_rule *v = realloc(o->rules, cap * sizeof(*v));
+        if (!v)
+            return err_nomem(o->e);
+        o->rules = v;
+        o->cap_rules = cap;
+    }
+    struct odcs_rule r = { .gate = gate, .warn = warn, .name = STR("") };
+    if (name && name->type == JSON_STRING && is_rule_name(name->text) &&
+        !is_taken(o, name->text))
+        r.name = name->text;
+    r.body = arena_dup(&o->arena, body);
+    r.origin = origin_of(o, at);
+    if (!r.body.p || !r.origin.p)
+        return err_nomem(o->e);
+    o->rules[o->n_rules++] = r;
+    return 0;
+}
+
+/* Gives the rules to the contract, written out. */
+static int write_rules(struct odcs *o)
+{
+    struct contract *c = o->c;
+    struct buf b = { 0 };
+    c->checks = calloc(o->n_rules + 1, sizeof(*c->checks));
+    c->gates = calloc(o->n_rules + 1, sizeof(*c->gates));
+    if (!c->checks || !c->gates)
+        return err_nomem(o->e);
+    for (size_t i = 0; i < o->n_rules; i++) {
+        const struct odcs_rule *r = &o->rules[i];
+        buf_reset(&b);
+        buf_addf(&b, "%s%.*s%s", r->warn ? "warn: " : "", STR_ARG(r->name),
+                 r->name.n ? ": " : "");
+        buf_add_str(&b, r->body);
+        struct str text = { NULL, 0 };
+        if (!b.failed)
+            text = arena_dup(&o->arena, buf_str(&b));
+        if (!text.p)
+            break;
+        struct contract_rule rule = { text.p, r->origin.p };
+        if (r->gate)
+            c->gates[c->n_gates++] = rule;
+        else
+            c->checks[c->n_checks++] = rule;
+    }
+    buf_free(&b);
+    return c->n_gates + c->n_checks == o->n_rules ? 0 : err_nomem(o->e);
+}
+
+/* ---- the contract */
+
+enum root_key {
+    R_KIND,
+    R_API_VERSION,
+    R_ID,
+    R_VERSION,
+    R_STATUS,
+    R_SCHEMA,
+    R_SLA,
+    R_SLA_DEFAULT,
+    R_OTHERS
+};
+
+static const struct odcs_key root_keys[] = {
+    [R_KIND] = { "kind", T_STRING },
+    [R_API_VERSION] = { "apiVersion", T_STRING },
+    [R_ID] = { "id", T_STRING },
+    [R_VERSION] = { "version", T_STRING },
+    [R_STATUS] = { "status", T_STRING },
+    [R_SCHEMA] = { "schema", T_LIST },
+    [R_SLA] = { "slaProperties", T_LIST },
+    [R_SLA_DEFAULT] = { "slaDefaultElement", T_PROSE },
+    [R_OTHERS] = { "name", T_PROSE },
+    { "tenant", T_PROSE },
+    { "tags", T_LIST },
+    { "servers", T_LIST },
+    { "dataProduct", T_PROSE },
+    { "description", T_OBJECT | T_NULL },
+    { "domain", T_PROSE },
+    { "support", T_LIST },
+    { "price", T_OBJECT | T_NULL },
+    { "team", T_OBJECT | T_ARRAY | T_NULL },
+    { "roles", T_LIST },
+    { "authoritativeDefinitions", T_LIST },
+    { "customProperties", T_LIST },
+    { "contractCreatedTs", T_PROSE },
+};
+#define ROOT_KEYS (sizeof(root_keys) / sizeof(*root_keys))
+
+static int check_version(struct odcs *o, const struct yaml *y)
+{
+    static const char *const versions[] = { "v3.0.0", "v3.0.1", "v3.0.2",
+                                            "v3.1.0" };
+    for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++)
+        if (str_eq(y->text, str_of(versions[i]))) {
+            o->minor = (unsigned)(versions[i][3] - '0');
+            return 0;
+        }
+    odcs_key(o, "apiVersion");
+    return odcs_fail(o, y, "'%.*s' is none of v3.0.0, v3.0.1, v3.0.2, v3.1.0",
+                     ODCS_SHOWN(y->text));
+}
+
+static int read_root(struct odcs *o, const struct yaml **v)
+{
+    if (odcs_members(o, o->root, "a contract", root_keys, ROOT_KEYS, v))
+        return -1;
+    for (size_t i = 0; i <= R_STATUS; i++)
+        if (!v[i])
+            return odcs_fail(o, o->root, "contract has no '%s'",
+                             root_keys[i].name);
+    if (!str_eq(v[R_KIND]->text, STR("DataContract"))) {
+        odcs_key(o, "kind");
+        return odcs_fail(o, v[R_KIND], "'%.*s' is not DataContract",
+                         ODCS_SHOWN(v[R_KIND]->text));
+    }
+    return check_version(o, v[R_API_VERSION]);
+}
+
+#define NAMES_BYTES 200 /* of objects, in a message */
+
+/* ---- its objects */
+
+enum object_key {
+    O_NAME,
+    O_PROPERTIES,
+    O_QUALITY,
+    O_RELATIONSHIPS,
+    O_LOGICAL_TYPE,
+    O_OTHERS
+};
+
+static const struct odcs_key object_keys[] = {
+    [O_NAME] = { "name", T_STRING },
+    [O_PROPERTIES] = { "properties", T_LIST },
+    [O_QUALITY] = { "quality", T_LIST },
+    [O_RELATIONSHIPS] = { "relationships", T_LIST },
+    [O_LOGICAL_TYPE] = { "logicalType", T_STRING },
+    [O_OTHERS] = { "id", T_PROSE },
+    { "physicalName", T_PROSE },
+    { "physicalType", T_PROSE },
+    { "businessName", T_PROSE },
+    { "description", T_PROSE },
+    { "authoritativeDefinitions", T_LIST },
+    { "tags", T_LIST },
+    { "customProperties", T_LIST },
+    { "dataGranularityDescription", T_PROSE },
+};
+#define OBJECT_KEYS (sizeof(object_keys) / sizeof(*object_keys))
+
+static struct str name_of(const struct yaml *object)
+{
+    const struct yaml *name = yaml_get(object, "name");
+    return name && name->type == JSON_STRING ? name->text : STR("");
+}
+
+/* Which of several was not said, or is not there. */
+static int fail_object(struct odcs *o, const struct yaml *list)
+{
+    struct buf names = { 0 };
+    const char *wanted = o->o->object;
+    uint32_t i = 0;
+    for (; i < list->n && names.n < NAMES_BYTES; i++) {
+        struct str name = name_of(list->v[i].value);
+        buf_addf(&names, "%s%.*s", i ? ", " : "", ODCS_SHOWN(name));
+    }
+    if (i < list->n)
+        buf_addz(&names, ", ...");
+    const char *z = buf_z(&names);
+    if (!z)
+        err_nomem(o->e);
+    else if (wanted)
+        err_set(o->e, ERR_USAGE, "contract %s has no object '%.100s' but %s",
+                o->file, wanted, z);
+    else
+        err_set(o->e, ERR_USAGE, "contract %s has %u objects, say --object: %s",
+                o->file, list->n, z);
+    buf_free(&names);
+    return -1;
+}
+
+static int pick_object(struct odcs *o, const struct yaml *list)
+{
+    const struct yaml *found = NULL;
+    if (!list || !list->n)
+        return odcs_fail(o, o->root, "contract has no object in 'schema'");
+    odcs_key(o, "schema");
+    o->n_objects = list->n;
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct yaml *y = list->v[i].value;
+        bool named = !o->o->object || str_eq(name_of(y), str_of(o->o->object));
+        if (!named)
+            continue;
+        if (found && o->o->object)
+            return odcs_fail(o, y, "name '%.100s' is given to two objects",
+                             o->o->object);
+        if (found)
+            return fail_object(o, list);
+        found = y;
+        o->index = i;
+    }
+    if (!found)
+        return fail_object(o, list);
+    o->object = found;
+    odcs_index(o, o->index);
+    return 0;
+}
+
+int odcs_relationships(struct odcs *o, const struct yaml *list)
+{
+    if (!list || !list->n)
+        return 0;
+    size_t mark = odcs_key(o, "relationships");
+    int r = odcs_beyond(o, CONTRACT_RELATIONSHIPS, list,
+                        "keys of another object cannot be looked up");
+    odcs_back(o, mark);
+    return r < 0 ? -1 : 0;
+}
+
+/* All properties of the primary key together are one key. */
+static int add_key_gate(struct odcs *o)
+{
+    struct buf body = { 0 };
+    if (!o->key_at)
+        return 0;
+    buf_addz(&body, "unique ");
+    buf_add_str(&body, buf_str(&o->keys));
+    int r = body.failed
+                ? err_nomem(o->e)
+                : odcs_rule(o, true, false, NULL, o->key_at, buf_str(&body));
+    buf_free(&body);
+    return r;
+}
+
+static int read_object(struct odcs *o)
+{
+    const struct yaml *v[OBJECT_KEYS];
+    struct buf *out = &o->c->schema;
+    if (odcs_members(o, o->object, "an object", object_keys, OBJECT_KEYS, v))
+        return -1;
+    if (!v[O_NAME])
+        return odcs_fail(o, o->object, "object has no name");
+    if (v[O_LOGICAL_TYPE] && !str_eq(v[O_LOGICAL_TYPE]->text, STR("object")))
+        return odcs_fail(o, v[O_LOGICAL_TYPE],
+                         "logicalType of an object is object");
+    buf_addz(out, "{\"$schema\":"
+                  "\"https://json-schema.org/draft/2020-12/schema\","
+                  "\"type\":\"object\"");
+    if (odcs_write_properties(o, v[O_PROPERTIES], NULL) || add_key_gate(o) ||
+        odcs_relationships(o, v[O_RELATIONSHIPS]))
+        return -1;
+    buf_addc(out, '}');
+    if (!v[O_QUALITY])
+        return 0;
+    odcs_key(o, "quality");
+    return odcs_quality(o, v[O_QUALITY], NULL);
+}
+
+int odcs_read(struct odcs *o)
+{
+    const struct yaml *v[ROOT_KEYS];
+    if (read_root(o, v) || pick_object(o, v[R_SCHEMA]) || read_object(o))
+        return -1;
+    odcs_back(o, 0);
+    odcs_key(o, "slaProperties");
+    if (v[R_SLA] && odcs_sla(o, v[R_SLA], v[R_SLA_DEFAULT]))
+        return -1;
+    return o->path.failed || o->field.failed || o->quoted.failed ||
+                   o->c->schema.failed
+               ? err_nomem(o->e)
+               : write_rules(o);
+}
+
+void odcs_free(struct odcs *o)
+{
+    buf_free(&o->path);
+    buf_free(&o->field);
+    buf_free(&o->quoted);
+    buf_free(&o->keys);
+    free(o->rules);
+    arena_free(&o->arena);
+    free(o);
+}
