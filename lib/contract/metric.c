@@ -211,8 +211,8 @@ static int add_list(struct odcs *o, struct quality_rule *r,
         const struct yaml *y = list->v[i].value;
         size_t mark = odcs_index(o, i);
         if (!is_of_type(y, type))
-            return odcs_fail(o, y, "a %s is no value of this property",
-                             json_type_name(y->type));
+            return odcs_fail(o, y, "%s is no value of this property",
+                             odcs_type(y));
         if (y->type == JSON_STRING &&
             memchr(y->text.p, '\0', y->text.n + 1) != y->text.p + y->text.n)
             return odcs_fail(o, y, "value has a NUL in it");
@@ -293,7 +293,7 @@ static int invalid_list(struct odcs *o, struct quality_rule *r,
                         const struct yaml *list, bool none)
 {
     size_t mark = o->path.n;
-    if (none && list) { /* there is a gate of its own for this */
+    if (none) { /* there is a gate of its own for this */
         buf_addz(&r->body, "values of ");
         buf_add_str(&r->body, buf_str(&o->field));
     } else {

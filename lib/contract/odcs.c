@@ -130,8 +130,7 @@ static const char *type_names(unsigned types, char *out, size_t n)
     return out;
 }
 
-int odcs_check_type(struct odcs *o, const struct yaml *y, const char *key,
-                    unsigned types)
+const char *odcs_type(const struct yaml *y)
 {
     static const char *const is[] = {
         [JSON_NULL] = "empty",      [JSON_FALSE] = "a boolean",
@@ -139,11 +138,17 @@ int odcs_check_type(struct odcs *o, const struct yaml *y, const char *key,
         [JSON_STRING] = "a string", [JSON_ARRAY] = "a list",
         [JSON_OBJECT] = "a mapping"
     };
+    return is[y->type];
+}
+
+int odcs_check_type(struct odcs *o, const struct yaml *y, const char *key,
+                    unsigned types)
+{
     char wants[100];
     if (types & T_OF(y->type))
         return 0;
     size_t mark = odcs_key(o, key);
-    int r = odcs_fail(o, y, "is %s, wants %s", is[y->type],
+    int r = odcs_fail(o, y, "is %s, wants %s", odcs_type(y),
                       type_names(types, wants, sizeof(wants)));
     odcs_back(o, mark);
     return r;

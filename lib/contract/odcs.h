@@ -89,6 +89,9 @@ int odcs_members(struct odcs *o, const struct yaml *y, const char *what,
 int odcs_check_type(struct odcs *o, const struct yaml *y, const char *key,
                     unsigned types);
 
+/* "a number" and the like. */
+const char *odcs_type(const struct yaml *y);
+
 /* True if y is there and is true. */
 bool odcs_true(const struct yaml *y);
 

@@ -60,27 +60,26 @@ static bool add(struct pieces *p, char letter, char byte, size_t width)
     return true;
 }
 
-static bool add_bytes(struct pieces *p, const char *from, const char *end)
-{
-    for (; from < end; from++)
-        if (!add(p, 0, *from, 1))
-            return false;
-    return true;
-}
-
-/* 'text', where two quotes are one. Sets *at behind it. */
+/* 'text', in which, and in place of which, two quotes are one. Sets *at behind
+ * it. */
 static bool take_quoted(struct pieces *p, const char **at, const char *end)
 {
-    const char *from = *at + 1;
-    if (from < end && *from == '\'') {
-        *at = from + 1;
+    const char *q = *at + 1;
+    if (q < end && *q == '\'') {
+        *at = q + 1;
         return add(p, 0, '\'', 1);
     }
-    const char *close = memchr(from, '\'', (size_t)(end - from));
-    if (!close)
-        return false;
-    *at = close + 1;
-    return add_bytes(p, from, close);
+    for (; q < end; q++) {
+        bool twice = *q == '\'' && q + 1 < end && q[1] == '\'';
+        if (*q == '\'' && !twice) {
+            *at = q + 1;
+            return true;
+        }
+        if (!add(p, 0, *q, 1))
+            return false;
+        q += twice;
+    }
+    return false;
 }
 
 static bool take_pieces(struct pieces *p, struct str format)
