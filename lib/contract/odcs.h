@@ -60,6 +60,11 @@ struct odcs {
 int odcs_read(struct odcs *o);
 void odcs_free(struct odcs *o);
 
+/* Keys into other objects (NULL: none) cannot be judged. 0 or -1. */
+int odcs_relationships(struct odcs *o, const struct yaml *list);
+
+/* ---- walk.c */
+
 /* Fails: ERR_CONFIG, "contract FILE, line N, column N at /path: message".
  * Returns -1. */
 int odcs_fail(struct odcs *o, const struct yaml *at, const char *fmt, ...)
@@ -98,12 +103,12 @@ bool odcs_true(const struct yaml *y);
 /* Text in messages: cut, with its end. */
 #define ODCS_SHOWN(s) (int)((s).n < 100 ? (s).n : 100), (s).p
 
-/* Keys into other objects (NULL: none) cannot be judged. 0 or -1. */
-int odcs_relationships(struct odcs *o, const struct yaml *list);
-
 /* Adds a check or a gate; body is copied. name may be NULL. 0 or -1. */
 int odcs_rule(struct odcs *o, bool gate, bool warn, const struct yaml *name,
               const struct yaml *at, struct str body);
+
+/* Gives the rules to the contract, written out. 0 or -1. */
+int odcs_write_rules(struct odcs *o);
 
 /* The name that the field of a property has in records. 0 or -1. */
 int odcs_field(struct odcs *o, const struct yaml *property, struct str *name);
@@ -142,6 +147,23 @@ enum logical odcs_logical(const struct yaml *property);
  * be there besides, or NULL. 0 or -1. */
 int odcs_write_properties(struct odcs *o, const struct yaml *properties,
                           const struct yaml *required);
+
+/* ---- option.c */
+
+/* Writes a member of the schema; a text becomes a JSON string. */
+void odcs_member(struct odcs *o, const char *key, struct str json);
+void odcs_text(struct odcs *o, const char *key, struct str text);
+
+/* The same for options that are lengths or counts, where they are there. 0 or
+ * -1. */
+int odcs_counts(struct odcs *o, const struct yaml *const *v,
+                const struct odcs_key *keys, size_t n);
+
+/* Writes what logicalTypeOptions say of a string, a number or an integer. 0 or
+ * -1. */
+int odcs_write_string(struct odcs *o, const struct yaml *options);
+int odcs_write_number(struct odcs *o, enum logical type,
+                      const struct yaml *options);
 
 /* ---- times.c */
 

@@ -2,8 +2,8 @@
  * a date of the calendar and a time of the day, and nothing else.
  *
  * The letters of java.time.format.DateTimeFormatter that stand for digits:
- * yyyy (uuuu), MM, dd, HH, mm, ss, S..., and zones as X, XX, XXX, x, xx, xxx
- * and Z; one letter for two where zeros are left out; 'text' and [optional
+ * yyyy (uuuu), MM, dd, HH, mm, ss, S..., and zones as one to three X or x, Z
+ * or ZZZZZ; one letter for two where zeros are left out; 'text' and [optional
  * parts]. As contracts have it, T stands for itself, YYYY for yyyy and DD for
  * dd, and Z for any spelling of a zone. */
 #ifndef CONTRACT_TIMEFMT_H

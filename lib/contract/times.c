@@ -73,7 +73,7 @@ static int read_format(struct odcs *o, struct shape *s, enum logical type,
 static int default_shape(struct odcs *o, struct shape *s, enum logical type,
                          const struct yaml *zone)
 {
-    const char *format = "yyyy-MM-dd'T'HH:mm:ss" TIMEFMT_FRACTION "XXX";
+    const char *format = "yyyy-MM-dd'T'HH:mm:ss" TIMEFMT_FRACTION "ZZZZZ";
     if (type == LOGICAL_DATE) {
         s->kind = o->minor ? SHAPE_DATE : SHAPE_EITHER;
         if (o->minor)
@@ -84,8 +84,8 @@ static int default_shape(struct odcs *o, struct shape *s, enum logical type,
             format = "yyyy-MM-dd'T'HH:mm:ss" TIMEFMT_FRACTION;
     } else {
         s->kind = SHAPE_PATTERN;
-        format = !zone             ? "HH:mm:ss" TIMEFMT_FRACTION "[XXX]"
-                 : odcs_true(zone) ? "HH:mm:ss" TIMEFMT_FRACTION "XXX"
+        format = !zone             ? "HH:mm:ss" TIMEFMT_FRACTION "[ZZZZZ]"
+                 : odcs_true(zone) ? "HH:mm:ss" TIMEFMT_FRACTION "ZZZZZ"
                                    : "HH:mm:ss" TIMEFMT_FRACTION;
     }
     return timefmt_read(&s->fmt, str_of(format)) ? err_nomem(o->e) : 0;

@@ -149,8 +149,9 @@ TEST("a contract may be JSON")
             "\"o\",\"properties\":[{\"name\":\"\\ud83d\\ude00\","
             "\"unique\":true}]}]}"),
         "c.json", NULL, &e);
-    CHECK(c && c->odcs && c->n_gates == 1);
-    CHECK_STR(c->gates[0].text, "unique \"\xf0\x9f\x98\x80\"");
+    CHECK(c && c->odcs);
+    CHECK_STR(c && c->n_gates == 1 ? c->gates[0].text : NULL,
+              "unique \"\xf0\x9f\x98\x80\"");
     contract_free(c);
 }
 
