@@ -100,6 +100,10 @@ static int add_rules(struct gates *g, struct stage *st, add_rule *add,
         const char *msg = why.msg;
         if (strncmp(msg, "--", 2) == 0 && strstr(msg, ": "))
             msg = strstr(msg, ": ") + 2;
+        /* All is the contract's doing but that there is no date. */
+        bool dated = st->opts.date || !strstr(msg, "no --date");
+        if (why.code == ERR_USAGE && dated)
+            why.code = ERR_CONFIG;
         return err_set(&st->err, why.code, "%s: %.200s: %.*s", rules[i].origin,
                        rules[i].text, (int)strcspn(msg, "\n"), msg);
     }

@@ -283,9 +283,8 @@ int odcs_check_instant(struct odcs *o, const struct yaml *property,
     const struct yaml *zone = v[T_DEFAULT_TIMEZONE];
     const char *tz = zone ? zone->text.p : "UTC";
     if (r < 0)
-        return err_nomem(o->e);
-    r = 0;
-    if (!s.fmt.rfc3339)
+        r = err_nomem(o->e);
+    else if (!s.fmt.rfc3339)
         *why = "has a format that is not read as a time";
     else if (type == LOGICAL_TIMESTAMP && !s.fmt.needs_zone &&
              !same_zone(tz, o->o->tz))
@@ -294,5 +293,5 @@ int odcs_check_instant(struct odcs *o, const struct yaml *property,
                     "--tz is %s",
                     o->file, at->line, tz, o->o->tz ? o->o->tz : "UTC");
     shape_free(&s);
-    return r;
+    return r < 0 ? -1 : 0;
 }

@@ -50,8 +50,9 @@ static int set_limits(struct limits *l, const struct gate *g,
     case BOUND_FRESH: return fresh(l, b, facts);
     case BOUND_NONE_ALLOWED: l->has_high = true; return 0;
     case BOUND_NOT: l->not_low = true; break;
-    case BOUND_OUTSIDE: l->outside = true; /* fall through */
+    case BOUND_OUTSIDE:
     case BOUND_RANGE:
+        l->outside = b->kind == BOUND_OUTSIDE;
         l->has_low = b->has_low;
         l->has_high = b->has_high;
         l->open_low = b->open_low;
