@@ -2,6 +2,7 @@
 #include "contract/odcs.h"
 
 #include "base/decimal.h"
+#include "json/number.h"
 #include "schema/pattern.h"
 
 #include <strings.h>
@@ -103,14 +104,20 @@ static int add_number(struct odcs *o, struct quality_rule *r,
     return 0;
 }
 
+static bool is_below(const struct yaml *a, const struct yaml *b)
+{
+    return a->type == JSON_NUMBER && b->type == JSON_NUMBER &&
+           number_cmp(a->text, b->text) < 0;
+}
+
 /* By the standard's text mustBeBetween is the same as mustBeGreaterThan with
  * mustBeLessThan: without its ends. */
 static int add_between(struct odcs *o, struct quality_rule *r,
                        const struct yaml *y, const char *key, bool inside)
 {
-    if (y->n != 2) {
+    if (y->n != 2 || !is_below(y->v[0].value, y->v[1].value)) {
         odcs_key(o, key);
-        return odcs_fail(o, y, "wants two numbers");
+        return odcs_fail(o, y, "wants two numbers, the lower one first");
     }
     buf_addz(&r->body, inside ? " > " : " <= ");
     if (add_number(o, r, y->v[0].value, key))

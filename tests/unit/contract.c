@@ -730,6 +730,8 @@ TEST("rules that make no sense are refused, whatever goes unchecked")
         { "metric: nullValues, mustBeLessThan: '5'",
           "is a string, wants a number" },
         { "metric: nullValues, mustBeBetween: [1]", "wants two numbers" },
+        { "metric: nullValues, mustBeBetween: [2, 2.0]", "lower one first" },
+        { "metric: nullValues, mustBeBetween: [1, x]", "wants two numbers" },
         { "metric: nullValues, mustBe: 0, unit: kg", "unit 'kg' is neither" },
         { "metric: nullValues, mustBe: 0, arguments: {x: 1}",
           "this metric takes no arguments" },
