@@ -107,7 +107,9 @@ static const struct opt opts[] = {
 
 static const struct command command = {
     .name = "pipe-validate",
-    .summary = "pass records that satisfy a JSON Schema, reject the rest",
+    .summary = "pass records that satisfy a JSON Schema or a data contract, "
+               "reject the "
+               "rest",
     .usage = "[OPTION...] [-s SCHEMA] [--check EXPR]... [--expect GATE]...",
     .opts = opts,
     .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_LANES,
@@ -117,7 +119,9 @@ static const struct command command = {
 /* Versions of a schema are operands, and differences are no records. */
 static const struct command compares = {
     .name = "pipe-validate",
-    .summary = "pass records that satisfy a JSON Schema, reject the rest",
+    .summary = "pass records that satisfy a JSON Schema or a data contract, "
+               "reject the "
+               "rest",
     .usage = "--compat KIND OLD... NEW",
     .opts = opts,
     .flags = STAGE_OPERANDS,

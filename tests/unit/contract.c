@@ -923,6 +923,25 @@ TEST("places of the schema are told as places of the contract")
     contract_free(c);
 }
 
+TEST("errors of records name the place in the contract")
+{
+    struct contract *c =
+        load(HEAD, "schema: [{name: o, properties: [{name: x}, {name: a, "
+                   "logicalType: array, items: {logicalType: integer, "
+                   "logicalTypeOptions: {minimum: 1}}}]}]\n");
+    struct schema_options o = { .place = contract_place, .place_of = c };
+    struct schema *s = schema_compile(buf_str(&c->schema), "made", &o, &e);
+    struct schema_run *r = schema_run_new(s);
+    const struct schema_error *errors = NULL;
+    size_t n = 0;
+    CHECK(schema_check(r, STR("{\"a\":[1,0]}"), &errors, &n, &e) == 0);
+    CHECK_STR(n ? copy(errors[0].schema) : "",
+              "/schema/0/properties/1/items/logicalTypeOptions/minimum");
+    schema_run_free(r);
+    schema_free(s);
+    contract_free(c);
+}
+
 TEST("kinds of rules are a list")
 {
     unsigned kinds;
