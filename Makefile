@@ -46,7 +46,7 @@ ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) \
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
 
 # libcurl is loaded when it is needed: here it is only its header.
-LIBS := -lsqlite3 -lpq -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -ldl -lpthread
+LIBS := -lsqlite3 -lpq -lyaml -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -ldl -lpthread
 
 # Kernels for what not every machine has: chosen at run time.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))

@@ -2,6 +2,7 @@
 #ifndef GATES_H
 #define GATES_H
 
+#include "contract/contract.h"
 #include "quality/quality.h"
 #include "quality/report.h"
 #include "stage/stage.h"
@@ -21,10 +22,11 @@ struct gates {
     bool judges;             /* there is more than checks */
 };
 
-/* Prepares for so many threads; g is zeroed. 0, or -1 with st->err. Free g
- * also then. */
+/* Prepares for so many threads, with the rules of the contract (or NULL) before
+ * those of the command line; g is zeroed. 0, or -1 with st->err. Free g also
+ * then. */
 int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
-               size_t workers);
+               const struct contract *contract, size_t workers);
 
 /* Judges the batch, if the stream came to its end, keeps its measures where all
  * is well, and writes the report in any case. 0, or -1 with st->err. */

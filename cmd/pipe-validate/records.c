@@ -22,7 +22,7 @@ struct validator {
 
 struct validate {
     const struct records_args *args;
-    struct schema_text text;
+    struct contract *contract; /* NULL: none */
     struct schema *schema;
     struct gates gates;
     struct evolve *evolve;
@@ -30,22 +30,10 @@ struct validate {
     size_t n;
 };
 
-/* Tells what the schema says and we do not check. */
-static void show_notes(struct stage *st, const char *file, struct str notes)
-{
-    while (notes.n) {
-        const char *lf = memchr(notes.p, '\n', notes.n);
-        size_t n = lf ? (size_t)(lf - notes.p) : notes.n;
-        stage_note(st, "schema %s: %.*s", file, (int)n, notes.p);
-        n += lf != NULL;
-        notes = (struct str){ notes.p + n, notes.n - n };
-    }
-}
-
 static int load_schema(struct stage *st, struct validate *v)
 {
     const struct records_args *a = v->args;
-    const char *file = a->evolve->schema;
+    const char *file = a->evolve->subject.schema;
     struct schema_options options = {
         .no_format_assertion = a->evolve->no_format_assertion,
         .dirs = a->evolve->schema_dirs.v,
@@ -58,14 +46,19 @@ static int load_schema(struct stage *st, struct validate *v)
                                  : " where there is no --check or --expect");
     if (!file)
         return 0;
-    if (schema_read(file, &v->text.text, &v->text.base, &st->err))
+    v->contract = subject_load(st, &a->evolve->subject, file);
+    if (!v->contract)
         return -1;
-    if (v->text.base.n)
-        options.base = buf_z(&v->text.base);
+    if (v->contract->odcs) {
+        options.place = contract_place;
+        options.place_of = v->contract;
+    }
+    options.base = v->contract->base;
     v->schema =
-        schema_compile(buf_str(&v->text.text), file, &options, &st->err);
+        schema_compile(buf_str(&v->contract->schema), file, &options, &st->err);
+    /* What the schema says and we do not check. */
     if (v->schema && st->opts.verbose)
-        show_notes(st, file, schema_notes(v->schema));
+        subject_notes(st, "schema", file, schema_notes(v->schema));
     return v->schema ? 0 : -1;
 }
 
@@ -73,8 +66,8 @@ static int prepare(struct stage *st, struct validate *v)
 {
     if (load_schema(st, v) ||
         !(v->evolve =
-              evolve_open(st, v->args->evolve, &v->text, st->opts.jobs)) ||
-        gates_open(&v->gates, st, v->args->gates, st->opts.jobs))
+              evolve_open(st, v->args->evolve, v->contract, st->opts.jobs)) ||
+        gates_open(&v->gates, st, v->args->gates, v->contract, st->opts.jobs))
         return -1;
     v->workers = calloc(st->opts.jobs, sizeof(*v->workers));
     if (!v->workers)
@@ -236,8 +229,7 @@ static void release(struct validate *v)
     gates_free(&v->gates);
     evolve_free(v->evolve);
     schema_free(v->schema);
-    buf_free(&v->text.text);
-    buf_free(&v->text.base);
+    contract_free(v->contract);
 }
 
 void records_validate(struct stage *st, const struct records_args *a)

@@ -26,7 +26,11 @@ static const char *kind_of(const struct gate *gate)
     case MEASURE_MAX: return "max";
     case MEASURE_STDDEV: return "stddev";
     case MEASURE_NEWEST: return "freshness";
+    case MEASURE_DUPLICATE_COUNT:
+    case MEASURE_DUPLICATE_SHARE:
     case MEASURE_REPEATS: return "unique";
+    case MEASURE_AMONG_COUNT:
+    case MEASURE_AMONG_SHARE:
     case MEASURE_OUTSIDERS: break;
     }
     return gate->file.n ? "relationships" : "accepted_values";

@@ -82,7 +82,15 @@ static struct str schema_place(struct schema_run *r, const char *code)
     buf_add_str(&r->message, n->prefix);
     buf_add_str(&r->message, n->where);
     add_keyword(&r->message, n, code, r->keyword);
-    return arena_dup(&r->arena, buf_str(&r->message));
+    const struct schema *s = r->schema;
+    if (!s->place || n->prefix.n)
+        return arena_dup(&r->arena, buf_str(&r->message));
+    struct buf place = { 0 };
+    struct str text = { NULL, 0 };
+    if (s->place(s->place_of, buf_str(&r->message), &place) == 0)
+        text = arena_dup(&r->arena, buf_str(&place));
+    buf_free(&place);
+    return text;
 }
 
 /* False: no memory. */
