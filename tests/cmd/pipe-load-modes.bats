@@ -229,9 +229,11 @@ counts() {
     for mode in insert upsert delete-insert scd2 scd3; do
         rm -f n.db
         sqlite3 n.db 'CREATE TABLE safe(a)'
+        local track=()
+        [ $mode = scd3 ] && track=(--track 'va"l')
         lines '{"k'\''\"":1,"va\"l":"a"}' '{"k'\''\"":1,"va\"l":"b"}' |
             pipe-load sqlite:n.db -t "$name" --mode "$mode" -k "$key" --create --on-unknown accept \
-                $([ $mode = scd3 ] && echo '--track va"l')
+                "${track[@]}"
         case $mode in insert) want=a ;; delete-insert) want=a,b ;; *) want=b ;; esac
         [ "$(sqlite3 n.db 'SELECT group_concat("va""l") FROM "x""); DROP TABLE safe;--"')" = $want ] || fail "$mode"
         [ "$(sqlite3 n.db 'SELECT count(*) FROM safe')" = 0 ]
