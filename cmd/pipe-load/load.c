@@ -56,6 +56,23 @@ int load_begin(struct stage *st, struct load *l)
     return l->batch.on ? batch_look(st, l) : 0;
 }
 
+/* Takes n records into the hash: in one piece where they lie side by side. */
+static void hash_records(struct load *l, const struct record *recs, int n)
+{
+    for (int i = 0; i < n;) {
+        struct str run = recs[i].text;
+        bool feed = recs[i++].feed; /* the line feed is there already */
+        while (feed && i < n && recs[i].text.p == run.p + run.n + 1) {
+            run.n = (size_t)(recs[i].text.p + recs[i].text.n - run.p);
+            feed = recs[i++].feed;
+        }
+        XXH3_128bits_update(l->hash, run.p, run.n + feed);
+        if (!feed)
+            XXH3_128bits_update(l->hash, "\n", 1);
+        l->bytes += run.n + 1;
+    }
+}
+
 static int write_record(struct stage *st, struct load *l,
                         const struct record *rec)
 {
@@ -65,22 +82,43 @@ static int write_record(struct stage *st, struct load *l,
                                    .shaped = rec->shaped,
                                    .line = rec->line,
                                    .offset = rec->offset };
-    /* The line feed is there already, but for the last line. */
-    XXH3_128bits_update(l->hash, rec->text.p, rec->text.n + rec->feed);
-    if (!rec->feed)
-        XXH3_128bits_update(l->hash, "\n", 1);
-    l->bytes += rec->text.n + 1;
-    bool done = false;
-    if (l->batch.on && batch_skip(st, l, &done))
-        return -1;
-    if (done)
-        return 0;
-    if (load_begin(st, l))
-        return -1;
     st->counts.out++; /* unless it is refused */
-    if (sink_write(l->sink, &r, &st->err))
-        return -1;
-    return l->batch.on ? batch_written(st, l) : 0;
+    return sink_write(l->sink, &r, &st->err);
+}
+
+/* The whole input in one transaction. */
+static int write_all(struct stage *st, struct load *l)
+{
+    static struct record recs[STAGE_BATCH];
+    int n;
+    while ((n = stage_next_batch(st, recs)) > 0) {
+        hash_records(l, recs, n);
+        if (load_begin(st, l))
+            return -1;
+        for (int i = 0; i < n; i++)
+            if (write_record(st, l, &recs[i]))
+                return -1;
+    }
+    return n;
+}
+
+/* In several: record by record, so that the position is that of each. */
+static int write_batches(struct stage *st, struct load *l)
+{
+    struct record rec;
+    bool done;
+    int n;
+    while ((n = stage_next(st, &rec)) > 0) {
+        hash_records(l, &rec, 1);
+        if (batch_skip(st, l, &done))
+            return -1;
+        if (done)
+            continue;
+        if (load_begin(st, l) || write_record(st, l, &rec) ||
+            batch_written(st, l))
+            return -1;
+    }
+    return n;
 }
 
 static const char nothing_came[] = "nothing committed: no record came, and "
@@ -257,16 +295,12 @@ int load_apply(struct stage *st, struct load *l)
 
 int load_stream(struct stage *st, struct load *l)
 {
-    struct record rec;
     bool done = false;
-    int r;
     if (load_spec(st, l) || open_sink(st, l))
         return -1;
     batch_start(st, l);
-    while ((r = stage_next(st, &rec)) > 0)
-        if (write_record(st, l, &rec))
-            return -1;
-    if (r < 0 || load_judge_unknown(st, l, st->verdict) ||
+    if ((l->batch.on ? write_batches(st, l) : write_all(st, l)) ||
+        load_judge_unknown(st, l, st->verdict) ||
         (l->batch.on && batch_end(st, l, &done)))
         return -1;
     if (done)

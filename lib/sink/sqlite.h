@@ -5,7 +5,8 @@
  * table's columns as they are, sqlite_create.c making and changing them,
  * sqlite_value.c one value, sqlite_row.c a record's row, sqlite_key.c rows by
  * their key, sqlite_replace.c what a load empties first, sqlite_scd2.c
- * versions of rows, sqlite_view.c views and versions of the table. */
+ * versions of rows with sqlite_scd2_sql.c, sqlite_view.c views and versions of
+ * the table. */
 #ifndef SINK_SQLITE_H
 #define SINK_SQLITE_H
 
@@ -205,6 +206,22 @@ int sqlite_scd2_check(struct sqlite_sink *s, struct err *e);
 int sqlite_scd2_write(struct sqlite_sink *s, const struct sink_record *r,
                       struct sink_refusal *why, struct err *e);
 int sqlite_scd2_apply(struct sqlite_sink *s, struct err *e);
+
+/* ---- sqlite_scd2_sql.c */
+
+#define SQLITE_STAGE "temp._pipe_stage" /* records set aside */
+
+/* Does the column take what records have, and no other value? */
+bool sqlite_scd2_is_field(const struct column *c);
+
+/* Appends the name of one of the mode's columns to s->sql, and a text. */
+void sqlite_scd2_add(struct sqlite_sink *s, enum sink_scd2_column c,
+                     const char *after);
+
+/* Prepared when first wanted; the parameters stand beside their SQL. NULL with
+ * e. */
+sqlite3_stmt *sqlite_scd2_stmt(struct sqlite_sink *s, enum scd2_stmt which,
+                               struct err *e);
 
 /* ---- sqlite_view.c */
 

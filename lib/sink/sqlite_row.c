@@ -190,10 +190,16 @@ int sqlite_row_put(struct sqlite_sink *s, struct sink_refusal *why,
     for (size_t i = 0; r > 0 && i < t->n; i++) {
         if (fields[i] == '0')
             continue;
-        if (t->v[i].audit)
-            sqlite_bind_audit(s, stmt, ++at, &t->v[i]);
+        const struct column *c = &t->v[i];
+        at++;
+        /* Most of all values first. */
+        if (t->plain && c->kind == COLUMN_TEXT && c->val.type == JSON_STRING)
+            sqlite3_bind_text(stmt, at, c->val.raw.p + 1, (int)c->val.raw.n - 2,
+                              SQLITE_STATIC);
+        else if (c->audit)
+            sqlite_bind_audit(s, stmt, at, c);
         else
-            r = sqlite_bind(s, stmt, ++at, &t->v[i], t->v[i].val, why, e);
+            r = sqlite_bind(s, stmt, at, c, c->val, why, e);
     }
     if (r > 0)
         r = sqlite_step(s, stmt, why, e);

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STAGE "temp._pipe_stage"
 #define TIME_LEN 27 /* 2026-01-31T08:00:00.000000Z */
 
 struct version {
@@ -72,24 +71,9 @@ static int effective(struct sqlite_sink *s, const struct sink_record *r,
     return no_time(why, STR(""), r->at);
 }
 
-/* ---- statements ---- */
-
 static struct str meta(const struct sqlite_sink *s, enum sink_scd2_column c)
 {
     return s->base.spec->scd2_names[c];
-}
-
-static void add_meta(struct sqlite_sink *s, enum sink_scd2_column c,
-                     const char *after)
-{
-    sqlite_quote(&s->sql, meta(s, c));
-    buf_addz(&s->sql, after);
-}
-
-/* Is it a column of the records? */
-static bool is_field(const struct column *c)
-{
-    return !c->derived && !c->dropped;
 }
 
 /* Does it make a version? */
@@ -106,148 +90,6 @@ static bool is_watched(const struct sqlite_sink *s, const struct column *c)
     return spec->n_tracked == 0;
 }
 
-/* WHERE the key, from its first parameter on. */
-static void add_where(struct sqlite_sink *s, int first)
-{
-    const struct sink_spec *spec = s->base.spec;
-    buf_addz(&s->sql, " WHERE ");
-    for (size_t i = 0; i < spec->n_keys; i++) {
-        buf_addz(&s->sql, i ? " AND " : "");
-        sqlite_quote(&s->sql, spec->keys[i]);
-        buf_addf(&s->sql, " = ?%d", first + (int)i);
-    }
-}
-
-static void write_select(struct sqlite_sink *s, enum scd2_stmt which)
-{
-    int n = (int)s->base.spec->n_keys;
-    buf_addz(&s->sql, "SELECT ");
-    add_meta(s, SINK_VALID_FROM, ", ");
-    add_meta(s, SINK_VALID_TO, ", ");
-    add_meta(s, SINK_ROW_HASH, " FROM ");
-    sqlite_add_table(s);
-    add_where(s, 1);
-    if (which != SCD2_LAST) {
-        buf_addz(&s->sql, " AND ");
-        add_meta(s, SINK_VALID_FROM, which == SCD2_AT ? " <= " : " > ");
-        buf_addf(&s->sql, "?%d", n + 1);
-    }
-    buf_addz(&s->sql, " ORDER BY ");
-    add_meta(s, SINK_VALID_FROM,
-             which == SCD2_NEXT ? " LIMIT 1" : " DESC LIMIT 1");
-}
-
-/* Parameters: the fields, then valid_from, valid_to, is_current, row_hash. */
-static void write_insert(struct sqlite_sink *s)
-{
-    int n = SINK_SCD2_COLUMNS;
-    buf_addz(&s->sql, "INSERT INTO ");
-    sqlite_add_table(s);
-    buf_addc(&s->sql, '(');
-    for (size_t i = 0; i < s->table.n; i++) {
-        if (!is_field(&s->table.v[i]))
-            continue;
-        sqlite_quote(&s->sql, str_of(s->table.v[i].name));
-        buf_addz(&s->sql, ", ");
-        n++;
-    }
-    add_meta(s, SINK_VALID_FROM, ", ");
-    add_meta(s, SINK_VALID_TO, ", ");
-    add_meta(s, SINK_IS_CURRENT, ", ");
-    add_meta(s, SINK_ROW_HASH, ") VALUES(");
-    for (int i = 0; i < n; i++)
-        buf_addz(&s->sql, i ? ", ?" : "?");
-    buf_addc(&s->sql, ')');
-}
-
-/* Parameters: row_hash, valid_from, the key, the fields that are no keys.
- * Touches the row only if it differs: a run that changes nothing leaves the
- * audit columns alone. */
-static void write_update(struct sqlite_sink *s)
-{
-    int first = 3 + (int)s->base.spec->n_keys, at = first;
-    buf_addz(&s->sql, "UPDATE ");
-    sqlite_add_table(s);
-    buf_addz(&s->sql, " SET ");
-    for (size_t i = 0; i < s->table.n; i++) {
-        const struct column *c = &s->table.v[i];
-        if (!is_field(c) || c->key)
-            continue;
-        sqlite_quote(&s->sql, str_of(c->name));
-        buf_addf(&s->sql, " = ?%d, ", at++);
-    }
-    add_meta(s, SINK_ROW_HASH, " = ?1");
-    add_where(s, 3);
-    buf_addz(&s->sql, " AND ");
-    add_meta(s, SINK_VALID_FROM, " = ?2 AND (");
-    at = first;
-    for (size_t i = 0; i < s->table.n; i++) {
-        const struct column *c = &s->table.v[i];
-        if (!is_field(c) || c->key)
-            continue;
-        if (!c->audit) {
-            sqlite_quote(&s->sql, str_of(c->name));
-            buf_addf(&s->sql, " IS NOT ?%d OR ", at);
-        }
-        at++;
-    }
-    add_meta(s, SINK_ROW_HASH, " IS NOT ?1)");
-}
-
-static void write_stage(struct sqlite_sink *s)
-{
-    buf_addz(&s->sql, "INSERT INTO " STAGE " VALUES(NULL");
-    for (size_t i = 0; i < s->base.spec->n_keys + 7; i++)
-        buf_addz(&s->sql, ", ?");
-    buf_addc(&s->sql, ')');
-}
-
-static void write_sql(struct sqlite_sink *s, enum scd2_stmt which)
-{
-    int n = (int)s->base.spec->n_keys;
-    buf_reset(&s->sql);
-    switch (which) {
-    case SCD2_STAGE: write_stage(s); return;
-    case SCD2_LAST:
-    case SCD2_AT:
-    case SCD2_NEXT: write_select(s, which); return;
-    case SCD2_INSERT: write_insert(s); return;
-    case SCD2_UPDATE: write_update(s); return;
-    case SCD2_END:
-    case SCD2_START:
-        buf_addz(&s->sql, "UPDATE ");
-        sqlite_add_table(s);
-        buf_addz(&s->sql, " SET ");
-        add_meta(s, which == SCD2_END ? SINK_VALID_TO : SINK_VALID_FROM, " = ");
-        buf_addf(&s->sql, "?%d", n + 2);
-        if (which == SCD2_END) {
-            buf_addz(&s->sql, ", ");
-            add_meta(s, SINK_IS_CURRENT, " = 0");
-        }
-        break;
-    case SCD2_DELETE:
-        buf_addz(&s->sql, "DELETE FROM ");
-        sqlite_add_table(s);
-        break;
-    case SCD2_STMTS: return;
-    }
-    /* Of one version: the key, then its valid_from. */
-    add_where(s, 1);
-    buf_addz(&s->sql, " AND ");
-    add_meta(s, SINK_VALID_FROM, " = ");
-    buf_addf(&s->sql, "?%d", n + 1);
-}
-
-static sqlite3_stmt *statement(struct sqlite_sink *s, enum scd2_stmt which,
-                               struct err *e)
-{
-    if (!s->scd2[which]) {
-        write_sql(s, which);
-        s->scd2[which] = sqlite_prepare(s, "write to", e);
-    }
-    return s->scd2[which];
-}
-
 /* ---- setting aside ---- */
 
 static int make_stage(struct sqlite_sink *s, struct err *e)
@@ -255,8 +97,9 @@ static int make_stage(struct sqlite_sink *s, struct err *e)
     if (s->staged)
         return 0;
     buf_reset(&s->sql);
-    buf_addz(&s->sql, "DROP TABLE IF EXISTS " STAGE "; CREATE TABLE " STAGE
-                      "(seq INTEGER PRIMARY KEY, ");
+    buf_addz(&s->sql,
+             "DROP TABLE IF EXISTS " SQLITE_STAGE "; CREATE TABLE " SQLITE_STAGE
+             "(seq INTEGER PRIMARY KEY, ");
     if (sqlite_key_definitions(s, e))
         return -1;
     buf_addz(&s->sql, ", at TEXT, clock INTEGER, op INTEGER, text TEXT,"
@@ -274,7 +117,7 @@ static int bind_fields(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
     int r = 1;
     for (size_t i = 0; r > 0 && i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
-        if (!is_field(c) || (c->key && !keys))
+        if (!sqlite_scd2_is_field(c) || (c->key && !keys))
             continue;
         if (c->audit)
             sqlite_bind_audit(s, stmt, at++, c);
@@ -294,16 +137,16 @@ static int truncate_table(struct sqlite_sink *s, const char *at, struct err *e)
     buf_addz(&s->sql, "DELETE FROM ");
     sqlite_add_table(s);
     buf_addz(&s->sql, " WHERE ");
-    add_meta(s, SINK_VALID_FROM, " = ");
+    sqlite_scd2_add(s, SINK_VALID_FROM, " = ");
     buf_addf(&s->sql, "'%s'; UPDATE ", at);
     sqlite_add_table(s);
     buf_addz(&s->sql, " SET ");
-    add_meta(s, SINK_IS_CURRENT, " = 0, ");
-    add_meta(s, SINK_VALID_TO, " = ");
+    sqlite_scd2_add(s, SINK_IS_CURRENT, " = 0, ");
+    sqlite_scd2_add(s, SINK_VALID_TO, " = ");
     buf_addf(&s->sql, "'%s' WHERE ", at);
-    add_meta(s, SINK_VALID_FROM, " < ");
+    sqlite_scd2_add(s, SINK_VALID_FROM, " < ");
     buf_addf(&s->sql, "'%s' AND ifnull(", at);
-    add_meta(s, SINK_VALID_TO, "");
+    sqlite_scd2_add(s, SINK_VALID_TO, "");
     buf_addf(&s->sql, ", '~') > '%s'", at);
     return sqlite_run_sql(s, "write to", e) ? -1 : 1;
 }
@@ -312,7 +155,8 @@ static int stage(struct sqlite_sink *s, const struct sink_record *r,
                  const char *at, bool clock, struct sink_refusal *why,
                  struct err *e)
 {
-    sqlite3_stmt *stmt = make_stage(s, e) ? NULL : statement(s, SCD2_STAGE, e);
+    sqlite3_stmt *stmt =
+        make_stage(s, e) ? NULL : sqlite_scd2_stmt(s, SCD2_STAGE, e);
     if (!stmt)
         return -1;
     int done = sqlite_bind_keys(s, stmt, 1, why, e);
@@ -369,7 +213,7 @@ int sqlite_scd2_write(struct sqlite_sink *s, const struct sink_record *r,
     if (done > 0 && r->op == SINK_ROW) {
         /* What no column takes is refused now: it must not stand in for an
          * earlier record with its key and time. */
-        sqlite3_stmt *stmt = statement(s, SCD2_INSERT, e);
+        sqlite3_stmt *stmt = sqlite_scd2_stmt(s, SCD2_INSERT, e);
         done = stmt ? bind_fields(s, stmt, 1, true, &end, why, e) : -1;
     }
     return done > 0 ? stage(s, r, at, clock, why, e) : done;
@@ -424,7 +268,7 @@ static int find(struct sqlite_sink *s, enum scd2_stmt which, const char *at,
                 struct version *v, struct err *e)
 {
     struct sink_refusal why;
-    sqlite3_stmt *stmt = statement(s, which, e);
+    sqlite3_stmt *stmt = sqlite_scd2_stmt(s, which, e);
     *v = (struct version){ 0 };
     if (!stmt)
         return -1;
@@ -456,7 +300,7 @@ static int change(struct sqlite_sink *s, enum scd2_stmt which,
                   struct sink_refusal *why, struct err *e)
 {
     int n = (int)s->base.spec->n_keys;
-    sqlite3_stmt *stmt = statement(s, which, e);
+    sqlite3_stmt *stmt = sqlite_scd2_stmt(s, which, e);
     if (!stmt)
         return -1;
     int r = sqlite_bind_keys(s, stmt, 1, why, e);
@@ -469,7 +313,7 @@ static int change(struct sqlite_sink *s, enum scd2_stmt which,
 static int update(struct sqlite_sink *s, const struct version *v,
                   const char *hash, struct sink_refusal *why, struct err *e)
 {
-    sqlite3_stmt *stmt = statement(s, SCD2_UPDATE, e);
+    sqlite3_stmt *stmt = sqlite_scd2_stmt(s, SCD2_UPDATE, e);
     int end;
     if (!stmt)
         return -1;
@@ -486,7 +330,7 @@ static int update(struct sqlite_sink *s, const struct version *v,
 static int insert(struct sqlite_sink *s, const char *at, const char *to,
                   const char *hash, struct sink_refusal *why, struct err *e)
 {
-    sqlite3_stmt *stmt = statement(s, SCD2_INSERT, e);
+    sqlite3_stmt *stmt = sqlite_scd2_stmt(s, SCD2_INSERT, e);
     int end;
     if (!stmt)
         return -1;
@@ -620,7 +464,7 @@ int sqlite_scd2_apply(struct sqlite_sink *s, struct err *e)
     /* The other columns are of the row with the greatest seq: SQLite promises
      * that of max(). */
     buf_addz(&s->sql, "SELECT max(seq), at, clock, op, text, raw, line, byte"
-                      " FROM " STAGE " GROUP BY ");
+                      " FROM " SQLITE_STAGE " GROUP BY ");
     for (size_t i = 0; i < spec->n_keys; i++)
         buf_addf(&s->sql, "k%zu, ", i);
     buf_addz(&s->sql, "at ORDER BY ");
@@ -638,7 +482,8 @@ int sqlite_scd2_apply(struct sqlite_sink *s, struct err *e)
     if (r == 0 && step != SQLITE_DONE)
         r = sqlite_fail(s, e, "read");
     sqlite3_finalize(rows);
-    return r || sqlite_run(s, "DELETE FROM " STAGE, "write to", e) ? -1 : 0;
+    return r || sqlite_run(s, "DELETE FROM " SQLITE_STAGE, "write to", e) ? -1
+                                                                          : 0;
 }
 
 int sqlite_scd2_check(struct sqlite_sink *s, struct err *e)

@@ -224,16 +224,15 @@ counts() {
 # ---- names
 
 @test "names that look like SQL stay names, in every mode" {
-    local name='x"); DROP TABLE safe;--' key="k'\"" mode
+    local name='x"); DROP TABLE safe;--' key="k'\"" mode track
     sql 'CREATE TABLE safe(a)'
     for mode in insert upsert delete-insert scd2 scd3; do
         rm -f n.db
+        track=()
+        [ "$mode" != scd3 ] || track=(--track 'va"l')
         sqlite3 n.db 'CREATE TABLE safe(a)'
-        local track=()
-        [ $mode = scd3 ] && track=(--track 'va"l')
         lines '{"k'\''\"":1,"va\"l":"a"}' '{"k'\''\"":1,"va\"l":"b"}' |
-            pipe-load sqlite:n.db -t "$name" --mode "$mode" -k "$key" --create --on-unknown accept \
-                "${track[@]}"
+            pipe-load sqlite:n.db -t "$name" --mode "$mode" -k "$key" --create --on-unknown accept "${track[@]}"
         case $mode in insert) want=a ;; delete-insert) want=a,b ;; *) want=b ;; esac
         [ "$(sqlite3 n.db 'SELECT group_concat("va""l") FROM "x""); DROP TABLE safe;--"')" = $want ] || fail "$mode"
         [ "$(sqlite3 n.db 'SELECT count(*) FROM safe')" = 0 ]
