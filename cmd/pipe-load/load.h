@@ -15,6 +15,8 @@ struct load_args {
     bool all, create, allow_empty, dry_run;
     uint64_t lock_timeout_ms;
     struct opt_list keys, decimals;
+    const char *format, *compress; /* of files */
+    struct opt_list by, columns;
 };
 
 /* For OPT_CHOICE. */
@@ -30,6 +32,8 @@ struct load {
     struct buf partition; /* "COL=VAL" expanded; "*"; "" */
     struct str *keys;     /* owned array of owned strings */
     size_t n_keys;
+    struct str *by, *columns; /* as keys */
+    size_t n_by, n_columns;
     struct sink_decimal *decimals; /* owned array, names borrowed from argv */
     XXH3_state_t *hash;            /* of the input so far */
     uint64_t bytes;

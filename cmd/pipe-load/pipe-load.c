@@ -8,6 +8,8 @@ static struct load_args args = { .lock_timeout_ms = 10000 };
 
 static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
+static const char *const formats[] = { "ndjson", "csv", NULL };
+static const char *const packs[] = { "gzip", "zstd", NULL };
 
 static const struct opt rows[] = {
     { OPT_STRING, 't', "table", "NAME", &args.table, "the table to load", NULL,
@@ -31,6 +33,17 @@ static const struct opt rows[] = {
     { OPT_CHOICE, 0, "missing", "WHAT", &args.missing,
       "upsert: what a missing field does to the column; default keep", missings,
       0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "format", "FORMAT", &args.format,
+      "files: how records are written; default ndjson", formats, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "columns", "COL[,COL...]", &args.columns,
+      "CSV files: the columns; default those of the first record", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "compress", "HOW", &args.compress, "files: compress them",
+      packs, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "partition-by", "COL[,COL...]", &args.by,
+      "files: partitions by the records' own values", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "on-unknown", "POLICY", &args.on_unknown,
       "what to do if the upstream cannot be verified; default warn", policies,
       0, 0, 0, COMPLETE_NONE, "PIPE_ON_UNKNOWN" },
@@ -53,7 +66,7 @@ static const struct command command = {
     .opts = rows,
     .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS,
     .operands = COMPLETE_FILE,
-    .notes = "URI is sqlite:FILE.",
+    .notes = "URI is sqlite:FILE or file:DIR.",
 };
 
 int main(int argc, char **argv)

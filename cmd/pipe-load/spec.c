@@ -41,7 +41,7 @@ static int take_columns(struct stage *st, const char *list, struct str **v,
     for (size_t j = 0; r == 0 && j < n; j++) {
         if (paths[j].n != 1 || !paths[j].steps[0].key.p) {
             r = err_set(&st->err, ERR_USAGE,
-                        "key '%s' is no column: a top-level field is wanted",
+                        "'%s' is no column: a top-level field is wanted",
                         paths[j].text.p);
             break;
         }
@@ -56,13 +56,23 @@ static int take_columns(struct stage *st, const char *list, struct str **v,
     return r;
 }
 
-static int take_keys(struct stage *st, struct load *l)
+static int take_lists(struct stage *st, const struct opt_list *list,
+                      struct str **v, size_t *n)
 {
-    const struct opt_list *keys = &l->args->keys;
-    for (size_t i = 0; i < keys->n; i++)
-        if (take_columns(st, keys->v[i], &l->keys, &l->n_keys))
+    for (size_t i = 0; i < list->n; i++)
+        if (take_columns(st, list->v[i], v, n))
             return -1;
     return 0;
+}
+
+static int take_names(struct stage *st, struct load *l)
+{
+    const struct load_args *a = l->args;
+    return take_lists(st, &a->keys, &l->keys, &l->n_keys) ||
+                   take_lists(st, &a->by, &l->by, &l->n_by) ||
+                   take_lists(st, &a->columns, &l->columns, &l->n_columns)
+               ? -1
+               : 0;
 }
 
 static int take_decimals(struct stage *st, struct load *l)
@@ -128,6 +138,24 @@ static int check_mode(struct stage *st, const struct load_args *a,
     return 0;
 }
 
+/* Options for files mean nothing to other targets. */
+static int check_files(struct stage *st, const struct load_args *a)
+{
+    const char *stray = a->format      ? "--format"
+                        : a->compress  ? "--compress"
+                        : a->by.n      ? "--partition-by"
+                        : a->columns.n ? "--columns"
+                                       : NULL;
+    bool csv = a->format && strcmp(a->format, "csv") == 0;
+    if (stray && strncmp(st->argv[0], "file:", 5) != 0)
+        return err_set(&st->err, ERR_USAGE, "option %s is for target file:DIR",
+                       stray);
+    if (a->columns.n && !csv)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --columns is for --format csv");
+    return 0;
+}
+
 static int check_usage(struct stage *st, const struct load_args *a)
 {
     if (st->argc != 1)
@@ -137,13 +165,13 @@ static int check_usage(struct stage *st, const struct load_args *a)
     if (!a->mode)
         return err_set(&st->err, ERR_USAGE,
                        "option --mode is wanted: append, replace or upsert");
-    return check_mode(st, a, find_mode(a->mode));
+    return check_files(st, a) || check_mode(st, a, find_mode(a->mode)) ? -1 : 0;
 }
 
 int load_spec(struct stage *st, struct load *l)
 {
     const struct load_args *a = l->args;
-    if (check_usage(st, a) || take_keys(st, l) || take_decimals(st, l) ||
+    if (check_usage(st, a) || take_names(st, l) || take_decimals(st, l) ||
         take_partition(st, l))
         return -1;
     struct sink_spec *spec = &l->spec;
@@ -156,6 +184,12 @@ int load_spec(struct stage *st, struct load *l)
     spec->all = a->all;
     spec->keys = l->keys;
     spec->n_keys = l->n_keys;
+    spec->by = l->by;
+    spec->n_by = l->n_by;
+    spec->columns = l->columns;
+    spec->n_columns = l->n_columns;
+    spec->format = a->format;
+    spec->compress = a->compress;
     spec->create = a->create;
     spec->dry_run = a->dry_run;
     spec->missing_null = a->missing && strcmp(a->missing, "null") == 0;
@@ -166,11 +200,18 @@ int load_spec(struct stage *st, struct load *l)
     return 0;
 }
 
+static void free_names(struct str *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free((void *)(uintptr_t)v[i].p);
+    free(v);
+}
+
 void load_spec_free(struct load *l)
 {
-    for (size_t i = 0; i < l->n_keys; i++)
-        free((void *)(uintptr_t)l->keys[i].p);
-    free(l->keys);
+    free_names(l->keys, l->n_keys);
+    free_names(l->by, l->n_by);
+    free_names(l->columns, l->n_columns);
     free(l->decimals);
     buf_free(&l->partition);
 }

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const struct sink_type *const types[] = { &sink_sqlite };
+static const struct sink_type *const types[] = { &sink_sqlite, &sink_file };
 
 #define N_TYPES (sizeof(types) / sizeof(*types))
 

@@ -94,6 +94,13 @@ struct sink_spec {
     size_t n_audit;
     uint64_t lock_timeout_ms;
     const char *tmpdir; /* for what must be set aside */
+    /* Targets that are files: */
+    const char *format;   /* "ndjson" (or NULL) or "csv" */
+    const char *compress; /* "gzip", "zstd"; NULL: neither */
+    const struct str *by; /* columns whose values choose the partition */
+    size_t n_by;
+    const struct str *columns; /* of CSV; none: those of the first record */
+    size_t n_columns;
     bool (*stop)(void); /* a signal wants us to stop waiting */
     /* Told of a record that the target refuses. 0, or -1 with e to give up. */
     int (*refuse)(void *context, const struct sink_record *r,
@@ -166,6 +173,6 @@ struct sink {
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-extern const struct sink_type sink_sqlite;
+extern const struct sink_type sink_sqlite, sink_file;
 
 #endif
