@@ -381,8 +381,8 @@ static int file_commit(struct sink *base, struct err *e)
 {
     struct file_sink *s = (struct file_sink *)base;
     struct str row = buf_str(&s->ledgered);
-    const struct placing p = { str_of(s->token), buf_str(&s->scope),
-                               base->spec->mode == SINK_REPLACE };
+    struct placing p = { str_of(s->token), buf_str(&s->scope),
+                         base->spec->mode == SINK_REPLACE, 0 };
     struct err inner;
     if (ledger_append(s, "begun", row, e))
         return -1;

@@ -73,7 +73,12 @@ struct file_sink {
 struct placing {
     struct str token, scope;
     bool replace;
+    unsigned synced; /* folders, in the walk at hand */
 };
+
+/* So many files or folders are synced one by one; where there are more, the
+ * file system is synced as a whole once, which costs less. */
+#define FILE_SYNC_EACH 32
 
 /* ---- file_part.c */
 
@@ -115,7 +120,10 @@ int place_folder(int at, const char *name, bool make, struct err *e);
 int place_prepare(struct file_sink *s, struct err *e);
 
 /* Brings a load to its end, but for the ledger. */
-int place_load(struct file_sink *s, const struct placing *p, struct err *e);
+int place_load(struct file_sink *s, struct placing *p, struct err *e);
+
+/* Syncs the file system that the table is in. */
+int place_sync_all(struct file_sink *s, struct err *e);
 
 /* Removes what a load staged, or, token empty, what dead loads staged. */
 int place_drop(struct file_sink *s, struct str token, struct err *e);

@@ -234,24 +234,27 @@ int ledger_row(struct file_sink *s, const struct sink_run *r, struct err *e)
 
 /* ---- judging */
 
-static int check_layout(struct file_sink *s, const struct reading *r,
-                        struct err *e)
+/* Is the layout that of the loads before? 1, 0, -1. A load that replaces all
+ * of the table may choose another. */
+static int same_layout(struct file_sink *s, const struct reading *r,
+                       struct err *e)
 {
     struct buf row = { 0 }, own = { 0 };
     buf_addc(&row, '{');
     add_layout(s, &row);
     buf_addc(&row, '}');
-    int done = take_layout(&own, json_val(buf_str(&row))) ? err_nomem(e) : 0;
-    if (done == 0 && r->layout.n && !s->base.spec->all &&
-        !str_eq(buf_str(&own), buf_str(&r->layout)))
-        done = err_set(e, ERR_CONFIG,
+    int same = take_layout(&own, json_val(buf_str(&row)))
+                   ? err_nomem(e)
+                   : !r->layout.n || str_eq(buf_str(&own), buf_str(&r->layout));
+    if (same == 0 && !s->base.spec->all)
+        same = err_set(e, ERR_CONFIG,
                        "table '%s' holds %.*s, this load is %.*s (format and "
                        "partition columns)",
                        s->base.spec->table, STR_ARG(buf_str(&r->layout)),
                        STR_ARG(buf_str(&own)));
     buf_free(&row);
     buf_free(&own);
-    return done;
+    return same;
 }
 
 int ledger_judge(struct file_sink *s, const struct sink_run *run,
@@ -260,19 +263,18 @@ int ledger_judge(struct file_sink *s, const struct sink_run *run,
 {
     struct reading r = { .run = run };
     *outcome = SINK_NEW;
-    int done = s->ledger < 0 ? 0 : read_ledger(s, &r, e);
-    if (done == 0)
-        done = check_layout(s, &r, e);
-    if (done == 0 && r.seen) {
+    int same =
+        s->ledger >= 0 && read_ledger(s, &r, e) ? -1 : same_layout(s, &r, e);
+    if (same > 0 && r.seen) {
         if (str_eq(buf_str(&r.hash), str_of(run->input_hash)))
             *outcome = SINK_SAME;
         else if (s->base.spec->mode == SINK_APPEND)
             *outcome = SINK_CONFLICT;
         if (buf_add_str(previous, buf_str(&r.when)))
-            done = err_nomem(e);
+            same = err_nomem(e);
     }
     reading_free(&r);
-    return done;
+    return same < 0 ? -1 : 0;
 }
 
 /* ---- the lock */
@@ -289,7 +291,7 @@ static int finish_other(struct file_sink *s, struct str shared, struct err *e)
                 ? err_nomem(e)
                 : 0;
     struct placing p = { buf_str(&token), buf_str(&scope),
-                         equals(v, "mode", "replace") };
+                         equals(v, "mode", "replace"), 0 };
     bool sound = token.n == FILE_TOKEN &&
                  strspn(buf_z(&token) ? token.p : "", "0123456789abcdef") ==
                      FILE_TOKEN &&

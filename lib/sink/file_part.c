@@ -203,6 +203,7 @@ int parts_write(struct file_sink *s, struct str dir, struct str text,
 
 static int copy_packed(struct file_sink *s, int from, int to, struct err *e)
 {
+    bool sync = s->parts.n <= FILE_SYNC_EACH;
     struct pack *pack =
         pack_new(to, s->kind, BLOCK_ONE, s->base.spec->target, e);
     char *block = malloc(BLOCK_ONE);
@@ -217,7 +218,7 @@ static int copy_packed(struct file_sink *s, int from, int to, struct err *e)
             r = pack_write(pack, (struct str){ block, (size_t)got }, e);
     }
     if (r == 0)
-        r = pack_end(pack, true, e);
+        r = pack_end(pack, sync, e);
     free(block);
     pack_free(pack);
     return r;
@@ -255,21 +256,26 @@ static int sync_part(struct file_sink *s, struct part *p, struct err *e)
     return r;
 }
 
+/* Ends a part's file: sync says that each is synced for itself. */
+static int end_part(struct file_sink *s, struct part *p, bool sync,
+                    struct err *e)
+{
+    bool late = packs_late(s), open = p->pack != NULL;
+    int r = open ? pack_end(p->pack, sync && !late, e) : 0;
+    pack_free(p->pack);
+    p->pack = NULL;
+    s->parts.open -= open;
+    if (r || s->base.spec->dry_run)
+        return r;
+    return late ? pack_part(s, p, e) : open || !sync ? 0 : sync_part(s, p, e);
+}
+
 int parts_end(struct file_sink *s, struct err *e)
 {
     struct parts *ps = &s->parts;
-    bool late = packs_late(s), dry = s->base.spec->dry_run;
-    for (size_t i = 0; i < ps->n; i++) {
-        struct part *p = &ps->v[i];
-        bool open = p->pack != NULL;
-        int r = open ? pack_end(p->pack, !late && !dry, e) : 0;
-        pack_free(p->pack);
-        p->pack = NULL;
-        ps->open -= open;
-        if (r == 0 && !dry)
-            r = late ? pack_part(s, p, e) : open ? 0 : sync_part(s, p, e);
-        if (r)
+    bool dry = s->base.spec->dry_run, many = ps->n > FILE_SYNC_EACH;
+    for (size_t i = 0; i < ps->n; i++)
+        if (end_part(s, &ps->v[i], !dry && !many, e))
             return -1;
-    }
-    return 0;
+    return many && !dry ? place_sync_all(s, e) : 0;
 }

@@ -95,13 +95,13 @@ static int list(int fd, struct listing *l, struct err *e)
 
 /* ---- the staged folders beside those they will be */
 
-typedef int (*pair_work)(const struct placing *p, int staged, int target,
+typedef int (*pair_work)(struct placing *p, int staged, int target,
                          struct err *e);
 
 /* Does work for each staged folder and its counterpart, which is made where it
  * is missing; first below, then above. */
-static int each_pair(const struct placing *p, int staged, int target,
-                     pair_work work, int depth, struct err *e)
+static int each_pair(struct placing *p, int staged, int target, pair_work work,
+                     int depth, struct err *e)
 {
     struct listing l;
     if (depth == DEPTH_MAX)
@@ -122,42 +122,42 @@ static int each_pair(const struct placing *p, int staged, int target,
     return r ? -1 : work(p, staged, target, e);
 }
 
-static int nothing(const struct placing *p, int staged, int target,
-                   struct err *e)
+static int sync_folder(struct placing *p, int fd, struct err *e)
 {
-    (void)p, (void)target;
-    if (fsync(staged) != 0)
-        return err_sys(e, ERR_IO, errno, "cannot sync a staged folder");
-    return 0;
-}
-
-static int sync_target(const struct placing *p, int staged, int target,
-                       struct err *e)
-{
-    (void)p, (void)staged;
-    if (fsync(target) != 0)
+    if (p->synced++ < FILE_SYNC_EACH && fsync(fd) != 0)
         return err_sys(e, ERR_IO, errno, "cannot sync a partition's folder");
     return 0;
 }
 
+static int sync_staged(struct placing *p, int staged, int target, struct err *e)
+{
+    (void)target;
+    return sync_folder(p, staged, e);
+}
+
+static int sync_target(struct placing *p, int staged, int target, struct err *e)
+{
+    (void)staged;
+    return sync_folder(p, target, e);
+}
+
 /* Takes _SUCCESS away: readers wait. */
-static int unseal_one(int target, struct err *e)
+static int unseal_one(struct placing *p, int target, struct err *e)
 {
     if (unlinkat(target, FILE_DONE, 0) == 0)
-        return sync_target(NULL, -1, target, e);
+        return sync_folder(p, target, e);
     return errno == ENOENT
                ? 0
                : err_sys(e, ERR_IO, errno, "cannot remove '" FILE_DONE "'");
 }
 
-static int unseal(const struct placing *p, int staged, int target,
-                  struct err *e)
+static int unseal(struct placing *p, int staged, int target, struct err *e)
 {
-    (void)p, (void)staged;
-    return unseal_one(target, e);
+    (void)staged;
+    return unseal_one(p, target, e);
 }
 
-static int seal(const struct placing *p, int staged, int target, struct err *e)
+static int seal(struct placing *p, int staged, int target, struct err *e)
 {
     int fd = openat(target, FILE_DONE,
                     O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -169,7 +169,7 @@ static int seal(const struct placing *p, int staged, int target, struct err *e)
 }
 
 /* Staged files get their names; those that have them are not here any more. */
-static int rename_files(const struct placing *p, int staged, int target,
+static int rename_files(struct placing *p, int staged, int target,
                         struct err *e)
 {
     struct listing l;
@@ -195,7 +195,7 @@ static int rename_files(const struct placing *p, int staged, int target,
 /* ---- replace */
 
 /* Hidden files are not data. */
-static bool is_data(const struct placing *p, const char *name)
+static bool is_data(struct placing *p, const char *name)
 {
     size_t n = strlen("part-");
     bool own = strncmp(name, "part-", n) == 0 &&
@@ -209,7 +209,9 @@ static bool is_partition(const struct entry *en)
     return *en->name != '.' && *en->name != '_' && strchr(en->name, '=');
 }
 
-static int each_partition(int target, int (*work)(int folder, struct err *e),
+static int each_partition(struct placing *p, int target,
+                          int (*work)(struct placing *p, int folder,
+                                      struct err *e),
                           int depth, struct err *e)
 {
     struct listing l;
@@ -220,17 +222,17 @@ static int each_partition(int target, int (*work)(int folder, struct err *e),
         if (!is_partition(&l.v[i]) || !(l.v[i].folder || l.v[i].link))
             continue;
         int fd = place_folder(target, l.v[i].name, false, e);
-        r = fd < 0 ? -1 : each_partition(fd, work, depth + 1, e);
+        r = fd < 0 ? -1 : each_partition(p, fd, work, depth + 1, e);
         if (fd >= 0)
             close(fd);
     }
     list_free(&l);
-    return r || !work ? r : work(target, e);
+    return r || !work ? r : work(p, target, e);
 }
 
 /* Removes data files that are not the load's, and partitions of which nothing
  * is left. staged is the counterpart, -1 where there is none. */
-static int remove_others(const struct placing *p, int staged, int target,
+static int remove_others(struct placing *p, int staged, int target,
                          struct err *e)
 {
     struct listing l;
@@ -261,7 +263,7 @@ static int remove_others(const struct placing *p, int staged, int target,
 }
 
 /* The folder that a replace empties, in the table and staged. */
-static int replace(struct file_sink *s, const struct placing *p, int data,
+static int replace(struct file_sink *s, struct placing *p, int data,
                    bool remove, struct err *e)
 {
     struct buf name = { 0 };
@@ -271,8 +273,8 @@ static int replace(struct file_sink *s, const struct placing *p, int data,
     int from = to >= 0 && data >= 0 ? place_folder(data, z, false, e) : -1;
     int r = to < 0     ? -1
             : remove   ? remove_others(p, from, to, e)
-            : data < 0 ? each_partition(to, NULL, 0, e)
-                       : each_partition(to, unseal_one, 0, e);
+            : data < 0 ? each_partition(p, to, NULL, 0, e)
+                       : each_partition(p, to, unseal_one, 0, e);
     if (from >= 0)
         close(from);
     if (to >= 0)
@@ -283,11 +285,30 @@ static int replace(struct file_sink *s, const struct placing *p, int data,
 
 /* ---- the whole */
 
+int place_sync_all(struct file_sink *s, struct err *e)
+{
+    return syncfs(s->table) == 0
+               ? 0
+               : err_sys(e, ERR_IO, errno,
+                         "cannot sync the file system of '%s'",
+                         s->base.spec->target);
+}
+
+/* A walk over the load's folders, what it changed synced at its end. */
+static int walk(struct file_sink *s, struct placing *p, int data,
+                pair_work work, struct err *e)
+{
+    p->synced = 0;
+    if (each_pair(p, data, s->table, work, 0, e))
+        return -1;
+    return p->synced > FILE_SYNC_EACH ? place_sync_all(s, e) : 0;
+}
+
 int place_prepare(struct file_sink *s, struct err *e)
 {
     bool replaces = s->base.spec->mode == SINK_REPLACE;
-    const struct placing p = { str_of(s->token), buf_str(&s->scope), replaces };
-    if (each_pair(&p, s->data, s->table, nothing, 0, e))
+    struct placing p = { str_of(s->token), buf_str(&s->scope), replaces, 0 };
+    if (walk(s, &p, s->data, sync_staged, e))
         return -1;
     /* A partition that cannot be emptied is found before anything counts. */
     if (replaces && replace(s, &p, -1, false, e))
@@ -298,18 +319,16 @@ int place_prepare(struct file_sink *s, struct err *e)
     return 0;
 }
 
-static int place(struct file_sink *s, const struct placing *p, int data,
+static int place(struct file_sink *s, struct placing *p, int data,
                  struct err *e)
 {
-    if (each_pair(p, data, s->table, unseal, 0, e) ||
+    if (walk(s, p, data, unseal, e) ||
         (p->replace && replace(s, p, data, false, e)) ||
-        each_pair(p, data, s->table, rename_files, 0, e) ||
+        walk(s, p, data, rename_files, e) ||
         (p->replace && replace(s, p, data, true, e)))
         return -1;
-    return each_pair(p, data, s->table, sync_target, 0, e) ||
-                   each_pair(p, data, s->table, seal, 0, e)
-               ? -1
-               : 0;
+    return walk(s, p, data, sync_target, e) || walk(s, p, data, seal, e) ? -1
+                                                                         : 0;
 }
 
 static const char *stage_name(struct buf *path, struct str token)
@@ -318,7 +337,7 @@ static const char *stage_name(struct buf *path, struct str token)
     return buf_z(path);
 }
 
-int place_load(struct file_sink *s, const struct placing *p, struct err *e)
+int place_load(struct file_sink *s, struct placing *p, struct err *e)
 {
     struct buf path = { .max = 256 };
     const char *name = stage_name(&path, p->token);
