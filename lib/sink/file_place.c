@@ -376,13 +376,14 @@ static int remove_tree(int at, const char *name, int depth, struct err *e)
     return r;
 }
 
-/* A load holds its lock as long as its process lives. */
+/* A load holds its lock as long as its process lives. One whose lock cannot
+ * be looked at may well be alive. */
 static bool is_alive(int table, const char *name)
 {
     struct buf path = { .max = 1024 };
     buf_addf(&path, "%s/lock", name);
     int fd = buf_z(&path) ? openat(table, path.p, O_RDWR | O_CLOEXEC) : -1;
-    bool alive = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+    bool alive = fd >= 0 ? flock(fd, LOCK_EX | LOCK_NB) != 0 : errno != ENOENT;
     if (fd >= 0)
         close(fd);
     buf_free(&path);
@@ -404,6 +405,7 @@ int place_drop(struct file_sink *s, struct str token, struct err *e)
         const char *name = l.v[i].name;
         if (l.v[i].folder &&
             strncmp(name, FILE_STAGE, strlen(FILE_STAGE)) == 0 &&
+            strcmp(name + strlen(FILE_STAGE), s->token) != 0 &&
             !is_alive(s->table, name))
             r = remove_tree(s->table, name, 0, e);
     }
