@@ -37,8 +37,7 @@ static int open_sink(struct stage *st, struct load *l)
     l->spec.refuse = refuse;
     l->spec.context = l;
     l->hash = XXH3_createState();
-    if (!l->hash || XXH3_128bits_reset(l->hash) != XXH_OK ||
-        time_format(&l->started_at, time_now()))
+    if (!l->hash || XXH3_128bits_reset(l->hash) != XXH_OK)
         return err_nomem(&st->err);
     l->sink = sink_open(&l->spec, &st->err);
     return l->sink ? 0 : -1;

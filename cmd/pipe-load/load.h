@@ -1,26 +1,46 @@
 /* load: what the parts of pipe-load share.
  *
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
- * load.c brings the stream into it. */
+ * declare.c reads the columns of a schema, load.c brings the stream into the
+ * sink, batch.c in pieces. */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
+#include "base/arena.h"
 #include "base/hash.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
 
 /* The command line. */
 struct load_args {
-    const char *table, *mode, *partition, *on_unknown, *missing;
+    const char *table, *mode, *partition, *range, *on_unknown, *missing;
+    const char *effective, *scd2_columns, *latest_view, *latest_by, *audit,
+        *source, *schema, *approve;
     bool all, create, allow_empty, dry_run;
-    uint64_t lock_timeout_ms;
-    struct opt_list keys, decimals;
+    uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
+    struct opt_list keys, decimals, tracked;
     const char *format, *compress; /* of files */
-    struct opt_list by, columns;
+    struct opt_list by, csv_columns;
 };
 
 /* For OPT_CHOICE. */
 extern const char *const load_modes[];
+
+#define AUDIT_COLUMNS 3
+
+struct columns {
+    struct str *v; /* owned array of owned strings */
+    size_t n;
+};
+
+/* Batches of a run, and how far they have come. */
+struct batches {
+    bool on;
+    struct sink_position at;      /* what is committed */
+    uint64_t records;             /* since then */
+    uint64_t read, out, rejected; /* the stage's counts then */
+    int64_t since; /* when the first of them came, microseconds; 0: none */
+};
 
 /* What the load consists of; owns what the spec borrows. */
 struct load {
@@ -29,20 +49,26 @@ struct load {
     struct sink_spec spec;
     struct sink *sink;
     bool begun;
-    struct buf partition; /* "COL=VAL" expanded; "*"; "" */
-    struct str *keys;     /* owned array of owned strings */
-    size_t n_keys;
-    struct str *by, *columns; /* as keys */
-    size_t n_by, n_columns;
+    struct buf partition; /* "COL=VAL", "COL=FROM..TO" expanded; "*"; "" */
+    struct columns keys, tracked, effective, latest_by, scd2, by, csv;
     struct sink_decimal *decimals; /* owned array, names borrowed from argv */
-    XXH3_state_t *hash;            /* of the input so far */
+    struct str audit_names[AUDIT_COLUMNS], audit_values[AUDIT_COLUMNS];
+    struct arena schema;         /* what columns borrow from */
+    struct sink_column *columns; /* owned array */
+    struct approvals *approvals; /* owned */
+    XXH3_state_t *hash;          /* of the input so far */
     uint64_t bytes;
     struct buf started_at;
+    struct batches batch;
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */
 int load_spec(struct stage *st, struct load *l);
 void load_spec_free(struct load *l);
+
+/* Reads --schema and --approve into l->spec. 0, or -1 with e. */
+int load_declare(struct load *l, struct err *e);
+void load_declare_free(struct load *l);
 
 /* Loads the stream. 0, or -1 with st->err. */
 int load_stream(struct stage *st, struct load *l);

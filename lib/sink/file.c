@@ -72,19 +72,12 @@ static void file_close(struct sink *base)
 
 static int check_spec(const struct sink_spec *spec, struct err *e)
 {
-    const char *unfit = spec->range_to.n     ? "a range of partitions is"
-                        : spec->n_decimals   ? "option --decimal is"
-                        : spec->missing_null ? "option --missing is"
-                        : spec->n_audit      ? "audit columns are"
-                                             : NULL;
     if (!*spec->target)
         return err_set(e, ERR_USAGE, "target '%s' names no folder", spec->uri);
-    if (spec->mode != SINK_APPEND && spec->mode != SINK_REPLACE)
+    if (spec->n_decimals)
         return err_set(e, ERR_USAGE,
-                       "mode %s is not for files: append or replace",
-                       spec->mode_name);
-    if (unfit)
-        return err_set(e, ERR_USAGE, "%s not for files", unfit);
+                       "option --decimal is not for files: numbers keep their "
+                       "text");
     if (!*spec->table || strchr("._", *spec->table) ||
         strchr(spec->table, '/') || strchr(spec->table, '=') ||
         strlen(spec->table) > HIVE_NAME_MAX)
@@ -257,7 +250,7 @@ static int file_begin(struct sink *base, struct err *e)
     const struct sink_spec *spec = base->spec;
     drop_load(s); /* of a batch before */
     csvout_free(s->csvout);
-    s->csvout = csvout_new(spec->columns, spec->n_columns);
+    s->csvout = csvout_new(spec->csv_columns, spec->n_csv_columns);
     if (!s->csvout)
         return err_nomem(e);
     memset(s->token, '0', FILE_TOKEN);
@@ -401,6 +394,7 @@ static int file_commit(struct sink *base, struct err *e)
 const struct sink_type sink_file = {
     .scheme = "file",
     .usage = "file:DIR",
+    .modes = SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_REPLACE),
     .open = file_open,
     .begin = file_begin,
     .write = file_write,

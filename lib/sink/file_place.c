@@ -255,8 +255,9 @@ static int remove_others(struct placing *p, int staged, int target,
             close(to);
         if (from >= 0)
             close(from);
-        else if (r == 0)
-            (void)unlinkat(target, name, AT_REMOVEDIR); /* if it is empty */
+        else if (r == 0 && unlinkat(target, name, AT_REMOVEDIR) != 0 &&
+                 errno != ENOTEMPTY && errno != EEXIST)
+            r = err_sys(e, ERR_IO, errno, "cannot remove folder '%s'", name);
     }
     list_free(&l);
     return r;

@@ -22,6 +22,32 @@ static int unknown_target(const char *uri, struct err *e)
     return -1;
 }
 
+static int refuse_feature(const struct sink_type *t, const char *what,
+                          struct err *e)
+{
+    return err_set(e, ERR_USAGE, "target %s has no %s", t->usage, what);
+}
+
+/* Can a target of this type do what is wanted? */
+static int check_type(const struct sink_type *t, const struct sink_spec *spec,
+                      struct err *e)
+{
+    if (!(t->modes & SINK_MODE(spec->mode)))
+        return err_set(e, ERR_USAGE, "target %s has no mode %s", t->usage,
+                       spec->mode_name);
+    if (spec->range_to.n && !(t->features & SINK_RANGES))
+        return refuse_feature(t, "--range", e);
+    if (spec->latest_view && !(t->features & SINK_VIEWS))
+        return refuse_feature(t, "--latest-view", e);
+    if (spec->n_columns && !(t->features & SINK_SCHEMAS))
+        return refuse_feature(t, "--schema", e);
+    if (spec->n_audit && !(t->features & SINK_AUDITS))
+        return refuse_feature(t, "--audit", e);
+    if (spec->batches && !(t->features & SINK_BATCHES))
+        return refuse_feature(t, "--batch", e);
+    return 0;
+}
+
 struct sink *sink_open(const struct sink_spec *spec, struct err *e)
 {
     const char *colon = strchr(spec->uri, ':');
@@ -29,7 +55,8 @@ struct sink *sink_open(const struct sink_spec *spec, struct err *e)
     for (size_t i = 0; i < N_TYPES; i++)
         if (n == strlen(types[i]->scheme) &&
             memcmp(spec->uri, types[i]->scheme, n) == 0)
-            return types[i]->open(spec, e);
+            return check_type(types[i], spec, e) ? NULL
+                                                 : types[i]->open(spec, e);
     unknown_target(spec->uri, e);
     return NULL;
 }
@@ -60,6 +87,13 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
                  struct err *e)
 {
     return s->type->prepare(s, run, outcome, previous, e);
+}
+
+int sink_resume(struct sink *s, const struct sink_run *run,
+                struct sink_position *at, struct err *e)
+{
+    *at = (struct sink_position){ 0 };
+    return s->type->resume(s, run, at, e);
 }
 
 int sink_commit(struct sink *s, struct err *e)

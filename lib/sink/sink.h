@@ -56,6 +56,8 @@ struct sink_record {
     struct str old_key; /* SINK_ROW: an object with the key that the row had
                            before, where that changed; else empty */
     struct str raw;     /* as it was read, for whoever is told of a refusal */
+    struct str at;      /* when it happened (RFC 3339), for SINK_SCD2 without
+                           spec.effective; empty: spec.now */
     uint64_t line, offset;
 };
 
@@ -65,6 +67,28 @@ struct sink_refusal {
     struct str column; /* borrowed; may be empty */
     char message[512];
 };
+
+/* A column as a schema declares it. */
+struct sink_column {
+    struct str name;
+    unsigned types; /* 1 << enum json_type that may occur; null: nullable */
+    bool required;  /* every record has it */
+    bool integer;   /* its numbers are whole */
+    int places;     /* its numbers are multiples of 10^-places; -1: unknown */
+    const char *format; /* of its strings: "date-time" ...; may be NULL */
+};
+
+/* Names of the columns of SINK_SCD2, in this order. */
+enum sink_scd2_column {
+    SINK_VALID_FROM,
+    SINK_VALID_TO,   /* NULL: open */
+    SINK_IS_CURRENT, /* 1 or 0 */
+    SINK_ROW_HASH,
+    SINK_SCD2_COLUMNS
+};
+
+/* SINK_SCD3: the last value of COL is in the column previous_COL. */
+#define SINK_PREVIOUS "previous_"
 
 /* What to load; everything borrowed for the life of the sink. */
 struct sink_spec {
@@ -80,13 +104,28 @@ struct sink_spec {
     bool all;                        /* replace the whole table */
     const struct str *keys;          /* key columns, NUL-terminated */
     size_t n_keys;
-    const struct str *tracked; /* scd3: columns with a previous value */
+    const struct str *tracked; /* scd3: columns with a previous value; scd2:
+                                  whose changes make a version (none: all) */
     size_t n_tracked;
-    struct str effective; /* scd2: field with the time of a change */
-    const char *now;      /* RFC 3339, UTC: the load's one clock */
-    bool create;          /* create the table, add columns */
-    bool dry_run;         /* will not be committed */
-    bool missing_null;    /* upsert: a missing field sets NULL */
+    struct str scd2_names[SINK_SCD2_COLUMNS];
+    struct str effective;    /* scd2: field with the time of a change */
+    const char *tz;          /* zone of times without one; NULL: UTC */
+    const char *now;         /* RFC 3339, UTC: the load's one clock */
+    const char *latest_view; /* append: view of the latest row of each key */
+    struct str latest_by;    /* by this column, then by load order */
+    uint64_t keep_versions;  /* versioned: drop all but so many; 0: keep all */
+    /* Columns that a schema declares: no others are made. n_columns 0: columns
+     * follow from the records. */
+    const struct sink_column *columns;
+    size_t n_columns;
+    /* May this column of the table, which the schema has no more, stay
+     * unwritten? */
+    bool (*approved)(void *context, struct str column);
+    void *approved_context;
+    bool create;       /* create the table, add columns */
+    bool dry_run;      /* will not be committed */
+    bool batches;      /* committed in several */
+    bool missing_null; /* upsert: a missing field sets NULL */
     const struct sink_decimal *decimals;
     size_t n_decimals;
     /* Columns that every row gets beside its own fields: names and texts. */
@@ -99,8 +138,8 @@ struct sink_spec {
     const char *compress; /* "gzip", "zstd"; NULL: neither */
     const struct str *by; /* columns whose values choose the partition */
     size_t n_by;
-    const struct str *columns; /* of CSV; none: those of the first record */
-    size_t n_columns;
+    const struct str *csv_columns; /* none: those of the first record */
+    size_t n_csv_columns;
     bool (*stop)(void); /* a signal wants us to stop waiting */
     /* Told of a record that the target refuses. 0, or -1 with e to give up. */
     int (*refuse)(void *context, const struct sink_record *r,
@@ -119,6 +158,16 @@ struct sink_run {
     uint64_t read, loaded, rejected;
     const char *watermark;              /* position as JSON, or NULL */
     const char *started_at, *loaded_at; /* RFC 3339 */
+    bool continues; /* a batch behind others of this run: it is NEW, and
+                       sink_resume has found what there was */
+};
+
+/* How far the batches of a run have come, by its latest ledger row. */
+struct sink_position {
+    bool found;
+    uint64_t input_bytes; /* of the first so many bytes of the input... */
+    char input_hash[33];  /* ...this is the hash */
+    uint64_t read, loaded, rejected; /* of all its rows */
 };
 
 enum sink_outcome {
@@ -129,10 +178,17 @@ enum sink_outcome {
 
 struct sink;
 
+/* ERR_USAGE where the target is unknown or lacks what spec wants. */
 struct sink *sink_open(const struct sink_spec *spec, struct err *e);
 int sink_begin(struct sink *s, struct err *e);
 int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
 int sink_apply(struct sink *s, struct err *e);
+
+/* Finds the batches of a run that are committed (pipeline, partition and
+ * run_id are looked at). Between sink_begin and sink_commit, so that nobody
+ * else adds one. */
+int sink_resume(struct sink *s, const struct sink_run *run,
+                struct sink_position *at, struct err *e);
 
 /* Records that sink_write took and that changed nothing, because their key was
  * there (SINK_INSERT). Known after sink_apply. */
@@ -148,9 +204,22 @@ void sink_close(struct sink *s);
 
 /* ---- for connectors ---- */
 
+/* What not every target can. */
+enum sink_feature {
+    SINK_RANGES = 1,  /* replace by range_from and range_to */
+    SINK_VIEWS = 2,   /* latest_view */
+    SINK_SCHEMAS = 4, /* columns */
+    SINK_AUDITS = 8,  /* audit_names */
+    SINK_BATCHES = 16 /* sink_resume */
+};
+
+#define SINK_MODE(m) (1u << (m))
+
 struct sink_type {
     const char *scheme; /* "sqlite" */
     const char *usage;  /* "sqlite:FILE" */
+    unsigned modes;     /* SINK_MODE of each that it has */
+    unsigned features;  /* enum sink_feature */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
     int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
@@ -158,6 +227,8 @@ struct sink_type {
     int (*prepare)(struct sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e);
+    int (*resume)(struct sink *s, const struct sink_run *run,
+                  struct sink_position *at, struct err *e); /* or NULL */
     int (*commit)(struct sink *s, struct err *e);
     void (*close)(struct sink *s);
 };

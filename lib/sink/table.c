@@ -1,9 +1,9 @@
 #include "sink/table.h"
 
-#include "base/date.h"
 #include "json/check.h"
 #include "json/number.h"
 #include "json/utf8.h"
+#include "sink/range.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -132,11 +132,12 @@ static int check_names(struct table *t, const struct sink_spec *spec,
 int table_check_keys(struct table *t, const struct sink_spec *spec,
                      struct err *e)
 {
-    return check_names(t, spec, spec->keys, spec->n_keys, "key", e) ||
-                   check_names(t, spec, spec->tracked, spec->n_tracked,
-                               "tracked", e)
-               ? -1
-               : 0;
+    if (check_names(t, spec, spec->keys, spec->n_keys, "key", e))
+        return -1;
+    /* With --create they may still come. */
+    return spec->create ? 0
+                        : check_names(t, spec, spec->tracked, spec->n_tracked,
+                                      "tracked", e);
 }
 
 int table_mismatch(struct sink_refusal *why, const struct column *c,
@@ -237,41 +238,29 @@ static bool equals_text(struct val have, struct str text)
                            text);
 }
 
-static int order_texts(struct str a, struct str b)
+static int check_range(struct table *t, const struct sink_spec *spec,
+                       const struct column *c, struct sink_refusal *why)
 {
-    int64_t x, y;
-    if (time_parse(a, NULL, &x) && time_parse(b, NULL, &y))
-        return x < y ? -1 : x > y;
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = memcmp(a.p, b.p, n);
-    return c ? c : a.n < b.n ? -1 : a.n > b.n;
-}
-
-/* Is a value of the record before a bound? Numbers by value, times as
- * instants, other texts by their bytes. */
-static int order(struct val have, struct str bound)
-{
-    if (have.type == JSON_NUMBER && json_number_valid(bound))
-        return number_cmp(have.raw, bound);
-    return order_texts((struct str){ have.raw.p + 1, have.raw.n - 2 }, bound);
-}
-
-static int check_range(const struct sink_spec *spec, const struct column *c,
-                       struct sink_refusal *why)
-{
-    bool comparable = c && (c->val.type == JSON_STRING ||
-                            (c->val.type == JSON_NUMBER &&
-                             json_number_valid(spec->range_from) &&
-                             json_number_valid(spec->range_to)));
-    if (comparable && order(c->val, spec->range_from) >= 0 &&
-        order(c->val, spec->range_to) < 0)
+    struct val have = c ? c->val : (struct val){ JSON_MISSING, STR("") };
+    struct str text = have.raw;
+    if (have.type == JSON_STRING) {
+        text = (struct str){ text.p + 1, text.n - 2 };
+        if (memchr(text.p, '\\', text.n)) {
+            size_t from = t->keys.n; /* room for the record was made */
+            json_unescape(&t->keys, text);
+            text = (struct str){ t->keys.p + from, t->keys.n - from };
+        }
+    }
+    if ((have.type == JSON_STRING || have.type == JSON_NUMBER) &&
+        range_has(spec->range_from, spec->range_to, have.type == JSON_NUMBER,
+                  text))
         return 1;
-    bool there = c && c->val.type != JSON_MISSING;
+    bool there = have.type != JSON_MISSING;
     return sink_refusef(
         why, "wrong_partition", c ? str_of(c->name) : spec->part_column,
         "is %.*s, the load is for '%.*s' up to, not "
         "including, '%.*s'",
-        there ? shown(c->val.raw, SHOWN) : 7, there ? c->val.raw.p : "missing",
+        there ? shown(have.raw, SHOWN) : 7, there ? have.raw.p : "missing",
         STR_ARG(spec->range_from), STR_ARG(spec->range_to));
 }
 
@@ -284,7 +273,7 @@ static int check_partition(struct table *t, const struct sink_spec *spec,
     struct val want = json_val(t->part_json);
     struct column *c = table_find(t, spec->part_column);
     if (spec->range_to.n)
-        return check_range(spec, c, why);
+        return check_range(t, spec, c, why);
     if (!c || c->val.type == JSON_MISSING)
         return take_field(t, spec, spec->part_column, want, why, e);
     struct val have = c->val;

@@ -11,7 +11,7 @@ load_run() {
 
 # All records, in order.
 data() {
-    find lake/t -name 'part-*' -exec cat {} + | sort
+    find lake/t -name '.pipe-*' -prune -o -name 'part-*' -exec cat {} + | sort
 }
 
 # Nothing half done is left, and readers by _SUCCESS see every partition.
