@@ -8,6 +8,7 @@
 
 #define CACHE_KIB 16384
 #define TEMP_CACHE_KIB 8192
+#define TEXT_MAX ((size_t)1 << 30) /* a record's texts, some bound often */
 
 int sqlite_fail(struct sqlite_sink *s, struct err *e, const char *doing)
 {
@@ -272,6 +273,7 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
         return NULL;
     }
     s->base = (struct sink){ &sink_sqlite, spec, 0 };
+    s->text.max = TEXT_MAX;
     s->table = (struct table){
         .max = COLUMNS_MAX, .fold_case = true, .add = sqlite_add, .context = s
     };

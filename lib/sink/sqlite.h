@@ -48,11 +48,12 @@ enum scd2_stmt {
 struct sqlite_sink {
     struct sink base;
     sqlite3 *db;
-    bool begun;       /* a transaction is open */
-    bool in_memory;   /* a dry run on a database that is not there */
-    struct buf name;  /* of the table that is filled: the spec's but for
-                         versioned tables */
-    uint64_t version; /* its number, versioned; 0: none */
+    bool begun;      /* a transaction is open */
+    bool in_memory;  /* a dry run on a database that is not there */
+    struct buf name; /* of the table that is filled: the spec's but for
+                        versioned tables */
+    uint64_t version,
+        last_version; /* versioned: its number, and the one before; 0: none */
     struct table table;
     struct shape shapes[SHAPES_MAX];
     size_t n_shapes, next_shape, last_shape;
@@ -182,6 +183,10 @@ void sqlite_row_forget(struct sqlite_sink *s);
 /* delete-insert: a record; the rows that its key had go first. */
 int sqlite_key_write(struct sqlite_sink *s, struct str record,
                      struct sink_refusal *why, struct err *e);
+
+/* Appends definitions of the keys, "k0 TEXT COLLATE NOCASE, k1 ...", for a
+ * table of ours in which they compare as in the target. */
+int sqlite_key_definitions(struct sqlite_sink *s, struct err *e);
 
 /* cdc: an event. */
 int sqlite_key_apply(struct sqlite_sink *s, const struct sink_record *r,

@@ -94,8 +94,7 @@ static const char *affinity(const struct column *c)
     }
 }
 
-/* "k0 TEXT COLLATE NOCASE, ...": comparing as the table's columns do. */
-static int add_definitions(struct sqlite_sink *s, struct err *e)
+int sqlite_key_definitions(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
     for (size_t i = 0; i < spec->n_keys; i++) {
@@ -134,7 +133,7 @@ static int make_rows(struct sqlite_sink *s, struct err *e)
 {
     buf_reset(&s->sql);
     buf_addz(&s->sql, "DROP TABLE IF EXISTS " ROWS "; CREATE TABLE " ROWS "(");
-    if (add_definitions(s, e))
+    if (sqlite_key_definitions(s, e))
         return -1;
     buf_addz(&s->sql, ", r INTEGER); INSERT INTO " ROWS " SELECT ");
     sqlite_add_keys(s, "", "", ", ");
@@ -154,7 +153,7 @@ static int make_tables(struct sqlite_sink *s, struct err *e)
         return -1;
     buf_reset(&s->sql);
     buf_addz(&s->sql, "DROP TABLE IF EXISTS " SEEN "; CREATE TABLE " SEEN "(");
-    if (add_definitions(s, e))
+    if (sqlite_key_definitions(s, e))
         return -1;
     buf_addz(&s->sql, ", PRIMARY KEY(");
     add_ours(s, "", ", ");
