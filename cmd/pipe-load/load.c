@@ -22,6 +22,7 @@ static int refuse(void *context, const struct sink_record *r,
                              .path = buf_str(&path),
                              .message = str_of(why->message) };
     l->st->counts.out--;
+    l->refused = true;
     int done = stage_reject(l->st, &rec, &reason, 1);
     buf_free(&path);
     if (done && e != &l->st->err)
@@ -65,12 +66,14 @@ static int write_record(struct stage *st, struct load *l,
     l->bytes += rec->text.n + 1;
     if (begin(st, l))
         return -1;
+    if (l->cdc)
+        return load_event(st, l, rec);
     st->counts.out++; /* unless it is refused */
     return sink_write(l->sink, &r, &st->err);
 }
 
-/* A stream that nobody vouches for: the policy decides. */
-static int judge_unknown(struct stage *st, const struct load_args *a)
+/* The policy decides. */
+int load_judge(struct stage *st, const struct load_args *a)
 {
     if (st->verdict != VERDICT_UNKNOWN)
         return 0;
@@ -151,8 +154,10 @@ static int settle_with_ledger(struct stage *st, struct load *l)
     char input_hash[33], id[33];
     hash128_hex((struct hash128){ h.low64, h.high64 }, input_hash);
     default_run_id(st, l->args->table, input_hash, id);
-    struct buf now = { 0 }, before = { 0 };
+    struct buf now = { 0 }, before = { 0 }, position = { 0 };
     time_format(&now, time_now());
+    if (l->position.log != CDC_LOG_NONE)
+        (void)cdc_position_json(&position, &l->position);
     struct sink_run run = {
         .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
         .partition = buf_z(&l->partition),
@@ -162,6 +167,7 @@ static int settle_with_ledger(struct stage *st, struct load *l)
         .read = st->counts.in,
         .loaded = st->counts.out,
         .rejected = st->counts.rejected,
+        .watermark = position.n ? buf_z(&position) : NULL,
         .started_at = buf_z(&l->started_at),
         .loaded_at = buf_z(&now),
     };
@@ -175,6 +181,7 @@ static int settle_with_ledger(struct stage *st, struct load *l)
                  : err_nomem(&st->err);
     buf_free(&now);
     buf_free(&before);
+    buf_free(&position);
     return r;
 }
 
@@ -198,7 +205,7 @@ int load_stream(struct stage *st, struct load *l)
     while ((r = stage_next(st, &rec)) > 0)
         if (write_record(st, l, &rec))
             return -1;
-    if (r < 0 || judge_unknown(st, l->args) || apply(st, l))
+    if (r < 0 || load_judge(st, l->args) || apply(st, l))
         return -1;
     return settle_with_ledger(st, l);
 }

@@ -2,12 +2,14 @@
  *
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
  * declare.c reads the columns of a schema, load.c brings the stream into the
- * sink, batch.c in pieces. */
+ * sink, batch.c in pieces, events.c change events; pass.c is the target
+ * "-". */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "cdc/cdc.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
 
@@ -20,6 +22,8 @@ struct load_args {
     uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
     struct opt_list keys, decimals, tracked;
     const char *format, *compress; /* of files */
+    const char *source_table, *tmpdir;
+    bool cdc;
     struct opt_list by, csv_columns;
 };
 
@@ -60,6 +64,9 @@ struct load {
     uint64_t bytes;
     struct buf started_at;
     struct batches batch;
+    struct cdc *cdc;              /* owned; NULL: records are rows */
+    struct cdc_position position; /* the greatest of the load's events */
+    bool refused; /* the target refused what it was given last */
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */
@@ -72,5 +79,14 @@ void load_declare_free(struct load *l);
 
 /* Loads the stream. 0, or -1 with st->err. */
 int load_stream(struct stage *st, struct load *l);
+
+/* The end of a stream that nobody vouches for: 0 to commit, or -1. */
+int load_judge(struct stage *st, const struct load_args *a);
+
+/* Loads what a change event says. */
+int load_event(struct stage *st, struct load *l, const struct record *rec);
+
+/* Holds the stream back until its end is good, then passes it to stdout. */
+int load_pass(struct stage *st, const struct load_args *a);
 
 #endif

@@ -29,12 +29,13 @@ static const struct mode {
       WANTS_KEY | TAKES_MISSING | TAKES_PARTITION | TAKES_BATCHES },
     { "scd2", SINK_SCD2, WANTS_KEY | TAKES_BATCHES },
     { "scd3", SINK_SCD3, WANTS_KEY | TAKES_MISSING | TAKES_BATCHES },
+    { "cdc", SINK_CDC, WANTS_KEY },
     { "versioned", SINK_VERSIONED, 0 },
 };
-const char *const load_modes[] = { "append",  "insert",        "upsert",
-                                   "replace", "delete-insert", "scd1",
-                                   "scd2",    "scd3",          "versioned",
-                                   NULL };
+const char *const load_modes[] = {
+    "append", "insert", "upsert",    "replace", "delete-insert", "scd1", "scd2",
+    "scd3",   "cdc",    "versioned", NULL
+};
 
 static const struct mode *find_mode(const char *name)
 {
@@ -299,6 +300,10 @@ static int check_mode(struct stage *st, const struct load_args *a,
         { "effective", a->effective, m->mode == SINK_SCD2, "scd2" },
         { "scd2-columns", a->scd2_columns, m->mode == SINK_SCD2, "scd2" },
         { "latest-view", a->latest_view, m->mode == SINK_APPEND, "append" },
+        { "cdc", a->cdc, m->mode == SINK_SCD2 || m->mode == SINK_CDC,
+          "scd2 and cdc" },
+        { "source-table", a->source_table, a->cdc || m->mode == SINK_CDC,
+          "cdc, and scd2 with --cdc" },
         { "keep-versions", a->keep_versions > 0, m->mode == SINK_VERSIONED,
           "versioned" },
         { "batch", a->batch || a->batch_ms, m->flags & TAKES_BATCHES,
@@ -375,6 +380,16 @@ static int check_names(struct stage *st, const struct load *l)
     return 0;
 }
 
+static int take_events(struct load *l, struct err *e)
+{
+    const struct load_args *a = l->args;
+    if (!a->cdc && l->spec.mode != SINK_CDC)
+        return 0;
+    l->cdc = cdc_new(l->keys.v, l->keys.n,
+                     str_of(a->source_table ? a->source_table : ""));
+    return l->cdc ? 0 : err_nomem(e);
+}
+
 static void fill_plain(struct stage *st, struct load *l)
 {
     const struct load_args *a = l->args;
@@ -404,6 +419,7 @@ static void fill_plain(struct stage *st, struct load *l)
     spec->batches = a->batch || a->batch_ms;
     spec->missing_null = a->missing && strcmp(a->missing, "null") == 0;
     spec->lock_timeout_ms = a->lock_timeout_ms;
+    spec->tmpdir = a->tmpdir;
     spec->stop = stage_stopping;
 }
 
@@ -427,8 +443,8 @@ int load_spec(struct stage *st, struct load *l)
     spec->now = buf_z(&l->started_at);
     if (!spec->now)
         return err_nomem(&st->err);
-    return check_names(st, l) || (a->audit && take_audit(st, l)) ||
-                   load_declare(l, &st->err)
+    return take_events(l, &st->err) || check_names(st, l) ||
+                   (a->audit && take_audit(st, l)) || load_declare(l, &st->err)
                ? -1
                : 0;
 }
@@ -442,6 +458,7 @@ void load_spec_free(struct load *l)
         free_columns(lists[i]);
     free(l->decimals);
     load_declare_free(l);
+    cdc_free(l->cdc);
     buf_free(&l->partition);
     buf_free(&l->started_at);
 }

@@ -77,6 +77,18 @@ int sink_apply(struct sink *s, struct err *e)
     return s->type->apply ? s->type->apply(s, e) : 0;
 }
 
+int sink_group(struct sink *s, enum sink_group what, struct err *e)
+{
+    if (s->type->group)
+        return s->type->group(s, what, e);
+    return what == SINK_GROUP_UNDO
+               ? err_set(e, ERR_DATA,
+                         "target %s refused a change of several, and cannot "
+                         "undo the others",
+                         s->type->usage)
+               : 0;
+}
+
 uint64_t sink_ignored(const struct sink *s)
 {
     return s->ignored;

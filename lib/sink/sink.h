@@ -184,6 +184,12 @@ int sink_begin(struct sink *s, struct err *e);
 int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
 int sink_apply(struct sink *s, struct err *e);
 
+/* The records of a group are written all or none: what was written since
+ * BEGIN is kept, or undone because one of them was refused. ERR_DATA where the
+ * target cannot undo. */
+enum sink_group { SINK_GROUP_BEGIN, SINK_GROUP_KEEP, SINK_GROUP_UNDO };
+int sink_group(struct sink *s, enum sink_group what, struct err *e);
+
 /* Finds the batches of a run that are committed (pipeline, partition and
  * run_id are looked at). Between sink_begin and sink_commit, so that nobody
  * else adds one. */
@@ -224,6 +230,8 @@ struct sink_type {
     int (*begin)(struct sink *s, struct err *e);
     int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
     int (*apply)(struct sink *s, struct err *e); /* NULL: nothing to do */
+    /* NULL: it cannot undo */
+    int (*group)(struct sink *s, enum sink_group what, struct err *e);
     int (*prepare)(struct sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e);
