@@ -143,7 +143,7 @@ int cdc_key_changed(struct cdc *c, struct str before, struct str after)
 bool cdc_number(struct val v, uint64_t *n)
 {
     struct str s = v.raw;
-    if (v.type == JSON_STRING)
+    if (v.type == JSON_STRING && s.n >= 2)
         s = (struct str){ s.p + 1, s.n - 2 };
     else if (v.type != JSON_NUMBER)
         return false;
