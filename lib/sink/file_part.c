@@ -145,6 +145,8 @@ static int close_oldest(struct file_sink *s, struct err *e)
     for (size_t i = 0; i < ps->n; i++)
         if (ps->v[i].pack && (!oldest || ps->v[i].used < oldest->used))
             oldest = &ps->v[i];
+    if (!oldest)
+        return err_set(e, ERR_BUG, "no file is open");
     int r = pack_end(oldest->pack, false, e);
     pack_free(oldest->pack);
     oldest->pack = NULL;

@@ -65,10 +65,13 @@ static int list_add(struct listing *l, int fd, const struct dirent *d,
             return err_nomem(e);
         l->v = grown;
     }
-    char *name = strdup(d->d_name);
-    if (!name)
+    struct entry *en = &l->v[l->n];
+    en->name = strdup(d->d_name);
+    if (!en->name)
         return err_nomem(e);
-    l->v[l->n++] = (struct entry){ name, S_ISDIR(mode), S_ISLNK(mode) };
+    en->folder = S_ISDIR(mode);
+    en->link = S_ISLNK(mode);
+    l->n++;
     return 0;
 }
 

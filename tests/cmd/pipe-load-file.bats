@@ -20,8 +20,8 @@ data() {
 
 # Nothing of a load under way is left.
 no_rest() {
-    [ -z "$(find "${1:-lake}" -name '.pipe-*' -o -name '*.tmp')" ] ||
-        fail "left: $(find "${1:-lake}" -name '.pipe-*')"
+    [ -z "$(find lake -name '.pipe-*' -o -name '*.tmp')" ] ||
+        fail "left: $(find lake -name '.pipe-*')"
 }
 
 three() {
@@ -385,8 +385,8 @@ END
     mv "lake/t/d=x/part-$load.ndjson" "lake/t/.pipe-$load/data/d=x/part-$load.ndjson.tmp"
     rm lake/t/_SUCCESS lake/t/d=x/_SUCCESS
     echo '{"id":9}' >lake/t/d=x/part-old.ndjson
-    echo '{"id":4,"d":"y"}' >more
-    put --mode replace --partition d=y <more
+    echo '{"id":4,"d":"y"}' >further
+    put --mode replace --partition d=y <further
     [ "$(data)" = $'{"id":3,"d":"x"}\n{"id":4,"d":"y"}' ]
     [ "$(find lake -name _SUCCESS | wc -l)" = 3 ]
     [ "$(grep -c '"state":"loaded"' lake/t/_pipe_loads.ndjson)" = 3 ]
