@@ -1,8 +1,8 @@
 #include "cdc/decoder.h"
 
 #include "base/date.h"
+#include "json/check.h"
 #include "json/key.h"
-#include "json/number.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,17 +121,25 @@ enum cdc_result cdc_table(struct cdc *c, struct val schema, struct val table)
 
 /* ---- keys, numbers, times */
 
+/* The key of a value. What is no JSON, in a stream that nobody checked, is
+ * taken by its bytes. */
+static int key_of(struct buf *out, struct val v)
+{
+    struct json_fault fault;
+    buf_reset(out);
+    if (v.raw.n && json_check_value(v.raw, JSON_DEPTH_DEFAULT, &fault))
+        return buf_add_str(out, v.raw);
+    return key_add(out, v);
+}
+
 int cdc_key_changed(struct cdc *c, struct str before, struct str after)
 {
     for (size_t i = 0; i < c->n_keys; i++) {
         struct val was = json_get(json_val(before), c->keys[i]);
         struct val is = json_get(json_val(after), c->keys[i]);
-        if (was.type == JSON_MISSING)
+        if (was.type == JSON_MISSING || str_eq(was.raw, is.raw))
             continue;
-        buf_reset(&c->key[0]);
-        buf_reset(&c->key[1]);
-        int r[2] = { key_add(&c->key[0], was), key_add(&c->key[1], is) };
-        if (r[0] == -1 || r[1] == -1)
+        if (key_of(&c->key[0], was) == -1 || key_of(&c->key[1], is) == -1)
             return -1;
         /* What is no key is refused by whoever takes the row. */
         if (!str_eq(buf_str(&c->key[0]), buf_str(&c->key[1])))

@@ -11,7 +11,8 @@
 struct cell {
     char *name; /* owned */
     size_t n;
-    struct val val; /* of the record at hand */
+    struct val val;     /* of the record at hand */
+    struct str spelled; /* its key there, as written */
 };
 
 struct csvout {
@@ -141,6 +142,7 @@ static int take_fields(struct csvout *c, struct str record,
                 "the file has no column '%.*s' (--columns names them)",
                 name.n > SHOWN_NAME ? SHOWN_NAME : (int)name.n, name.p);
         cell->val = v;
+        cell->spelled = raw;
     }
     return 1;
 }
@@ -186,8 +188,7 @@ static int add_cell(struct csvout *c, const struct cell *cell, struct buf *out,
         if (json_string(cell->val, &c->scratch, &text))
             return -1;
         if (text.p != cell->val.raw.p + 1 && !utf8_valid(text))
-            return sink_refusef(why, "lone_surrogate",
-                                (struct str){ cell->name, cell->n },
+            return sink_refusef(why, "lone_surrogate", cell->spelled,
                                 "holds half a surrogate pair");
     }
     add_text(out, text);
