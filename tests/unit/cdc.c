@@ -264,7 +264,7 @@ static const char *place_of(const char *text)
 
 #define FROM(source)                                                        \
     "{\"op\":\"c\",\"after\":{\"id\":1},\"source\":{" source "},\"ts_ms\":" \
-                                                             "5000}"
+    "5000}"
 
 TEST("place and time of each source")
 {
