@@ -5,6 +5,7 @@
 #include "json/path.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* A record that the target refuses, now or later. */
@@ -45,12 +46,21 @@ static int open_sink(struct stage *st, struct load *l)
 }
 
 /* The transaction is opened when there is something to write. */
-static int begin(struct stage *st, struct load *l)
+int load_begin(struct stage *st, struct load *l)
 {
     if (l->begun)
         return 0;
     l->begun = true;
-    return sink_begin(l->sink, &st->err);
+    if (sink_begin(l->sink, &st->err))
+        return -1;
+    return l->batch.on ? batch_look(st, l) : 0;
+}
+
+static int load_row(struct stage *st, struct load *l,
+                    const struct sink_record *r)
+{
+    st->counts.out++; /* unless it is refused */
+    return sink_write(l->sink, r, &st->err);
 }
 
 static int write_record(struct stage *st, struct load *l,
@@ -59,23 +69,30 @@ static int write_record(struct stage *st, struct load *l,
     const struct sink_record r = { .op = SINK_ROW,
                                    .text = rec->text,
                                    .raw = rec->text,
+                                   .shaped = rec->shaped,
                                    .line = rec->line,
                                    .offset = rec->offset };
-    XXH3_128bits_update(l->hash, rec->text.p, rec->text.n);
-    XXH3_128bits_update(l->hash, "\n", 1);
+    /* The line feed is there already, but for the last line. */
+    XXH3_128bits_update(l->hash, rec->text.p, rec->text.n + rec->feed);
+    if (!rec->feed)
+        XXH3_128bits_update(l->hash, "\n", 1);
     l->bytes += rec->text.n + 1;
-    if (begin(st, l))
+    bool done = false;
+    if (l->batch.on && batch_skip(st, l, &done))
         return -1;
-    if (l->cdc)
-        return load_event(st, l, rec);
-    st->counts.out++; /* unless it is refused */
-    return sink_write(l->sink, &r, &st->err);
+    if (done)
+        return 0;
+    if (load_begin(st, l))
+        return -1;
+    if (l->cdc ? load_event(st, l, rec) : load_row(st, l, &r))
+        return -1;
+    return l->batch.on ? batch_written(st, l) : 0;
 }
 
-/* The policy decides. */
-int load_judge(struct stage *st, const struct load_args *a)
+int load_judge_unknown(struct stage *st, struct load *l, enum verdict verdict)
 {
-    if (st->verdict != VERDICT_UNKNOWN)
+    const struct load_args *a = l->args;
+    if (verdict != VERDICT_UNKNOWN)
         return 0;
     if (st->counts.in == 0 && !a->allow_empty)
         return err_set(&st->err, ERR_TEMPFAIL,
@@ -85,9 +102,11 @@ int load_judge(struct stage *st, const struct load_args *a)
         return 0;
     if (a->on_unknown && strcmp(a->on_unknown, "refuse") == 0)
         return err_set(&st->err, ERR_CONFIG,
-                       "nothing committed: the upstream cannot be verified");
-    if (a->dry_run)
+                       "nothing%s committed: the upstream cannot be verified",
+                       l->batch.at.found ? " more" : "");
+    if (a->dry_run || l->batch.warned)
         return 0;
+    l->batch.warned = true;
     stage_note(st,
                "cannot verify that the upstream ended well: it is no pipeutils "
                "stage, or a shell group or wrapper shares its pipe (start it "
@@ -96,6 +115,12 @@ int load_judge(struct stage *st, const struct load_args *a)
 }
 
 /* ---- the end */
+
+void load_hash(const struct load *l, char hex[33])
+{
+    XXH128_hash_t h = XXH3_128bits_digest(l->hash);
+    hash128_hex((struct hash128){ h.low64, h.high64 }, hex);
+}
 
 /* Who the run is, if nobody named it: its pipeline, day, table and input. */
 static void default_run_id(struct stage *st, const char *table,
@@ -122,7 +147,7 @@ static int commit(struct stage *st, struct load *l)
     }
     if (sink_commit(l->sink, &st->err))
         return -1;
-    if (isatty(STDERR_FILENO))
+    if (!l->batch.on && isatty(STDERR_FILENO))
         stage_note(st, "loaded %" PRIu64 " records into '%s'", st->counts.out,
                    table);
     return 0;
@@ -148,37 +173,49 @@ static int act_on(struct stage *st, struct load *l, enum sink_outcome outcome,
     return 0;
 }
 
-static int settle_with_ledger(struct stage *st, struct load *l)
+/* The run as the ledger has it: of batches each has a row of its own, with
+ * what it brought and the position that it reached. */
+static int settle(struct stage *st, struct load *l, struct sink_run *run,
+                  struct buf *before)
 {
-    XXH128_hash_t h = XXH3_128bits_digest(l->hash);
-    char input_hash[33], id[33];
-    hash128_hex((struct hash128){ h.low64, h.high64 }, input_hash);
+    char input_hash[33], id[33], watermark[80];
+    struct counts *then = &l->batch.then;
+    load_hash(l, input_hash);
     default_run_id(st, l->args->table, input_hash, id);
+    snprintf(watermark, sizeof(watermark),
+             "{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
+             l->batch.records, l->bytes);
+    run->pipeline = st->opts.pipeline ? st->opts.pipeline : "";
+    run->run_id = st->opts.run_id ? st->opts.run_id : id;
+    run->input_bytes = l->bytes;
+    run->input_hash = input_hash;
+    run->read = st->counts.in - then->in;
+    run->loaded = st->counts.out - then->out;
+    run->rejected = st->counts.rejected - then->rejected;
+    if (l->batch.on)
+        run->watermark = watermark;
+    run->continues = l->batch.on && l->batch.at.found;
+    enum sink_outcome outcome = SINK_NEW;
+    if (sink_prepare(l->sink, run, &outcome, before, &st->err))
+        return -1;
+    const char *when = buf_z(before);
+    return when ? act_on(st, l, outcome, run->run_id, when)
+                : err_nomem(&st->err);
+}
+
+int load_settle(struct stage *st, struct load *l)
+{
     struct buf now = { 0 }, before = { 0 }, position = { 0 };
     time_format(&now, time_now());
     if (l->position.log != CDC_LOG_NONE)
         (void)cdc_position_json(&position, &l->position);
-    struct sink_run run = {
-        .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
-        .partition = buf_z(&l->partition),
-        .run_id = st->opts.run_id ? st->opts.run_id : id,
-        .input_bytes = l->bytes,
-        .input_hash = input_hash,
-        .read = st->counts.in,
-        .loaded = st->counts.out,
-        .rejected = st->counts.rejected,
-        .watermark = position.n ? buf_z(&position) : NULL,
-        .started_at = buf_z(&l->started_at),
-        .loaded_at = buf_z(&now),
-    };
-    enum sink_outcome outcome = SINK_NEW;
+    struct sink_run run = { .watermark = position.n ? buf_z(&position) : NULL,
+                            .partition = buf_z(&l->partition),
+                            .started_at = buf_z(&l->started_at),
+                            .loaded_at = buf_z(&now) };
     int r = !run.partition || !run.started_at || !run.loaded_at
                 ? err_nomem(&st->err)
-                : sink_prepare(l->sink, &run, &outcome, &before, &st->err);
-    const char *when = buf_z(&before);
-    if (r == 0)
-        r = when ? act_on(st, l, outcome, run.run_id, when)
-                 : err_nomem(&st->err);
+                : settle(st, l, &run, &before);
     buf_free(&now);
     buf_free(&before);
     buf_free(&position);
@@ -186,26 +223,31 @@ static int settle_with_ledger(struct stage *st, struct load *l)
 }
 
 /* What was staged is brought in, and with it the last refusals. */
-static int apply(struct stage *st, struct load *l)
+int load_apply(struct stage *st, struct load *l)
 {
-    if (begin(st, l) || sink_apply(l->sink, &st->err))
+    if (load_begin(st, l) || sink_apply(l->sink, &st->err))
         return -1;
     uint64_t ignored = sink_ignored(l->sink);
     st->counts.out -= ignored;
     st->counts.duplicates += ignored;
-    return stage_settle(st);
+    return 0;
 }
 
 int load_stream(struct stage *st, struct load *l)
 {
     struct record rec;
+    bool done = false;
     int r;
     if (load_spec(st, l) || open_sink(st, l))
         return -1;
+    batch_start(st, l);
     while ((r = stage_next(st, &rec)) > 0)
         if (write_record(st, l, &rec))
             return -1;
-    if (r < 0 || load_judge(st, l->args) || apply(st, l))
+    if (r < 0 || load_judge_unknown(st, l, st->verdict) ||
+        (l->batch.on && batch_end(st, l, &done)))
         return -1;
-    return settle_with_ledger(st, l);
+    if (done)
+        return stage_settle(st);
+    return load_apply(st, l) || stage_settle(st) || load_settle(st, l) ? -1 : 0;
 }

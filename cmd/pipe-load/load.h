@@ -37,13 +37,17 @@ struct columns {
     size_t n;
 };
 
-/* Batches of a run, and how far they have come. */
+/* The batches of a run, and how far they have come. */
 struct batches {
     bool on;
-    struct sink_position at;      /* what is committed */
-    uint64_t records;             /* since then */
-    uint64_t read, out, rejected; /* the stage's counts then */
-    int64_t since; /* when the first of them came, microseconds; 0: none */
+    bool looked;             /* the ledger was asked */
+    bool skipping;           /* records come that were committed before */
+    struct sink_position at; /* what is committed */
+    uint64_t records;        /* of the run, so far */
+    uint64_t open;           /* of them, since the last commit */
+    struct counts then;      /* the stage's counts at that commit */
+    int64_t since;           /* when the first of them came: microseconds */
+    bool warned;             /* of an upstream that cannot be verified */
 };
 
 /* What the load consists of; owns what the spec borrows. */
@@ -80,13 +84,38 @@ void load_declare_free(struct load *l);
 /* Loads the stream. 0, or -1 with st->err. */
 int load_stream(struct stage *st, struct load *l);
 
-/* The end of a stream that nobody vouches for: 0 to commit, or -1. */
-int load_judge(struct stage *st, const struct load_args *a);
-
 /* Loads what a change event says. */
 int load_event(struct stage *st, struct load *l, const struct record *rec);
 
 /* Holds the stream back until its end is good, then passes it to stdout. */
-int load_pass(struct stage *st, const struct load_args *a);
+int load_pass(struct stage *st, struct load *l);
+
+/* Parts of it, for batches: opens the transaction if it is not; brings in what
+ * was staged; writes the ledger row and commits. */
+int load_begin(struct stage *st, struct load *l);
+int load_apply(struct stage *st, struct load *l);
+int load_settle(struct stage *st, struct load *l);
+
+/* The policy on an upstream that cannot be verified. */
+int load_judge_unknown(struct stage *st, struct load *l, enum verdict verdict);
+
+/* The input's hash so far. */
+void load_hash(const struct load *l, char hex[33]);
+
+/* ---- batch.c: all return 0, or -1 with st->err */
+
+void batch_start(struct stage *st, struct load *l);
+
+/* In a transaction just opened: how far is the run? */
+int batch_look(struct stage *st, struct load *l);
+
+/* A record was read and hashed. Sets *done if it is committed already. */
+int batch_skip(struct stage *st, struct load *l, bool *done);
+
+/* A record was written: commits if it is time. */
+int batch_written(struct stage *st, struct load *l);
+
+/* The input has ended. Sets *done if nothing is left to commit. */
+int batch_end(struct stage *st, struct load *l, bool *done);
 
 #endif

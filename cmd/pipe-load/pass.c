@@ -65,14 +65,15 @@ static int let_go(struct stage *st, struct spool *spool)
     return r;
 }
 
-int load_pass(struct stage *st, const struct load_args *a)
+int load_pass(struct stage *st, struct load *l)
 {
+    const struct load_args *a = l->args;
     struct spool spool;
     if (check_usage(st, a) || spool_open(&spool, a->tmpdir, &st->err))
         return -1;
     int r = hold(st, &spool);
     if (r == 0)
-        r = load_judge(st, a) || stage_settle(st) ? -1 : 0;
+        r = load_judge_unknown(st, l, st->verdict) || stage_settle(st) ? -1 : 0;
     if (r == 0 && a->dry_run)
         stage_note(st, "dry run: would pass %" PRIu64 " records",
                    st->counts.out);

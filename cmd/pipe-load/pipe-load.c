@@ -136,7 +136,7 @@ static const struct command *descriptor(int argc, char **argv)
 static int run(struct stage *st, struct load *l)
 {
     bool pass = st->argc && strcmp(st->argv[0], "-") == 0;
-    return pass ? load_pass(st, &args) : load_stream(st, l);
+    return pass ? load_pass(st, l) : load_stream(st, l);
 }
 
 int main(int argc, char **argv)

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "json/select.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +60,7 @@ struct sink_record {
     struct str at;      /* when it happened (RFC 3339), for SINK_SCD2 without
                            spec.effective; empty: spec.now */
     uint64_t line, offset;
+    const struct shaped *shaped; /* of text; NULL: not known */
 };
 
 /* Why the target refuses a record. */

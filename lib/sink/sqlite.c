@@ -146,7 +146,7 @@ int sqlite_atomically(struct sqlite_sink *s,
 int sqlite_room(struct sqlite_sink *s, size_t n, struct err *e)
 {
     buf_reset(&s->text);
-    return buf_reserve(&s->text, n) ? err_nomem(e) : 0;
+    return n > s->text.cap && buf_reserve(&s->text, n) ? err_nomem(e) : 0;
 }
 
 void sqlite_forget(struct sqlite_sink *s)
@@ -267,6 +267,10 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
     if (check_name(spec, spec->table, e) ||
         (spec->latest_view && check_name(spec, spec->latest_view, e)))
         return NULL;
+    /* One thread uses SQLite, and nobody asks what it allocates. Too late, and
+     * no harm, where it is at work already. */
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_sink *s = calloc(1, sizeof(*s));
     if (!s) {
         err_nomem(e);
@@ -318,10 +322,10 @@ static int write_row(struct sqlite_sink *s, const struct sink_record *r,
             return -1;
     }
     switch (s->base.spec->mode) {
-    case SINK_DELETE_INSERT: return sqlite_key_write(s, r->text, why, e);
+    case SINK_DELETE_INSERT: return sqlite_key_write(s, r, why, e);
     case SINK_SCD2: return sqlite_scd2_write(s, r, why, e);
     case SINK_CDC: return sqlite_key_apply(s, r, why, e);
-    default: return sqlite_row_write(s, r->text, why, e);
+    default: return sqlite_row_write(s, r, why, e);
     }
 }
 

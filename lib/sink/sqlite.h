@@ -14,7 +14,7 @@
 #include <sqlite3.h>
 
 /* A statement for records with the same set of fields. */
-struct shape {
+struct row_shape {
     char *fields; /* owned: one '0' or '1' a column */
     size_t n;     /* columns then */
     sqlite3_stmt *stmt;
@@ -55,8 +55,10 @@ struct sqlite_sink {
     uint64_t version,
         last_version; /* versioned: its number, and the one before; 0: none */
     struct table table;
-    struct shape shapes[SHAPES_MAX];
+    struct row_shape shapes[SHAPES_MAX];
     size_t n_shapes, next_shape, last_shape;
+    sqlite3_stmt *row; /* of last_shape, for records of this pattern */
+    uint64_t pattern;
     sqlite3_stmt *by_key[KEY_STMTS], *scd2[SCD2_STMTS];
     bool keys_made, key_scan; /* delete-insert: its tables of keys are there;
                                  one is an index to the rows */
@@ -170,7 +172,7 @@ int sqlite_functions(struct sqlite_sink *s, struct err *e);
 /* ---- sqlite_row.c */
 
 /* Writes a record as a row: 1, 0 with why, -1 with e. */
-int sqlite_row_write(struct sqlite_sink *s, struct str record,
+int sqlite_row_write(struct sqlite_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e);
 
 /* The same for the record at hand, in the table's columns. */
@@ -181,7 +183,7 @@ void sqlite_row_forget(struct sqlite_sink *s);
 /* ---- sqlite_key.c */
 
 /* delete-insert: a record; the rows that its key had go first. */
-int sqlite_key_write(struct sqlite_sink *s, struct str record,
+int sqlite_key_write(struct sqlite_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e);
 
 /* Appends definitions of the keys, "k0 TEXT COLLATE NOCASE, k1 ...", for a

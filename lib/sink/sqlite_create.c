@@ -371,7 +371,7 @@ static int check_removed(struct sqlite_sink *s, struct err *e)
                            "to go on without it, sign off \"remove /%s\" "
                            "(--approve)",
                            c->name, spec->table, c->name);
-        c->derived = true; /* no field goes there */
+        c->dropped = true;
     }
     return 0;
 }

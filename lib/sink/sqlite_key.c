@@ -174,13 +174,13 @@ static int replace_key(struct sqlite_sink *s, void *context,
     return r > 0 ? sqlite_row_put(s, why, e) : r;
 }
 
-int sqlite_key_write(struct sqlite_sink *s, struct str record,
+int sqlite_key_write(struct sqlite_sink *s, const struct sink_record *record,
                      struct sink_refusal *why, struct err *e)
 {
     /* Keys are bound up to three times, unescaped each time. */
-    if (sqlite_room(s, 4 * record.n, e))
+    if (sqlite_room(s, 4 * record->text.n, e))
         return -1;
-    int r = table_take(&s->table, s->base.spec, record, why, e);
+    int r = table_take_record(&s->table, s->base.spec, record, why, e);
     if (r <= 0)
         return r;
     if (make_tables(s, e))
@@ -251,5 +251,5 @@ int sqlite_key_apply(struct sqlite_sink *s, const struct sink_record *r,
     }
     if (r->old_key.n)
         return sqlite_atomically(s, move_row, (void *)(uintptr_t)r, why, e);
-    return sqlite_row_write(s, r->text, why, e);
+    return sqlite_row_write(s, r, why, e);
 }

@@ -80,11 +80,11 @@ static void add_conflict(struct sqlite_sink *s, const char *fields)
         buf_addz(&s->sql, ") DO NOTHING");
 }
 
-static void drop_shape(struct shape *sh)
+static void drop_shape(struct row_shape *sh)
 {
     sqlite3_finalize(sh->stmt);
     free(sh->fields);
-    *sh = (struct shape){ 0 };
+    *sh = (struct row_shape){ 0 };
 }
 
 void sqlite_row_forget(struct sqlite_sink *s)
@@ -92,6 +92,7 @@ void sqlite_row_forget(struct sqlite_sink *s)
     for (size_t i = 0; i < s->n_shapes; i++)
         drop_shape(&s->shapes[i]);
     s->n_shapes = s->next_shape = s->last_shape = 0;
+    s->row = NULL;
 }
 
 static sqlite3_stmt *new_statement(struct sqlite_sink *s, struct str want,
@@ -99,7 +100,7 @@ static sqlite3_stmt *new_statement(struct sqlite_sink *s, struct str want,
 {
     enum sink_mode mode = s->base.spec->mode;
     size_t at = s->next_shape;
-    struct shape *sh = &s->shapes[at];
+    struct row_shape *sh = &s->shapes[at];
     s->next_shape = (at + 1) % SHAPES_MAX;
     drop_shape(sh);
     if (s->n_shapes < SHAPES_MAX)
@@ -140,7 +141,7 @@ static sqlite3_stmt *statement(struct sqlite_sink *s, struct err *e)
     for (size_t i = 0, j = s->last_shape; i < s->n_shapes; i++, j++) {
         if (j >= s->n_shapes)
             j = 0;
-        struct shape *sh = &s->shapes[j];
+        struct row_shape *sh = &s->shapes[j];
         if (sh->fields && str_eq((struct str){ sh->fields, sh->n }, want)) {
             s->last_shape = j;
             return sh->stmt;
@@ -151,26 +152,40 @@ static sqlite3_stmt *statement(struct sqlite_sink *s, struct err *e)
 
 /* ---- rows ---- */
 
+/* The statement for the columns that the record at hand fills, which s->fields
+ * tells then; found already where the last record filled the same. */
+static sqlite3_stmt *fitting(struct sqlite_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    const struct table *t = &s->table;
+    bool all = spec->missing_null &&
+               (spec->mode == SINK_UPSERT || spec->mode == SINK_SCD3);
+    if (s->row && s->pattern == t->pattern)
+        return s->row;
+    buf_reset(&s->fields);
+    if (buf_reserve(&s->fields, t->n)) {
+        err_nomem(e);
+        return NULL;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        const struct column *c = &t->v[i];
+        bool there =
+            all ? !c->derived && !c->dropped : c->val.type != JSON_MISSING;
+        buf_addc(&s->fields, there || c->audit ? '1' : '0');
+    }
+    s->row = statement(s, e);
+    s->pattern = t->pattern;
+    return s->row;
+}
+
 int sqlite_row_put(struct sqlite_sink *s, struct sink_refusal *why,
                    struct err *e)
 {
-    const struct sink_spec *spec = s->base.spec;
-    struct table *t = &s->table;
-    bool all = spec->missing_null &&
-               (spec->mode == SINK_UPSERT || spec->mode == SINK_SCD3);
-    buf_reset(&s->fields);
-    if (buf_reserve(&s->fields, t->n))
-        return err_nomem(e);
-    char *fields = s->fields.p;
-    s->fields.n = t->n;
-    for (size_t i = 0; i < t->n; i++) {
-        const struct column *c = &t->v[i];
-        bool there = all ? !c->derived : c->val.type != JSON_MISSING;
-        fields[i] = there || c->audit ? '1' : '0';
-    }
-    sqlite3_stmt *stmt = statement(s, e);
+    const struct table *t = &s->table;
+    sqlite3_stmt *stmt = fitting(s, e);
     if (!stmt)
         return -1;
+    const char *fields = s->fields.p;
     int r = 1, at = 0;
     for (size_t i = 0; r > 0 && i < t->n; i++) {
         if (fields[i] == '0')
@@ -182,16 +197,17 @@ int sqlite_row_put(struct sqlite_sink *s, struct sink_refusal *why,
     }
     if (r > 0)
         r = sqlite_step(s, stmt, why, e);
-    if (r > 0 && spec->mode == SINK_INSERT && sqlite3_changes64(s->db) == 0)
+    if (r > 0 && s->base.spec->mode == SINK_INSERT &&
+        sqlite3_changes64(s->db) == 0)
         s->base.ignored++;
     return r;
 }
 
-int sqlite_row_write(struct sqlite_sink *s, struct str record,
+int sqlite_row_write(struct sqlite_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e)
 {
-    if (sqlite_room(s, record.n, e))
+    if (sqlite_room(s, r->text.n, e))
         return -1;
-    int r = table_take(&s->table, s->base.spec, record, why, e);
-    return r > 0 ? sqlite_row_put(s, why, e) : r;
+    int done = table_take_record(&s->table, s->base.spec, r, why, e);
+    return done > 0 ? sqlite_row_put(s, why, e) : done;
 }

@@ -59,7 +59,8 @@ static int effective(struct sqlite_sink *s, const struct sink_record *r,
     *clock = false;
     if (spec->effective.n && r->op == SINK_ROW) {
         const struct column *c = table_find(&s->table, spec->effective);
-        struct str raw = c ? c->val.raw : STR("");
+        struct str raw =
+            c && c->val.type != JSON_MISSING ? c->val.raw : STR("");
         if (c && c->val.type == JSON_STRING &&
             read_time(spec, (struct str){ raw.p + 1, raw.n - 2 }, at))
             return 1;
@@ -88,7 +89,7 @@ static void add_meta(struct sqlite_sink *s, enum sink_scd2_column c,
 /* Is it a column of the records? */
 static bool is_field(const struct column *c)
 {
-    return !c->derived;
+    return !c->derived && !c->dropped;
 }
 
 /* Does it make a version? */

@@ -1,5 +1,6 @@
 #include "sink/sqlite.h"
 
+#include "base/digits.h"
 #include "json/check.h"
 #include "json/key.h"
 #include "json/number.h"
@@ -33,7 +34,7 @@ static int bind_string(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
                        struct sink_refusal *why)
 {
     struct str text = { v.raw.p + 1, v.raw.n - 2 };
-    if (memchr(text.p, '\\', text.n)) {
+    if (!s->table.plain && memchr(text.p, '\\', text.n)) {
         /* Room for the whole record was made: earlier slices stay put. */
         size_t from = s->text.n;
         json_unescape(&s->text, text);
@@ -67,10 +68,42 @@ static int bind_scaled(sqlite3_stmt *stmt, int at, const struct column *c,
     return 1;
 }
 
+/* Numbers of few digits, which most are: exact as integers, and a quotient of
+ * two doubles that are exact is the nearest one. */
+static bool bind_short(sqlite3_stmt *stmt, int at, const struct column *c,
+                       struct str text)
+{
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3, 1e4,  1e5,
+                                     1e6,  1e7,  1e8,  1e9, 1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15 };
+    uint64_t v;
+    int32_t scale;
+    bool minus = *text.p == '-';
+    if (text.n > REAL_DIGITS ||
+        !digits_read(text.p + minus, text.n - minus, &v, &scale))
+        return false;
+    if (c->kind != COLUMN_REAL && c->kind != COLUMN_INTEGER &&
+        c->kind != COLUMN_ANY && c->kind != COLUMN_NUMERIC)
+        return false;
+    while (c->kind != COLUMN_REAL && scale && v % 10 == 0) {
+        v /= 10; /* 1.0 is whole */
+        scale--;
+    }
+    if (c->kind == COLUMN_REAL || scale) {
+        double d = (double)v / powers[scale];
+        sqlite3_bind_double(stmt, at, minus && v ? -d : d);
+    } else {
+        sqlite3_bind_int64(stmt, at, minus ? -(int64_t)v : (int64_t)v);
+    }
+    return true;
+}
+
 static int bind_number(sqlite3_stmt *stmt, int at, const struct column *c,
                        struct val v, struct sink_refusal *why)
 {
     int64_t i;
+    if (bind_short(stmt, at, c, v.raw))
+        return 1;
     if (c->kind == COLUMN_SCALED)
         return bind_scaled(stmt, at, c, v, why);
     if (c->kind == COLUMN_DECIMAL) {

@@ -39,12 +39,15 @@ void table_clear(struct table *t)
     }
     t->n = t->guess = 0;
     t->exists = false;
+    t->pattern++;
+    layout_forget(&t->layout);
 }
 
 void table_free(struct table *t)
 {
     table_clear(t);
     free(t->v);
+    layout_free(&t->layout);
     t->v = NULL;
     t->cap = 0;
     buf_free(&t->keys);
@@ -84,6 +87,8 @@ struct column *table_append(struct table *t, const struct sink_spec *spec,
     for (size_t i = 0; i < spec->n_audit; i++)
         c.audit |= same_name(t, c.name, spec->audit_names[i]);
     t->v[t->n] = c;
+    t->pattern++;
+    layout_forget(&t->layout);
     return &t->v[t->n++];
 }
 
@@ -176,6 +181,9 @@ static int take_field(struct table *t, const struct sink_spec *spec,
         return sink_refusef(why, "column_name", str_of(c->name),
                             "two fields differ only in case: column names do "
                             "not");
+    if (c->dropped)
+        return sink_refusef(why, "unknown_column", str_of(c->name),
+                            "is no column of the schema any more");
     if (c->derived || c->audit)
         return sink_refusef(why, "column_name", str_of(c->name),
                             c->audit ? "is an audit column: the load fills it"
@@ -206,6 +214,9 @@ static int spell(struct table *t, struct str raw, struct str *name,
 static int start_record(struct table *t, struct str record, struct err *e)
 {
     t->guess = 0;
+    t->plain = false;
+    t->pattern++;
+    layout_forget(&t->layout);
     for (size_t i = 0; i < t->n; i++)
         t->v[i].val.type = JSON_MISSING;
     buf_reset(&t->keys);
@@ -329,6 +340,38 @@ int table_take(struct table *t, const struct sink_spec *spec, struct str record,
     if (r > 0)
         r = check_partition(t, spec, why, e);
     return r > 0 ? check_keys(t, spec, why) : r;
+}
+
+static size_t column_of(void *context, struct str key)
+{
+    struct table *t = context;
+    return (size_t)(table_find(t, key) - t->v); /* was found just now */
+}
+
+/* Takes the fields of a record that is laid out as the one before. */
+static void take_known(struct table *t, const struct shaped *r)
+{
+    const struct layout *l = &t->layout;
+    for (size_t i = 0; i < l->n; i++)
+        t->v[l->field[i].column].val = layout_value(l, r, i);
+    t->plain = true;
+}
+
+int table_take_record(struct table *t, const struct sink_spec *spec,
+                      const struct sink_record *r, struct sink_refusal *why,
+                      struct err *e)
+{
+    if (!r->shaped)
+        return table_take(t, spec, r->text, why, e);
+    if (!layout_fits(&t->layout, r->shaped)) {
+        int done = table_take(t, spec, r->text, why, e);
+        if (done > 0)
+            layout_learn(&t->layout, r->shaped, column_of, t);
+        return done;
+    }
+    take_known(t, r->shaped);
+    int done = check_partition(t, spec, why, e);
+    return done > 0 ? check_keys(t, spec, why) : done;
 }
 
 int table_take_keys(struct table *t, const struct sink_spec *spec,

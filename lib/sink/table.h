@@ -6,6 +6,7 @@
 #define SINK_TABLE_H
 
 #include "json/value.h"
+#include "sink/layout.h"
 #include "sink/sink.h"
 
 /* What a column takes. */
@@ -33,6 +34,7 @@ struct column {
     bool key;           /* of the spec's keys */
     bool derived;       /* the target computes it: no field goes there */
     bool audit;         /* of the spec's audit columns */
+    bool dropped;       /* the schema has it no more: no field goes there */
     struct val val;     /* of the record at hand; type MISSING: not there */
     struct str spelled; /* its key there, as characters */
 };
@@ -44,7 +46,10 @@ struct table {
     size_t guess;   /* where the next field is looked for first */
     bool fold_case; /* names that differ in ASCII case are the same */
     bool exists;
-    struct buf keys;      /* unescaped names of the record at hand */
+    struct layout layout; /* of the last record that was taken */
+    bool plain;       /* the record at hand has no escapes, as far as known */
+    uint64_t pattern; /* changes whenever other columns may be filled */
+    struct buf keys;  /* unescaped names of the record at hand */
     struct str part_json; /* the partition's value as JSON, borrowed from... */
     struct buf part_buf;  /* ...this */
     /* Makes a column for a field without one: 1, 0 with why, -1 with e. NULL:
@@ -73,6 +78,11 @@ struct column *table_find(struct table *t, struct str name);
  * value. 1; 0 with why; -1 with e. */
 int table_take(struct table *t, const struct sink_spec *spec, struct str record,
                struct sink_refusal *why, struct err *e);
+
+/* The same for a record whose shape may be known. */
+int table_take_record(struct table *t, const struct sink_spec *spec,
+                      const struct sink_record *r, struct sink_refusal *why,
+                      struct err *e);
 
 /* Fills the key columns only, from an object with the key. The same. */
 int table_take_keys(struct table *t, const struct sink_spec *spec,

@@ -106,6 +106,10 @@ struct stage {
                                instead of the real one; may stay empty */
     enum verdict verdict;   /* of all stream input so far */
     bool finished;          /* help or version printed: nothing to do */
+    /* Called when the stream has nothing more for now, before it is waited
+     * for; may be NULL. 0, or -1 with e to stop. */
+    int (*on_idle)(void *context, struct err *e);
+    void *idle_context;
     struct stage_private *priv;
 };
 
@@ -173,6 +177,15 @@ int stage_judge(struct stage *st, struct input *in);
  * calls it before COMMIT; stage_finish calls it for all others. Idempotent.
  * Returns 0 or -1 with st->err. */
 int stage_settle(struct stage *st);
+
+/* What must hold before a part of the records may be committed while more are
+ * to come: reject thresholds so far, dead letters fsynced. 0 or -1 with
+ * st->err. */
+int stage_checkpoint(struct stage *st);
+
+/* Before the end: what the upstream's mark tells so far. 0 with CLEAN or
+ * UNKNOWN, or -1 with st->err if it has failed. */
+int stage_judge_early(struct stage *st, enum verdict *so_far);
 
 /* True once a signal has asked the stage to stop: for library calls that wait
  * and can be given up. */

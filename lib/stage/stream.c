@@ -22,9 +22,10 @@ int stream_idle(void *ctx, struct err *e)
         return interrupted(st);
     if (st->priv->dlq && dlq_flush(st->priv->dlq, &st->err))
         return -1;
-    if (!st->out.buf)
-        return 0;
-    return stream_write_run(st) || output_flush(&st->out, &st->err) ? -1 : 0;
+    if (st->out.buf &&
+        (stream_write_run(st) || output_flush(&st->out, &st->err)))
+        return -1;
+    return st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
 }
 
 static int on_progress(void *ctx, struct err *e)
@@ -55,6 +56,22 @@ int stage_tick(struct stage *st)
     return 0;
 }
 
+/* A signal or an unknown code is bad luck; a sysexits code is kept. */
+static int upstream_failed(struct stage *st, int cause)
+{
+    return err_set(&st->err,
+                   cause >= 64 && cause <= 78 ? (enum err_code)cause
+                                              : ERR_TEMPFAIL,
+                   "upstream failed with exit %d", cause);
+}
+
+int stage_judge_early(struct stage *st, enum verdict *so_far)
+{
+    int cause;
+    *so_far = mark_judge_early(STDIN_FILENO, &cause);
+    return *so_far == VERDICT_FAILED ? upstream_failed(st, cause) : 0;
+}
+
 int stage_judge(struct stage *st, struct input *in)
 {
     struct stage_private *p = st->priv;
@@ -76,12 +93,7 @@ int stage_judge(struct stage *st, struct input *in)
         return err_set(&st->err, ERR_DATA,
                        "input is mixed: other bytes than the upstream wrote "
                        "came or went on the pipe");
-    case VERDICT_FAILED:
-        /* A signal or an unknown code is bad luck; a sysexits code is kept. */
-        return err_set(&st->err,
-                       cause >= 64 && cause <= 78 ? (enum err_code)cause
-                                                  : ERR_TEMPFAIL,
-                       "upstream failed with exit %d", cause);
+    case VERDICT_FAILED: return upstream_failed(st, cause);
     case VERDICT_DIED: break;
     }
     return err_set(&st->err, ERR_TEMPFAIL,
@@ -438,6 +450,12 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
     va_end(ap);
     struct reason r = { code, str_of(path), str_of(msg) };
     return stage_reject(st, rec, &r, 1);
+}
+
+int stage_checkpoint(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    return over_limit(st) || (p->dlq && dlq_sync(p->dlq, &st->err)) ? -1 : 0;
 }
 
 int stage_settle(struct stage *st)
