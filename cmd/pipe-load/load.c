@@ -23,6 +23,7 @@ static int refuse(void *context, const struct sink_record *r,
                              .path = buf_str(&path),
                              .message = str_of(why->message) };
     l->st->counts.out--;
+    l->refused = true;
     int done = stage_reject(l->st, &rec, &reason, 1);
     buf_free(&path);
     if (done && e != &l->st->err)
@@ -73,6 +74,13 @@ static void hash_records(struct load *l, const struct record *recs, int n)
     }
 }
 
+static int load_row(struct stage *st, struct load *l,
+                    const struct sink_record *r)
+{
+    st->counts.out++; /* unless it is refused */
+    return sink_write(l->sink, r, &st->err);
+}
+
 static int write_record(struct stage *st, struct load *l,
                         const struct record *rec)
 {
@@ -82,8 +90,7 @@ static int write_record(struct stage *st, struct load *l,
                                    .shaped = rec->shaped,
                                    .line = rec->line,
                                    .offset = rec->offset };
-    st->counts.out++; /* unless it is refused */
-    return sink_write(l->sink, &r, &st->err);
+    return l->cdc ? load_event(st, l, rec) : load_row(st, l, &r);
 }
 
 /* The whole input in one transaction. */
@@ -258,7 +265,8 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     run->read = st->counts.in - then->in;
     run->loaded = st->counts.out - then->out;
     run->rejected = st->counts.rejected - then->rejected;
-    run->watermark = l->batch.on ? watermark : NULL;
+    if (l->batch.on)
+        run->watermark = watermark;
     run->continues = l->batch.on && l->batch.at.found;
     enum sink_outcome outcome = SINK_NEW;
     if (sink_prepare(l->sink, run, &outcome, before, &st->err))
@@ -269,9 +277,12 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
 
 int load_settle(struct stage *st, struct load *l)
 {
-    struct buf now = { 0 }, before = { 0 };
+    struct buf now = { 0 }, before = { 0 }, position = { 0 };
     time_format(&now, time_now());
-    struct sink_run run = { .partition = buf_z(&l->partition),
+    if (l->position.log != CDC_LOG_NONE)
+        (void)cdc_position_json(&position, &l->position);
+    struct sink_run run = { .watermark = position.n ? buf_z(&position) : NULL,
+                            .partition = buf_z(&l->partition),
                             .started_at = buf_z(&l->started_at),
                             .loaded_at = buf_z(&now) };
     int r = !run.partition || !run.started_at || !run.loaded_at
@@ -279,6 +290,7 @@ int load_settle(struct stage *st, struct load *l)
                 : settle(st, l, &run, &before);
     buf_free(&now);
     buf_free(&before);
+    buf_free(&position);
     return r;
 }
 

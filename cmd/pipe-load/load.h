@@ -2,12 +2,14 @@
  *
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
  * declare.c reads the columns of a schema, load.c brings the stream into the
- * sink, batch.c in pieces. */
+ * sink, batch.c in pieces, events.c change events; pass.c is the target
+ * "-". */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "cdc/cdc.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
 
@@ -19,6 +21,10 @@ struct load_args {
     bool all, create, allow_empty, dry_run;
     uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
     struct opt_list keys, decimals, tracked;
+    const char *format, *compress; /* of files */
+    const char *source_table;
+    bool cdc;
+    struct opt_list by, csv_columns;
 };
 
 /* For OPT_CHOICE. */
@@ -52,7 +58,7 @@ struct load {
     struct sink *sink;
     bool begun;
     struct buf partition; /* "COL=VAL", "COL=FROM..TO" expanded; "*"; "" */
-    struct columns keys, tracked, effective, latest_by, scd2;
+    struct columns keys, tracked, effective, latest_by, scd2, by, csv;
     struct sink_decimal *decimals; /* owned array, names borrowed from argv */
     struct str audit_names[AUDIT_COLUMNS], audit_values[AUDIT_COLUMNS];
     struct arena schema;         /* what columns borrow from */
@@ -62,6 +68,9 @@ struct load {
     uint64_t bytes;
     struct buf started_at;
     struct batches batch;
+    struct cdc *cdc;              /* owned; NULL: records are rows */
+    struct cdc_position position; /* the greatest of the load's events */
+    bool refused; /* the target refused what it was given last */
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */
@@ -74,6 +83,12 @@ void load_declare_free(struct load *l);
 
 /* Loads the stream. 0, or -1 with st->err. */
 int load_stream(struct stage *st, struct load *l);
+
+/* Loads what a change event says. */
+int load_event(struct stage *st, struct load *l, const struct record *rec);
+
+/* Holds the stream back until its end is good, then passes it to stdout. */
+int load_pass(struct stage *st, struct load *l);
 
 /* Parts of it, for batches: opens the transaction if it is not; brings in what
  * was staged; writes the ledger row and commits. */

@@ -8,6 +8,8 @@ static struct load_args args = { .lock_timeout_ms = 10000, .tmpdir = "/tmp" };
 
 static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
+static const char *const formats[] = { "ndjson", "csv", NULL };
+static const char *const packs[] = { "gzip", "zstd", NULL };
 
 #define NO_LIMIT 0
 #define PLAIN NULL, 0, NO_LIMIT, 0, COMPLETE_NONE, NULL
@@ -41,6 +43,13 @@ static const struct opt rows[] = {
     { OPT_STRING, 0, "scd2-columns", "FROM,TO,CURRENT,HASH", &args.scd2_columns,
       "scd2: their names; default valid_from,valid_to,is_current,row_hash",
       PLAIN },
+    { OPT_FLAG, 0, "cdc", NULL, &args.cdc,
+      "scd2: records are change events, as they always are in mode cdc",
+      PLAIN },
+    { OPT_STRING, 0, "source-table", "[SCHEMA.]TABLE", &args.source_table,
+      "take the change events of this table, '*' of any; default the first "
+      "event's, and others are rejected",
+      PLAIN },
     { OPT_STRING, 0, "latest-view", "NAME", &args.latest_view,
       "append: keep a view of the latest row of each --key", PLAIN },
     { OPT_STRING, 0, "latest-by", "COL", &args.latest_by,
@@ -65,6 +74,16 @@ static const struct opt rows[] = {
       "fill _run_id, _loaded_at and _source in each row", PLAIN },
     { OPT_STRING, 0, "source", "TEXT", &args.source,
       "what --audit writes into _source", PLAIN },
+    { OPT_GROUP, 0, "files", NULL, NULL, "Files", PLAIN },
+    { OPT_CHOICE, 0, "format", "FORMAT", &args.format,
+      "how records are written; default ndjson", formats, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "columns", "COL[,COL...]", &args.csv_columns,
+      "columns of CSV; default those of the first record", PLAIN },
+    { OPT_CHOICE, 0, "compress", "HOW", &args.compress, "compress the files",
+      packs, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "partition-by", "COL[,COL...]", &args.by,
+      "partitions by the records' own values", PLAIN },
     { OPT_GROUP, 0, "commit", NULL, NULL, "Commit", PLAIN },
     { OPT_COUNT, 0, "batch", "N", &args.batch,
       "commit every N records; a restart goes on behind them", NULL, 1,
@@ -81,31 +100,52 @@ static const struct opt rows[] = {
     { OPT_TIME, 0, "lock-timeout", "TIME", &args.lock_timeout_ms,
       "wait so long for another writer; default 10s", PLAIN },
     { OPT_STRING, 0, "tmpdir", "DIR", &args.tmpdir,
-      "where records are set aside that PostgreSQL may want again; default "
-      "/tmp",
-      NULL, 0, 0, 0, COMPLETE_DIR, "TMPDIR" },
+      "folder for what has to be held back; default /tmp", NULL, 0, 0, 0,
+      COMPLETE_DIR, "TMPDIR" },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "do all but commit, and say what would be loaded", PLAIN },
     { 0 }
 };
 
-static const struct command command = {
-    .name = "pipe-load",
-    .summary = "write records into a table, all or nothing, once",
-    .usage = "[OPTION...] URI -t TABLE --mode MODE",
-    .opts = rows,
+#define LOADS                                                                 \
+    .name = "pipe-load",                                                      \
+    .summary = "write records into a table, all or nothing, once",            \
+    .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = rows,            \
+    .operands = COMPLETE_FILE,                                                \
+    .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB] or " \
+             "file:DIR;\n- holds the stream back until its end is known to "  \
+             "be good, then passes it to\nstdout."
+
+static const struct command loads = {
+    LOADS,
     .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_LOADS,
-    .operands = COMPLETE_FILE,
-    .notes =
-        "URI is sqlite:FILE or postgresql://[USER@][HOST][:PORT][/DATABASE].",
 };
+static const struct command passes = {
+    LOADS,
+    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_EMITS,
+};
+
+/* The mark on stdout comes before the options are parsed. */
+static const struct command *descriptor(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "-") == 0)
+            return &passes;
+    return &loads;
+}
+
+static int run(struct stage *st, struct load *l)
+{
+    bool pass = st->argc && strcmp(st->argv[0], "-") == 0;
+    return pass ? load_pass(st, l) : load_stream(st, l);
+}
 
 int main(int argc, char **argv)
 {
     struct stage st;
     struct load l = { .args = &args };
-    if (stage_start(&st, &command, argc, argv) == 0)
-        (void)load_stream(&st, &l);
+    if (stage_start(&st, descriptor(argc, argv), argc, argv) == 0)
+        (void)run(&st, &l);
     sink_close(l.sink);
     load_spec_free(&l);
     XXH3_freeState(l.hash);

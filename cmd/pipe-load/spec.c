@@ -29,12 +29,13 @@ static const struct mode {
       WANTS_KEY | TAKES_MISSING | TAKES_PARTITION | TAKES_BATCHES },
     { "scd2", SINK_SCD2, WANTS_KEY | TAKES_BATCHES },
     { "scd3", SINK_SCD3, WANTS_KEY | TAKES_MISSING | TAKES_BATCHES },
+    { "cdc", SINK_CDC, WANTS_KEY },
     { "versioned", SINK_VERSIONED, 0 },
 };
-const char *const load_modes[] = { "append",  "insert",        "upsert",
-                                   "replace", "delete-insert", "scd1",
-                                   "scd2",    "scd3",          "versioned",
-                                   NULL };
+const char *const load_modes[] = {
+    "append", "insert", "upsert",    "replace", "delete-insert", "scd1", "scd2",
+    "scd3",   "cdc",    "versioned", NULL
+};
 
 static const struct mode *find_mode(const char *name)
 {
@@ -303,6 +304,10 @@ static int check_mode(struct stage *st, const struct load_args *a,
         { "effective", a->effective, m->mode == SINK_SCD2, "scd2" },
         { "scd2-columns", a->scd2_columns, m->mode == SINK_SCD2, "scd2" },
         { "latest-view", a->latest_view, m->mode == SINK_APPEND, "append" },
+        { "cdc", a->cdc, m->mode == SINK_SCD2 || m->mode == SINK_CDC,
+          "scd2 and cdc" },
+        { "source-table", a->source_table, a->cdc || m->mode == SINK_CDC,
+          "cdc, and scd2 with --cdc" },
         { "keep-versions", a->keep_versions > 0, m->mode == SINK_VERSIONED,
           "versioned" },
         { "batch", a->batch || a->batch_ms, m->flags & TAKES_BATCHES,
@@ -316,6 +321,24 @@ static int check_mode(struct stage *st, const struct load_args *a,
     return check_needs(st, a, m);
 }
 
+/* Options for files mean nothing to other targets. */
+static int check_files(struct stage *st, const struct load_args *a)
+{
+    const char *stray = a->format          ? "format"
+                        : a->compress      ? "compress"
+                        : a->by.n          ? "partition-by"
+                        : a->csv_columns.n ? "columns"
+                                           : NULL;
+    bool csv = a->format && strcmp(a->format, "csv") == 0;
+    if (stray && strncmp(st->argv[0], "file:", 5) != 0)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --%s is for target file:DIR", stray);
+    if (a->csv_columns.n && !csv)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --columns is for --format csv");
+    return 0;
+}
+
 static int check_usage(struct stage *st, const struct load_args *a)
 {
     if (st->argc != 1)
@@ -326,7 +349,7 @@ static int check_usage(struct stage *st, const struct load_args *a)
         return err_set(&st->err, ERR_USAGE,
                        "option --mode is wanted: append, insert, upsert, "
                        "replace ...");
-    return check_mode(st, a, find_mode(a->mode));
+    return check_files(st, a) || check_mode(st, a, find_mode(a->mode)) ? -1 : 0;
 }
 
 static int same_name(struct stage *st, struct str name, const char *what)
@@ -361,6 +384,16 @@ static int check_names(struct stage *st, const struct load *l)
     return 0;
 }
 
+static int take_events(struct load *l, struct err *e)
+{
+    const struct load_args *a = l->args;
+    if (!a->cdc && l->spec.mode != SINK_CDC)
+        return 0;
+    l->cdc = cdc_new(l->keys.v, l->keys.n,
+                     str_of(a->source_table ? a->source_table : ""));
+    return l->cdc ? 0 : err_nomem(e);
+}
+
 static void fill_plain(struct stage *st, struct load *l)
 {
     const struct load_args *a = l->args;
@@ -376,6 +409,12 @@ static void fill_plain(struct stage *st, struct load *l)
     spec->n_keys = l->keys.n;
     spec->tracked = l->tracked.v;
     spec->n_tracked = l->tracked.n;
+    spec->by = l->by.v;
+    spec->n_by = l->by.n;
+    spec->csv_columns = l->csv.v;
+    spec->n_csv_columns = l->csv.n;
+    spec->format = a->format;
+    spec->compress = a->compress;
     spec->tz = st->opts.tz;
     spec->latest_view = a->latest_view;
     spec->keep_versions = a->keep_versions;
@@ -395,6 +434,8 @@ int load_spec(struct stage *st, struct load *l)
     if (check_usage(st, a) || time_format(&l->started_at, time_now()) ||
         take_lists(st, "key", &a->keys, &l->keys) ||
         take_lists(st, "track", &a->tracked, &l->tracked) ||
+        take_lists(st, "partition-by", &a->by, &l->by) ||
+        take_lists(st, "columns", &a->csv_columns, &l->csv) ||
         take_column(st, "effective", a->effective, &l->effective,
                     &spec->effective) ||
         take_column(st, "latest-by", a->latest_by, &l->latest_by,
@@ -406,20 +447,22 @@ int load_spec(struct stage *st, struct load *l)
     spec->now = buf_z(&l->started_at);
     if (!spec->now)
         return err_nomem(&st->err);
-    return check_names(st, l) || (a->audit && take_audit(st, l)) ||
-                   load_declare(l, &st->err)
+    return take_events(l, &st->err) || check_names(st, l) ||
+                   (a->audit && take_audit(st, l)) || load_declare(l, &st->err)
                ? -1
                : 0;
 }
 
 void load_spec_free(struct load *l)
 {
-    struct columns *lists[] = { &l->keys, &l->tracked, &l->effective,
-                                &l->latest_by, &l->scd2 };
+    struct columns *lists[] = { &l->keys,      &l->tracked, &l->effective,
+                                &l->latest_by, &l->scd2,    &l->by,
+                                &l->csv };
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
         free_columns(lists[i]);
     free(l->decimals);
     load_declare_free(l);
+    cdc_free(l->cdc);
     buf_free(&l->partition);
     buf_free(&l->started_at);
 }

@@ -86,6 +86,7 @@ static void pg_close(struct sink *base)
     buf_free(&s->qualified);
     buf_free(&s->ledger);
     buf_free(&s->refused);
+    buf_free(&s->groups);
     buf_free(&s->sql);
     buf_free(&s->fields);
     buf_free(&s->text);
@@ -295,6 +296,7 @@ static int pg_begin(struct sink *base, struct err *e)
 {
     struct pg_sink *s = (struct pg_sink *)base;
     buf_reset(&s->refused);
+    buf_reset(&s->groups);
     if (s->backlog.n && backlog_reset(&s->backlog, e))
         return -1;
     return with_retry(s, NULL, do_start, NULL, e);
@@ -337,12 +339,52 @@ static int pg_write(struct sink *base, const struct sink_record *r,
     return done;
 }
 
+static int pg_group(struct sink *base, enum sink_group what, struct err *e)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    const uint64_t group[2] = { s->group, s->backlog.n - 1 };
+    switch (what) {
+    case SINK_GROUP_BEGIN:
+        s->group = s->backlog.n;
+        s->was_truncated = s->truncated;
+        return 0;
+    case SINK_GROUP_KEEP:
+        return buf_add(&s->groups, group, sizeof(group)) ? err_nomem(e) : 0;
+    case SINK_GROUP_UNDO: break;
+    }
+    if (s->truncated != s->was_truncated)
+        return err_set(e, ERR_DATA,
+                       "a change that comes with a truncation was refused: "
+                       "the truncation cannot be undone");
+    return pg_copy_undo(s, s->group, e);
+}
+
+/* Where a record of a group is refused now, others of it may be in the target
+ * already: it is done again without them all. */
+static int merge(struct pg_sink *s, struct err *e)
+{
+    size_t sets = s->n_sets;
+    do {
+        s->split = false;
+        if (pg_run(s, "SAVEPOINT _pipe_merge", "write to", e) || pg_merge(s, e))
+            return -1;
+        if (pg_run(s,
+                   s->split ? "ROLLBACK TO _pipe_merge; RELEASE _pipe_merge"
+                            : "RELEASE _pipe_merge",
+                   "write to", e))
+            return -1;
+        while (s->split && s->n_sets > sets)
+            free(s->sets[--s->n_sets]);
+    } while (s->split);
+    return 0;
+}
+
 static int do_apply(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
     if (pg_copy_flush(s, e))
         return -1;
-    return s->staged ? pg_merge(s, e) : 0;
+    return s->staged ? merge(s, e) : 0;
 }
 
 static int pg_apply(struct sink *base, struct err *e)
@@ -455,13 +497,14 @@ static int pg_commit(struct sink *base, struct err *e)
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
      SINK_MODE(SINK_CDC))
 
-#define PG_TYPE(name)                                                \
-    {                                                                \
-        .scheme = name, .modes = PG_MODES,                           \
-        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,        \
-        .usage = name "://...", .open = pg_open, .begin = pg_begin,  \
-        .write = pg_write, .apply = pg_apply, .prepare = pg_prepare, \
-        .resume = pg_resume, .commit = pg_commit, .close = pg_close, \
+#define PG_TYPE(name)                                                    \
+    {                                                                    \
+        .scheme = name, .modes = PG_MODES,                               \
+        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,            \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,      \
+        .write = pg_write, .apply = pg_apply, .group = pg_group,         \
+        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit, \
+        .close = pg_close,                                               \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

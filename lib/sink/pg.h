@@ -55,6 +55,10 @@ struct pg_sink {
     struct backlog backlog;
     struct buf refused; /* uint64_t: numbers that the target refused */
     bool truncated;     /* cdc: all rows before this load are gone */
+    bool was_truncated; /* when the group began */
+    uint64_t group;     /* cdc: number of the first record of the group */
+    bool split;         /* a record of a group was refused */
+    struct buf groups;  /* pairs of uint64_t: first and last number */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };
@@ -135,7 +139,12 @@ int pg_copy_again(struct pg_sink *s, struct err *e);
 int pg_copy_flush(struct pg_sink *s, struct err *e);
 void pg_copy_free(struct pg_sink *s);
 
-/* Tells of the refusal of a record by its number. 0 or -1. */
+/* Records from this number on are not to be loaded, as one of them was
+ * refused. 0 or -1. */
+int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e);
+
+/* Tells of the refusal of a record by its number, and has the others of its
+ * group not loaded. 0 or -1. */
 int pg_copy_refuse(struct pg_sink *s, uint64_t number,
                    const struct sink_refusal *why, struct err *e);
 

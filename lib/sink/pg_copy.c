@@ -13,17 +13,54 @@ static int order_numbers(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int note(struct pg_sink *s, uint64_t number, struct err *e)
+{
+    return buf_add(&s->refused, &number, sizeof(number)) ? err_nomem(e) : 0;
+}
+
+static bool is_noted(const struct pg_sink *s, uint64_t number)
+{
+    const uint64_t *v = (const uint64_t *)(const void *)s->refused.p;
+    for (size_t i = s->refused.n / sizeof(*v); i > 0; i--)
+        if (v[i - 1] == number)
+            return true;
+    return false;
+}
+
+/* The group of a record: its first and last number. */
+static const uint64_t *group_of(const struct pg_sink *s, uint64_t number)
+{
+    const uint64_t *v = (const uint64_t *)(const void *)s->groups.p;
+    size_t low = 0, high = s->groups.n / (2 * sizeof(*v));
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (v[2 * mid + 1] < number)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    bool found = low < s->groups.n / (2 * sizeof(*v)) && v[2 * low] <= number;
+    return found ? &v[2 * low] : NULL;
+}
+
 /* Those of a block come in any order: they are sorted before they are needed
  * (pg_copy_again). */
 int pg_copy_refuse(struct pg_sink *s, uint64_t number,
                    const struct sink_refusal *why, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
+    const uint64_t *group = group_of(s, number);
     struct sink_record r;
-    if (backlog_get(&s->backlog, number, &r, e) ||
-        (buf_add(&s->refused, &number, sizeof(number)) && err_nomem(e)))
-        return -1;
-    return spec->refuse(spec->context, &r, why, e);
+    if (group && is_noted(s, number))
+        return 0; /* told with another one of its group */
+    s->split = s->split || group;
+    for (uint64_t i = group ? group[0] : number;
+         i <= (group ? group[1] : number); i++)
+        if (note(s, i, e))
+            return -1;
+    return backlog_get(&s->backlog, number, &r, e)
+               ? -1
+               : spec->refuse(spec->context, &r, why, e);
 }
 
 /* ---- sets of rows ---- */
@@ -55,6 +92,36 @@ void pg_copy_free(struct pg_sink *s)
     free(s->sets);
     s->sets = NULL;
     s->n_sets = s->cap_sets = 0;
+}
+
+int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e)
+{
+    for (size_t i = 0; i < s->n_rows; i++) {
+        struct pg_rows *r = &s->rows[i];
+        uint64_t number;
+        size_t start, before = r->text.n;
+        for (; r->n; r->n--) {
+            size_t at = (r->n - 1) * sizeof(number);
+            memcpy(&number, r->numbers.p + at, sizeof(number));
+            if (number < from)
+                break;
+            memcpy(&start, r->starts.p + (r->n - 1) * sizeof(start),
+                   sizeof(start));
+            r->text.n = start;
+            r->numbers.n = at;
+            r->starts.n = (r->n - 1) * sizeof(start);
+        }
+        s->pending -= before - r->text.n;
+    }
+    for (uint64_t i = from; i < s->backlog.n; i++)
+        if (!is_noted(s, i) && note(s, i, e))
+            return -1;
+    if (!s->stage_made)
+        return 0;
+    buf_reset(&s->sql);
+    buf_addf(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq >= %llu",
+             (unsigned long long)from);
+    return pg_run_sql(s, "write to", e);
 }
 
 /* The number of a set of fields in the staging table; -1 with e. */

@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const struct sink_type *const types[] = { &sink_sqlite, &sink_postgresql,
+static const struct sink_type *const types[] = { &sink_sqlite, &sink_file,
+                                                 &sink_postgresql,
                                                  &sink_postgres };
 
 #define N_TYPES (sizeof(types) / sizeof(*types))
@@ -76,6 +77,18 @@ int sink_write(struct sink *s, const struct sink_record *r, struct err *e)
 int sink_apply(struct sink *s, struct err *e)
 {
     return s->type->apply ? s->type->apply(s, e) : 0;
+}
+
+int sink_group(struct sink *s, enum sink_group what, struct err *e)
+{
+    if (s->type->group)
+        return s->type->group(s, what, e);
+    return what == SINK_GROUP_UNDO
+               ? err_set(e, ERR_DATA,
+                         "target %s refused a change of several, and cannot "
+                         "undo the others",
+                         s->type->usage)
+               : 0;
 }
 
 uint64_t sink_ignored(const struct sink *s)

@@ -135,6 +135,13 @@ struct sink_spec {
     size_t n_audit;
     uint64_t lock_timeout_ms;
     const char *tmpdir; /* for what must be set aside */
+    /* Targets that are files: */
+    const char *format;   /* "ndjson" (or NULL) or "csv" */
+    const char *compress; /* "gzip", "zstd"; NULL: neither */
+    const struct str *by; /* columns whose values choose the partition */
+    size_t n_by;
+    const struct str *csv_columns; /* none: those of the first record */
+    size_t n_csv_columns;
     bool (*stop)(void); /* a signal wants us to stop waiting */
     /* Told of a record that the target refuses. 0, or -1 with e to give up. */
     int (*refuse)(void *context, const struct sink_record *r,
@@ -179,6 +186,12 @@ int sink_begin(struct sink *s, struct err *e);
 int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
 int sink_apply(struct sink *s, struct err *e);
 
+/* The records of a group are written all or none: what was written since
+ * BEGIN is kept, or undone because one of them was refused. ERR_DATA where the
+ * target cannot undo. */
+enum sink_group { SINK_GROUP_BEGIN, SINK_GROUP_KEEP, SINK_GROUP_UNDO };
+int sink_group(struct sink *s, enum sink_group what, struct err *e);
+
 /* Finds the batches of a run that are committed (pipeline, partition and
  * run_id are looked at). Between sink_begin and sink_commit, so that nobody
  * else adds one. */
@@ -219,6 +232,8 @@ struct sink_type {
     int (*begin)(struct sink *s, struct err *e);
     int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
     int (*apply)(struct sink *s, struct err *e); /* NULL: nothing to do */
+    /* NULL: it cannot undo */
+    int (*group)(struct sink *s, enum sink_group what, struct err *e);
     int (*prepare)(struct sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e);
@@ -239,6 +254,7 @@ struct sink {
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-extern const struct sink_type sink_sqlite, sink_postgresql, sink_postgres;
+extern const struct sink_type sink_sqlite, sink_file, sink_postgresql,
+    sink_postgres;
 
 #endif

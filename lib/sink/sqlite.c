@@ -340,6 +340,23 @@ static int sqlite_write(struct sink *base, const struct sink_record *r,
     return base->spec->refuse(base->spec->context, r, &why, e);
 }
 
+/* What a group changed of the table itself is undone too: statements and
+ * columns are read anew. */
+static int sqlite_group(struct sink *base, enum sink_group what, struct err *e)
+{
+    static const char *const sql[] = {
+        [SINK_GROUP_BEGIN] = "SAVEPOINT pipe_group",
+        [SINK_GROUP_KEEP] = "RELEASE pipe_group",
+        [SINK_GROUP_UNDO] = "ROLLBACK TO pipe_group; RELEASE pipe_group",
+    };
+    struct sqlite_sink *s = (struct sqlite_sink *)base;
+    if (what == SINK_GROUP_UNDO)
+        sqlite_forget(s);
+    if (sqlite_run(s, sql[what], "write to", e))
+        return -1;
+    return what == SINK_GROUP_UNDO ? sqlite_table_read(s, e) : 0;
+}
+
 static int sqlite_apply(struct sink *base, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
@@ -392,6 +409,7 @@ const struct sink_type sink_sqlite = {
     .begin = sqlite_begin,
     .write = sqlite_write,
     .apply = sqlite_apply,
+    .group = sqlite_group,
     .prepare = sqlite_prepare_run,
     .resume = sqlite_resume,
     .commit = sqlite_commit,

@@ -103,6 +103,40 @@ ledger() {
     [ "$(sql 'SELECT o, l FROM t ORDER BY 1, 2')" = $'1|7\n1|8\n2|1\n3|1' ]
 }
 
+@test "cdc: creates, updates, deletes and moved keys in order, by key" {
+    cat >in <<'END'
+{"op":"r","before":null,"after":{"id":1,"v":"a"},"source":{"table":"t"}}
+{"op":"c","before":null,"after":{"id":2,"v":"b"},"source":{"table":"t"}}
+{"op":"c","before":null,"after":{"id":3,"v":"c"},"source":{"table":"t"}}
+{"op":"u","before":{"id":1,"v":"a"},"after":{"id":1,"v":"a2"},"source":{"table":"t"}}
+{"op":"d","before":{"id":2,"v":"b"},"after":null,"source":{"table":"t"}}
+{"op":"u","before":{"id":3,"v":"c"},"after":{"id":4,"v":"c"},"source":{"table":"t"}}
+{"op":"d","before":{"id":1,"v":"a2"},"after":null,"source":{"table":"t"}}
+{"op":"c","before":null,"after":{"id":1,"v":"again"},"source":{"table":"t"}}
+END
+    sql "CREATE TABLE t (id int PRIMARY KEY, v text, note text); INSERT INTO t VALUES (2, 'old', 'x')"
+    load_into t cdc -k id <in
+    [ "$(sql 'SELECT id, v FROM t ORDER BY 1')" = $'1|again\n4|c' ]
+    load_into t cdc -k id <<<'{"op":"u","before":{"id":4,"v":"c"},"after":{"id":4,"v":"d"},"source":{"table":"t"}}'
+    [ "$(sql 'SELECT id, v FROM t ORDER BY 1')" = $'1|again\n4|d' ]
+    printf '%s\n' '{"op":"t","before":null,"after":null,"source":{"table":"t"}}' \
+        '{"op":"c","before":null,"after":{"id":9,"v":"n"},"source":{"table":"t"}}' | load_into t cdc -k id
+    [ "$(sql 'SELECT id, v FROM t ORDER BY 1')" = '9|n' ]
+}
+
+@test "cdc: a line of several changes is loaded whole or not at all" {
+    sql 'CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v < 10))'
+    change() { # ID V
+        printf '{"kind":"insert","schema":"public","table":"t","columnnames":["id","v"],"columnvalues":[%s,%s]}' "$1" "$2"
+    }
+    printf '{"change":[%s,%s]}\n' "$(change 1 1)" "$(change 2 2)" "$(change 3 3)" "$(change 4 99)" \
+        "$(change 5 '"x"')" "$(change 6 6)" "$(change 7 7)" "$(change 8 8)" >in
+    run -0 load_into t cdc -k id --max-reject 100% -v --dlq dead.ndjson <in
+    [[ $output == *'read 4 = 2 out + 2 rejected'* ]]
+    [ "$(sql 'SELECT id FROM t ORDER BY 1' | xargs)" = '1 2 7 8' ]
+    [ "$(jq -r .source.line dead.ndjson | sort | xargs)" = '2 3' ]
+}
+
 @test "a null or missing key is rejected" {
     echo '{"id":1}' | load_into t upsert -k id --create
     run -65 load_into t upsert -k id < <(printf '%s\n' '{"id":2}' '{"id":null}' '{"x":1}')
