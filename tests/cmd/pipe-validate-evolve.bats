@@ -229,9 +229,15 @@ versions() {
     echo "$s" >a.json
     sed 's/one/two/; s/base/other/g' <<<"$s" >b.json
     assert_exit 0 pipe-validate --compat full a.json b.json
-    sed 's/"x"/"z"/' <<<"$s" >b.json
-    assert_exit 65 pipe-validate --compat backward a.json b.json
-    assert_exit 65 pipe-validate --compat forward a.json b.json
+    # A property more, a type that is wider: as with additionalProperties.
+    sed 's/"x"/"z":{"type":"string"},&/; s/integer/number/' <<<"$s" >b.json
+    assert_exit 0 pipe-validate --compat backward a.json b.json
+    [ "$(kinds)" = 'co/type_widened/forward co/property_added/forward' ] || fail "$(cat out)"
+    assert_exit 65 pipe-validate --compat backward b.json a.json
+    # Beside alternatives only what stays the same is.
+    sed 's/allOf/anyOf/' <<<"$s" >c.json
+    sed 's/allOf/anyOf/; s/"x"/"z":{"type":"string"},&/' <<<"$s" >d.json
+    assert_exit 65 pipe-validate --compat backward c.json d.json
 }
 
 @test "drift and defaults see what other documents name" {
