@@ -267,6 +267,14 @@ versions() {
     grep -qF 'unknown dialect "https://example.com/own"' err
 }
 
+@test "10,000 alternatives are compared, or given up, in bounded time" {
+    awk 'BEGIN { printf "{\"title\":\"one\",\"anyOf\":["; for (i = 0; i < 10000; i++) printf "%s{\"properties\":{\"a\":{\"const\":%d}},\"required\":[\"a\"]}", i ? "," : "", i; print "]}" }' >a.json
+    sed 's/one/two/' a.json >b.json
+    assert_exit 0 timeout 20 pipe-validate --compat full a.json b.json
+    sed 's/"const":5000}/"const":"x"}/' a.json >b.json
+    assert_exit 65 timeout 20 pipe-validate --compat full a.json b.json
+}
+
 @test "modes and their options are held apart" {
     run -64 pipe-validate --compat full v1.json
     [[ $output == *"at least two versions"* ]]
