@@ -38,10 +38,15 @@ FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 # ISA-L inflates gzip where it is installed; `make ISAL=` does without.
 ISAL := $(call takes,-include isa-l/igzip_lib.h)
 
+# libpq's header has a folder of its own on Debian.
+LIBPQ := $(addprefix -isystem ,$(shell pkg-config --variable=includedir libpq 2>/dev/null))
+
 ALL_CFLAGS := $(BASE_FLAGS) $(WARN) $(HARDEN) $(FLAGS_$(FLAVOUR)) \
-	$(if $(ISAL),-DHAVE_ISAL) $(CFLAGS)
+	$(if $(ISAL),-DHAVE_ISAL) $(LIBPQ) $(CFLAGS)
 ALL_LDFLAGS := $(LDHARDEN) $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) $(LDFLAGS)
-LIBS := -lsqlite3 -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -lpthread
+
+# libcurl is loaded when it is needed: here it is only its header.
+LIBS := -lsqlite3 -lpq -lyaml -lcsv -ljansson -lpcre2-8 -lidn2 -lzstd -lz -lgmp $(if $(ISAL),-lisal) -lm -ldl -lpthread
 
 # Kernels for what not every machine has: chosen at run time.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
@@ -136,6 +141,9 @@ check-asan: ## the fast tests under address and undefined behaviour sanitizers
 check-fault: all unit ## kill stages at random moments, fail system calls
 	FLAVOUR=$(FLAVOUR) tests/run fault
 
+check-services: all unit ## loads into a PostgreSQL of the tests' own, on loopback
+	FLAVOUR=$(FLAVOUR) tests/run services
+
 check-cross: all unit ## each kernel of the scanner; NEON under qemu
 	FLAVOUR=$(FLAVOUR) tests/run cross
 
@@ -157,7 +165,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault check-cross fuzz fuzzers lint bench clean help
+.PHONY: all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -61,7 +61,9 @@ static int take_batch(struct stage *st, struct aggregate *a,
         picked[i] = (struct select_record){ recs[i].text, recs[i].shaped };
     st->counts.out += n;
     while ((r = aggregate_take(a, picked, n, &at, &fault, &st->err)) == 0) {
-        struct reason why = { fault.code, fault.path, fault.message };
+        struct reason why = { .code = fault.code,
+                              .path = fault.path,
+                              .message = fault.message };
         st->counts.out--;
         if (stage_reject(st, &recs[at - 1], &why, 1))
             return -1;
@@ -84,9 +86,13 @@ _Static_assert(STAGE_BATCH <= SELECT_BATCH, "a batch is taken at once");
 static int emit_groups(struct stage *st, struct aggregate *a)
 {
     struct buf line = { 0 };
+    uint64_t groups = 0;
     int r = aggregate_end(a, sorted, &st->err);
-    while (r == 0 && (r = aggregate_next(a, &line, &st->err)) == 1)
+    while (r == 0 && (r = aggregate_next(a, &line, &st->err)) == 1) {
         r = stage_tick(st) || stage_emit(st, buf_str(&line)) ? -1 : 0;
+        groups += r == 0;
+    }
+    stage_output_rows(st, groups);
     buf_free(&line);
     return r;
 }

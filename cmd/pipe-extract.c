@@ -210,9 +210,9 @@ static int reject(struct stage *st, const struct record *rec,
     size_t n = 0;
 
     for (; n < item->n_faults && n < 32; n++)
-        reasons[n] =
-            (struct reason){ item->faults[n].code, item->faults[n].path,
-                             item->faults[n].message };
+        reasons[n] = (struct reason){ .code = item->faults[n].code,
+                                      .path = item->faults[n].path,
+                                      .message = item->faults[n].message };
     st->counts.in++;
     return stage_reject(st, rec, reasons, n);
 }
@@ -291,7 +291,9 @@ static int extract(struct stage *st, struct extract *x)
         in.limits.max_bytes = max_size;
         in.limits.max_ratio = max_ratio;
         stage_watch(st, &in);
+        stage_input(st, x->files.paths[i]);
         int r = extract_input(st, x, &in);
+        stage_input_end(st);
         input_close(&in);
         if (r || stage_tick(st))
             return -1;

@@ -84,7 +84,9 @@ static int prepare(struct stage *st, struct transform *t,
 static int reject(struct lane *l, const struct record *rec,
                   const struct expr_fault *f)
 {
-    struct reason r = { f->code, f->path, str_of(f->msg) };
+    struct reason r = { .code = f->code,
+                        .path = f->path,
+                        .message = str_of(f->msg) };
     return lane_reject(l, rec, &r, 1);
 }
 

@@ -18,6 +18,7 @@ pipe-transform  stream  --where true
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
+pipe-run        other   -- true
 END
 }
 
@@ -58,10 +59,24 @@ wrong() {
     [ ! -s err ] || head -c 500 err | sed 's/^/    stderr: /' >>"$fails"
 }
 
+# with ARG...: sets $line to the valid call with more arguments, before "--"
+# where there is one.
+with() {
+    local word done=
+    line=()
+    for word in "${args[@]}"; do
+        [[ $word == -- ]] && line+=("$@") && done=1
+        line+=("$word")
+    done
+    [ "$done" ] || line+=("$@")
+}
+
 # call ARG...: the valid call with more arguments; leaves out, err and $code.
 call() {
+    local line
     code=0
-    "$tool" "${args[@]}" "$@" >out 2>err || code=$?
+    with "$@"
+    "$tool" "${line[@]}" >out 2>err || code=$?
 }
 
 want_code() {
@@ -172,7 +187,8 @@ check_values() {
         option=${option%=*}
         want_err "${option#--}" "$option"
     done
-    call --run-id <two.ndjson
+    code=0
+    "$tool" --run-id >out 2>err || code=$?
     want_code 64 "--run-id without a value"
     want_err 'run-id.*needs a value' "--run-id without a value"
 }
@@ -202,7 +218,8 @@ check_environment() {
     want_code 64 "PIPE_LOG=xml"
     want_err 'PIPE_LOG' "PIPE_LOG=xml"
     code=0
-    PIPE_LOG=xml "$tool" "${args[@]}" --log text <two.ndjson >out 2>err || code=$?
+    with --log text
+    PIPE_LOG=xml "$tool" "${line[@]}" <two.ndjson >out 2>err || code=$?
     want_code 0 "PIPE_LOG=xml --log text"
 }
 @test "a variable stands in for its option and is named when it is wrong" {
@@ -461,6 +478,49 @@ check_read_only_state() {
         "${as_user[@]}" true || skip "root may write to read-only folders here"
     fi
     each 'stream total sink' check_read_only_state
+}
+
+# ---- metrics and lineage
+
+check_observed() {
+    code=0
+    PIPE_METRICS=metrics PIPE_LINEAGE=events "$tool" "${args[@]}" \
+        <two.ndjson >out 2>err || code=$?
+    want_code 0 "PIPE_METRICS and PIPE_LINEAGE"
+    [ ! -s err ] || wrong "not silent with metrics and lineage"
+    grep -qxF "pipeline_runs_total{pipeline=\"\",stage=\"$tool\",status=\"success\"} 1" \
+        "metrics/$tool.prom" || wrong "no run in metrics/$tool.prom"
+    grep -qF "pipeline_stage_records_total{pipeline=\"\",stage=\"$tool\",outcome=\"out\"} 2" \
+        "metrics/$tool.prom" || wrong "not 2 records in metrics/$tool.prom"
+    [ "$(grep -o '"eventType":"[A-Z]*"' events | tr -d '\n')" = \
+        '"eventType":"START""eventType":"COMPLETE"' ] ||
+        wrong "not START and COMPLETE: $(cut -c 1-80 events)"
+    printf '{"id":1}\n{"id":' >cut.ndjson
+    rm -f t.db
+    call --metrics metrics --lineage events <cut.ndjson
+    want_code 65 "cut input with metrics and lineage"
+    grep -qxF "pipeline_runs_total{pipeline=\"\",stage=\"$tool\",status=\"failed\"} 1" \
+        "metrics/$tool.prom" || wrong "no failed run in metrics/$tool.prom"
+    tail -n 1 events | grep -q '"eventType":"FAIL"' || wrong "no FAIL event"
+}
+@test "a run is told to metrics and lineage, good or failed" {
+    each 'stream total sink' check_observed
+}
+
+check_unobservable() {
+    local option
+    for option in --lineage=ftp://h/x --lineage=http://a:b@h/ --lineage= --metrics=; do
+        call "$option" <two.ndjson
+        want_code 64 "$option"
+        option=${option%%=*}
+        want_err "${option#--}" "$option"
+        want_no_out "$option"
+    done
+    call --metrics two.ndjson --lineage two.ndjson/x <two.ndjson
+    want_code 0 "metrics and lineage that cannot be written"
+}
+@test "metrics and lineage that cannot be are refused, or only told" {
+    each 'stream total sink' check_unobservable
 }
 
 # ---- the stream out

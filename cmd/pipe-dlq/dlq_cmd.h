@@ -48,11 +48,6 @@ void pick_close(struct pick *p);
 /* Appends the characters of a JSON string, or nothing where v is none. */
 int text_of(struct buf *out, struct val v);
 
-/* Appends s so that a terminal shows it and does nothing else: controls,
- * invisible and direction-changing characters and what is not UTF-8 are
- * escaped. */
-int print_escaped(struct buf *out, struct str s);
-
 /* Pads what was added to line since `from` to a column of `width` characters,
  * by one space at least. */
 void print_pad(struct buf *line, size_t from, size_t width);

@@ -1,7 +1,7 @@
 /* The letters of a replay, sorted into the processes that read them. */
 #include "feed.h"
 
-#include "dlq/base64.h"
+#include "base/base64.h"
 #include "dlq/idmap.h"
 #include "dlq/replays.h"
 

@@ -1,6 +1,6 @@
 /* Letters as lines for people and for programs. */
 #include "dlq_cmd.h"
-#include "json/utf8.h"
+#include "json/visible.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,55 +19,17 @@ int text_of(struct buf *out, struct val v)
     return json_unescape(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
 }
 
-/* ---- escaping */
-
-static uint32_t code_point(const unsigned char *p, size_t n)
-{
-    static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-    uint32_t c = p[0] & first[n];
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (p[i] & 0x3fu);
-    return c;
-}
-
-/* C1 controls, what reorders text or cannot be seen, and private use. */
-static bool is_treacherous(uint32_t c)
-{
-    return (c >= 0x80 && c < 0xa0) || c == 0xad || c == 0x61c ||
-           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-           (c >= 0xe000 && c <= 0xf8ff) || c >= 0xe0000;
-}
-
-int print_escaped(struct buf *out, struct str s)
-{
-    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
-        size_t n = utf8_char(p, end);
-        unsigned char c = (unsigned char)*p;
-        if (n > 1 && is_treacherous(code_point((const unsigned char *)p, n)))
-            buf_addf(out, "\\u{%x}", code_point((const unsigned char *)p, n));
-        else if (c == '\n' || c == '\t' || c == '\r')
-            buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-        else if (n == 0 || c < 0x20 || c == 0x7f)
-            buf_addf(out, "\\x%02x", c);
-        else
-            buf_add(out, p, n);
-        p += n ? n : 1;
-    }
-    return out->failed ? -1 : 0;
-}
-
 /* ---- what a line says */
 
 struct facts {
-    struct buf stage, code, source, path, message, pipeline, run_id;
+    struct buf stage, code, source, path, message, schema, pipeline, run_id;
     uint64_t n_errors;
 };
 
 static void free_facts(struct facts *f)
 {
-    struct buf *all[] = { &f->stage,   &f->code,     &f->source, &f->path,
-                          &f->message, &f->pipeline, &f->run_id };
+    struct buf *all[] = { &f->stage,   &f->code,   &f->source,   &f->path,
+                          &f->message, &f->schema, &f->pipeline, &f->run_id };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         buf_free(all[i]);
 }
@@ -83,6 +45,7 @@ static void gather(struct facts *f, const struct envelope *v)
         text_of(&f->code, json_get(error, STR("code")));
         text_of(&f->path, json_get(error, STR("path")));
         text_of(&f->message, json_get(error, STR("message")));
+        text_of(&f->schema, json_get(error, STR("schema")));
     }
     text_of(&f->stage, v->stage);
     text_of(&f->pipeline, v->pipeline);
@@ -176,21 +139,21 @@ int print_row(struct stage *st, const struct envelope *v, enum dlq_state state)
     buf_addz(&line, dlq_state_name(state));
     print_pad(&line, at[2], (size_t)widths[2]);
     at[3] = line.n;
-    print_escaped(&line, buf_str(&f.stage));
+    visible_text(&line, buf_str(&f.stage));
     print_pad(&line, at[3], (size_t)widths[3]);
     at[4] = line.n;
     buf_addf(&line, "%llu", (unsigned long long)v->attempt);
     print_pad(&line, at[4], (size_t)widths[4]);
     at[5] = line.n;
-    print_escaped(&line, buf_str(&f.code));
+    visible_text(&line, buf_str(&f.code));
     print_pad(&line, at[5], (size_t)widths[5]);
     at[6] = line.n;
-    print_escaped(&line, buf_str(&f.source));
+    visible_text(&line, buf_str(&f.source));
     print_pad(&line, at[6], (size_t)widths[6]);
-    print_escaped(&line, buf_str(&f.path));
+    visible_text(&line, buf_str(&f.path));
     if (f.path.n)
         buf_addc(&line, ' ');
-    print_escaped(&line, buf_str(&f.message));
+    visible_text(&line, buf_str(&f.message));
     if (f.n_errors > 1)
         buf_addf(&line, " (and %llu more)",
                  (unsigned long long)(f.n_errors - 1));
@@ -224,6 +187,7 @@ int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
     add_string(&line, "code", &f.code);
     add_string(&line, "path", &f.path);
     add_string(&line, "message", &f.message);
+    add_string(&line, "schema", &f.schema);
     buf_addf(&line, ",\"errors\":%llu", (unsigned long long)f.n_errors);
     if (v->source.type == JSON_OBJECT) {
         buf_addz(&line, ",\"source\":");

@@ -7,6 +7,7 @@
 #include "dlq/idmap.h"
 #include "dlq/replays.h"
 #include "feed.h"
+#include "gate/gate.h"
 #include "io/lines.h"
 #include "json/check.h"
 #include "process.h"
@@ -97,6 +98,8 @@ static int make_env(char **env, struct job *j, bool stage, int fd,
     return add_env(env, REPLAYS_ENV, stage ? file : NULL) ||
                    add_env(env, REPLAYS_ENV_BEHIND, stage ? NULL : file) ||
                    add_env(env, "PIPE_RUN_ID", run_id) ||
+                   /* The letters are marked behind a commit, not before. */
+                   add_env(env, GATE_ENV, NULL) ||
                    add_env(env, "PIPE_DLQ", j->target)
                ? err_nomem(&j->st->err)
                : 0;

@@ -1,12 +1,13 @@
 /* show: letters whole. */
 #include "dlq_cmd.h"
 #include "json/splice.h"
+#include "json/visible.h"
 
 /* "name      value" with the value escaped. */
 static void add_field(struct buf *out, const char *name, struct str value)
 {
     buf_addf(out, "%-10s", name);
-    print_escaped(out, value);
+    visible_text(out, value);
     buf_addc(out, '\n');
 }
 
@@ -69,6 +70,7 @@ static void add_errors(struct buf *out, const struct envelope *v)
         text_of(&text, json_get(error, STR("code")));
         buf_addc(&text, ')');
         add_field(out, "error", buf_str(&text));
+        add_text(out, "schema", json_get(error, STR("schema")));
         out->failed |= text.failed;
         buf_free(&text);
     }

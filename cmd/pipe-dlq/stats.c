@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "dlq/idmap.h"
 #include "dlq_cmd.h"
+#include "json/visible.h"
 
 #include <stdlib.h>
 
@@ -123,7 +124,7 @@ static void add_cell(struct buf *line, struct str raw, size_t width)
     struct buf text = { 0 };
     size_t from = line->n;
     text_of(&text, (struct val){ JSON_STRING, raw });
-    print_escaped(line, text.n ? buf_str(&text) : STR("-"));
+    visible_text(line, text.n ? buf_str(&text) : STR("-"));
     print_pad(line, from, width);
     line->failed |= text.failed;
     buf_free(&text);

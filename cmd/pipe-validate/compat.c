@@ -27,11 +27,18 @@ static int print(void *context, const struct difference *d, struct err *e)
     return stage_emit(p->st, buf_str(&p->line));
 }
 
-static int add_all(struct compat *c, struct stage *st)
+static int add_all(struct compat *c, struct stage *st,
+                   const struct subject_args *a)
 {
-    for (int i = 0; i < st->argc; i++)
-        if (compat_add_file(c, st->argv[i], &st->err))
+    for (int i = 0; i < st->argc; i++) {
+        struct contract *x = subject_load(st, a, st->argv[i]);
+        int r = x ? compat_add_text(c, buf_str(&x->schema), st->argv[i],
+                                    x->base, &st->err)
+                  : -1;
+        contract_free(x);
+        if (r)
             return -1;
+    }
     return 0;
 }
 
@@ -74,7 +81,7 @@ int evolve_compat(struct stage *st, const struct evolve_args *a)
     if (!st->opts.output && output_fd(&st->out, STDOUT_FILENO, &st->err))
         return -1;
     struct compat *c = compat_new(&options, &st->err);
-    int r = !c || add_all(c, st) ? -1 : compare(c, st, a);
+    int r = !c || add_all(c, st, &a->subject) ? -1 : compare(c, st, a);
     compat_free(c);
     return r;
 }

@@ -52,14 +52,15 @@ static int check_usage(struct stage *st, const struct evolve_args *a)
                         : a->approved      ? "--approve"
                         : a->fill_defaults ? "--fill-defaults"
                                            : NULL;
-    if (needs && !a->schema)
+    if (needs && !a->subject.schema)
         return err_set(&st->err, ERR_USAGE, "%s needs --schema", needs);
     if (a->approved && !a->policy)
         return err_set(&st->err, ERR_USAGE, "--approve needs --evolve");
     return 0;
 }
 
-static int load(struct evolve *v, struct stage *st, struct schema_text *schema)
+static int load(struct evolve *v, struct stage *st,
+                const struct contract *contract)
 {
     const struct evolve_args *a = v->args;
     if (rules_init(&v->set, a->schema_dirs.v, a->schema_dirs.n, &st->err))
@@ -67,8 +68,8 @@ static int load(struct evolve *v, struct stage *st, struct schema_text *schema)
     /* The checker has taken the schema: what we cannot follow in it is no
      * reason to refuse it here. */
     v->set.lenient = true;
-    v->doc = rules_parse(&v->set, buf_str(&schema->text), a->schema,
-                         buf_z(&schema->base), &st->err);
+    v->doc = rules_parse(&v->set, buf_str(&contract->schema), a->subject.schema,
+                         contract->base, &st->err);
     if (!v->doc)
         return -1;
     if (a->approved && !(v->approved = approvals_load(a->approved, &st->err)))
@@ -81,12 +82,12 @@ static int load(struct evolve *v, struct stage *st, struct schema_text *schema)
 }
 
 struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
-                           struct schema_text *schema, size_t workers)
+                           const struct contract *contract, size_t workers)
 {
     struct evolve *v = calloc(1, sizeof(*v));
     /* A replay is no run: what its few records lack is not missed. */
     bool drift =
-        a->schema && (a->policy || somebody_looks(st)) && !dlq_replaying();
+        contract && (a->policy || somebody_looks(st)) && !dlq_replaying();
     if (!v) {
         err_nomem(&st->err);
         return NULL;
@@ -98,7 +99,7 @@ struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
          drift_policy_parse(&v->policy, a->policy, &st->err) == 0)) {
         if (!drift && !a->fill_defaults)
             return v;
-        if (load(v, st, schema) == 0 &&
+        if (load(v, st, contract) == 0 &&
             open_workers(v, st, drift, workers) == 0)
             return v;
     }
@@ -112,21 +113,31 @@ int evolve_fill(struct evolve *v, size_t number, struct str *text,
     return v->fill ? defaults_fill(v->fill[number], *text, shaped, text, e) : 0;
 }
 
-int evolve_look(struct evolve *v, size_t number, const struct record *rec,
-                const struct schema_error *errors, size_t n, struct err *e)
+/* Out of line: mostly nobody looks, and that is asked of every record. */
+static __attribute__((noinline)) int look(struct drift_run *r, struct lane *l,
+                                          const struct record *rec,
+                                          const struct schema_error *errors,
+                                          size_t n)
 {
-    if (!v->drift)
-        return 0;
-    struct drift_run *r = v->drift[number];
-    /* Threads count the lines of the block at hand. */
-    uint64_t line = v->n == 1 ? rec->line : 0;
-    if (drift_look(r, rec->text, rec->shaped, line, e))
+    size_t n_lines;
+    if (drift_look(r, rec->text, rec->shaped, lane_err(l)))
         return -1;
     for (size_t i = 0; i < n; i++)
         if (strcmp(errors[i].code, "type") == 0 &&
-            drift_type(r, errors[i].rule, line, e))
+            drift_type(r, errors[i].rule, lane_err(l)))
+            return -1;
+    uint64_t *const *lines = drift_lines(r, &n_lines);
+    for (size_t i = 0; i < n_lines; i++)
+        if (lane_line(l, rec, lines[i]))
             return -1;
     return 0;
+}
+
+int evolve_look(struct evolve *v, size_t number, struct lane *l,
+                const struct record *rec, const struct schema_error *errors,
+                size_t n)
+{
+    return v->drift ? look(v->drift[number], l, rec, errors, n) : 0;
 }
 
 /* Without --evolve only what nothing else tells: unknown fields. */

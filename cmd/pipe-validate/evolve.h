@@ -4,7 +4,9 @@
 #define VALIDATE_EVOLVE_H
 
 #include "schema/schema.h"
+#include "stage/lane.h"
 #include "stage/stage.h"
+#include "subject.h"
 
 /* The command line. */
 struct evolve_args {
@@ -12,7 +14,7 @@ struct evolve_args {
     bool infer, strict_infer, pretty;  /* --infer */
     const char *policy, *approved;     /* --evolve, --approve */
     bool fill_defaults;
-    const char *schema;
+    struct subject_args subject;
     struct opt_list schema_dirs;
     bool no_format_assertion;
 };
@@ -34,16 +36,10 @@ int evolve_infer(struct stage *st, const struct evolve_args *a);
 
 struct evolve;
 
-/* The schema as it was read: once, since it may come from a pipe. */
-struct schema_text {
-    struct buf text;
-    struct buf base; /* URI that its references are relative to */
-};
-
-/* Prepares for so many threads; borrows schema during the call. Owned, freed
- * with evolve_free; NULL with st->err. */
+/* Prepares for so many threads; contract may be NULL. Owned, freed with
+ * evolve_free; NULL with st->err. */
 struct evolve *evolve_open(struct stage *st, const struct evolve_args *a,
-                           struct schema_text *schema, size_t workers);
+                           const struct contract *contract, size_t workers);
 
 /* Fills in what is missing from text, in the thread of that number: sets *text
  * to the result, borrowed until that thread's next call. shaped: text's, or
@@ -52,9 +48,10 @@ int evolve_fill(struct evolve *v, size_t number, struct str *text,
                 const struct shaped *shaped, struct err *e);
 
 /* Looks at a record that was read, and at what the schema found wrong with it.
- * 0, or -1 with e. */
-int evolve_look(struct evolve *v, size_t number, const struct record *rec,
-                const struct schema_error *errors, size_t n, struct err *e);
+ * 0, or -1 with the lane's err. */
+int evolve_look(struct evolve *v, size_t number, struct lane *l,
+                const struct record *rec, const struct schema_error *errors,
+                size_t n);
 
 /* Tells what has drifted, and fails where it may not. 0, or -1 with st->err. */
 int evolve_close(struct evolve *v, struct stage *st);

@@ -86,16 +86,46 @@ static int open_report(struct gates *g, struct stage *st,
     return g->report ? 0 : err_nomem(&st->err);
 }
 
-int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
-               size_t workers)
+typedef int add_rule(struct quality *q, const char *text, struct err *e);
+
+/* Rules that a contract has come to: what is wrong with them is told with the
+ * place in the contract, not as an option that nobody gave. */
+static int add_rules(struct gates *g, struct stage *st, add_rule *add,
+                     const struct contract_rule *rules, size_t n)
 {
+    for (size_t i = 0; i < n; i++) {
+        struct err why = { 0 };
+        if (add(&g->q, rules[i].text, &why) == 0)
+            continue;
+        const char *msg = why.msg;
+        if (strncmp(msg, "--", 2) == 0 && strstr(msg, ": "))
+            msg = strstr(msg, ": ") + 2;
+        /* All is the contract's doing but that there is no date. */
+        bool dated = st->opts.date || !strstr(msg, "no --date");
+        if (why.code == ERR_USAGE && dated)
+            why.code = ERR_CONFIG;
+        return err_set(&st->err, why.code, "%s: %.200s: %.*s", rules[i].origin,
+                       rules[i].text, (int)strcspn(msg, "\n"), msg);
+    }
+    return 0;
+}
+
+int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
+               const struct contract *contract, size_t workers)
+{
+    static const struct contract none = { 0 };
+    const struct contract *c = contract ? contract : &none;
     struct quality_env env = { 0 };
     int r = set_env(g, st, a, &env);
     quality_init(&g->q, &env);
+    if (r == 0)
+        r = add_rules(g, st, quality_add_check, c->checks, c->n_checks);
     for (size_t i = 0; r == 0 && i < a->checks.n; i++)
         r = quality_add_check(&g->q, a->checks.v[i], &st->err);
     /* A replay is no batch: its few records are not held against bounds. */
     bool batch = !dlq_replaying();
+    if (r == 0 && batch)
+        r = add_rules(g, st, quality_add_gate, c->gates, c->n_gates);
     for (size_t i = 0; r == 0 && batch && i < a->expects.n; i++)
         r = quality_add_gate(&g->q, a->expects.v[i], &st->err);
     if (r == 0 && batch)
@@ -121,8 +151,8 @@ static bool somebody_looks(const struct stage *st)
     return st->opts.verbose || isatty(STDERR_FILENO);
 }
 
-/* How many records each check rejected; what only warns has no other place to
- * say so. */
+/* How many records each check found that only warns; what the others rejected
+ * is in the summary. */
 static void note_checks(struct gates *g, struct stage *st)
 {
     for (size_t i = 0; i < g->q.n_checks; i++) {
@@ -131,12 +161,10 @@ static void note_checks(struct gates *g, struct stage *st)
         struct str name = rule->name;
         if (name.n > NAME_BYTES)
             name.n = NAME_BYTES;
-        if (c.failed + c.errors == 0 || !(rule->warn || somebody_looks(st)))
-            continue;
-        stage_note(st, "%s%llu %s by check '%.*s'",
-                   rule->warn ? "warning: " : "",
-                   (unsigned long long)(c.failed + c.errors),
-                   rule->warn ? "found" : "rejected", STR_ARG(name));
+        if (rule->warn && c.failed + c.errors)
+            stage_note(st, "warning: %llu found by check '%.*s'",
+                       (unsigned long long)(c.failed + c.errors),
+                       STR_ARG(name));
     }
 }
 
@@ -204,11 +232,12 @@ int gates_close(struct gates *g, struct stage *st, bool ended,
     if (quality_merge(&g->q, ended ? &st->err : &lost))
         ended = false;
     note_checks(g, st);
+    bool good = ended && (!g->judges || judge(g, st) == 0);
+    gates_tell(g, st);
     if (!g->judges)
-        return ended ? 0 : -1;
-    if (ended && judge(g, st) == 0 &&
-        report(g, st, rules, n_rules, &st->err) == 0 && put_out(st) == 0 &&
-        quality_keep(&g->q, &st->err) == 0)
+        return good ? 0 : -1;
+    if (good && report(g, st, rules, n_rules, &st->err) == 0 &&
+        put_out(st) == 0 && quality_keep(&g->q, &st->err) == 0)
         return 0;
     (void)report(g, st, rules, n_rules, &lost);
     return -1;

@@ -2,6 +2,7 @@
 #ifndef GATES_H
 #define GATES_H
 
+#include "contract/contract.h"
 #include "quality/quality.h"
 #include "quality/report.h"
 #include "stage/stage.h"
@@ -21,15 +22,20 @@ struct gates {
     bool judges;             /* there is more than checks */
 };
 
-/* Prepares for so many threads; g is zeroed. 0, or -1 with st->err. Free g
- * also then. */
+/* Prepares for so many threads, with the rules of the contract (or NULL) before
+ * those of the command line; g is zeroed. 0, or -1 with st->err. Free g also
+ * then. */
 int gates_open(struct gates *g, struct stage *st, const struct gates_args *a,
-               size_t workers);
+               const struct contract *contract, size_t workers);
 
 /* Judges the batch, if the stream came to its end, keeps its measures where all
  * is well, and writes the report in any case. 0, or -1 with st->err. */
 int gates_close(struct gates *g, struct stage *st, bool ended,
                 const struct report_rule *rules, size_t n_rules);
+
+/* Tells metrics and lineage what checks and gates came to, where they are
+ * wanted; once the batch was judged, or is not going to be. */
+void gates_tell(const struct gates *g, struct stage *st);
 
 void gates_free(struct gates *g);
 

@@ -27,6 +27,7 @@ int evolve_infer(struct stage *st, const struct evolve_args *a)
                     stage_emit(st, buf_str(&text))
                 ? -1
                 : 0;
+    stage_output_rows(st, r == 0);
     buf_free(&text);
     infer_free(i);
     return r;

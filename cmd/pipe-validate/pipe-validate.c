@@ -14,9 +14,9 @@ static struct gates_args gates_args = { .baseline_runs = BASELINE_RUNS,
                                         .baseline_min = BASELINE_MIN };
 
 static const struct opt opts[] = {
-    { OPT_STRING, 's', "schema", "FILE", &evolve_args.schema,
-      "JSON Schema that every record has to satisfy; required without --check "
-      "and --expect",
+    { OPT_STRING, 's', "schema", "FILE", &evolve_args.subject.schema,
+      "JSON Schema, or contract of the Open Data Contract Standard, that every "
+      "record has to satisfy; required without --check and --expect",
       NULL, 0, 0, MODE, COMPLETE_FILE, NULL },
     { OPT_LIST, 0, "schema-dir", "DIR", &evolve_args.schema_dirs,
       "folder of schemas that others refer to, known by their $id; as URI=DIR "
@@ -37,6 +37,10 @@ static const struct opt opts[] = {
       "fail with 65 where the records that pass do not satisfy GATE as a "
       "whole, such as 'rows >= 1'; repeatable",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "error-format", "FORMAT", &evolve_args.error_format,
+      "how to show rejected records on stderr: text for the first 10, json for "
+      "all of them; and how --compat prints differences",
+      evolve_error_formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "baseline", "FILE", &gates_args.baseline,
       "keep the measures of good runs in FILE; default with --pipeline, where "
       "a gate compares with the baseline, is a file under the state",
@@ -54,6 +58,21 @@ static const struct opt opts[] = {
       "fail where gates on keys and values need more than SIZE; default half "
       "of the machine's",
       NULL, 1 << 20, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
+    { OPT_GROUP, 0, "contracts", NULL, NULL,
+      "For contracts of the Open Data Contract Standard", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "object", "NAME", &evolve_args.subject.object,
+      "object of the contract that the records are; required where there are "
+      "several",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "names", "KIND", &evolve_args.subject.names,
+      "names that the fields of records have; default physical, where a "
+      "property has a physicalName",
+      subject_names, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "unchecked", "KIND,...", &evolve_args.subject.unchecked,
+      "pass over rules that cannot be checked instead of refusing the "
+      "contract: sql, custom, metric, relationships, sla, format, range, items",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "evolution", NULL, NULL, "For schemas that change", NULL, 0,
       0, 0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "compat", "KIND", &evolve_args.compat,
@@ -61,10 +80,6 @@ static const struct opt opts[] = {
       "where the last is not compatible with the one before it (transitive: "
       "with all)",
       evolve_compat_kinds, 0, 0, MODE, COMPLETE_NONE, NULL },
-    { OPT_CHOICE, 0, "error-format", "FORMAT", &evolve_args.error_format,
-      "how --compat prints differences; default text on a terminal, json "
-      "elsewhere",
-      evolve_error_formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 0, "infer", NULL, &evolve_args.infer,
       "write a schema of the records instead of the records", NULL, 0, 0, MODE,
       COMPLETE_NONE, NULL },
@@ -92,7 +107,9 @@ static const struct opt opts[] = {
 
 static const struct command command = {
     .name = "pipe-validate",
-    .summary = "pass records that satisfy a JSON Schema, reject the rest",
+    .summary = "pass records that satisfy a JSON Schema or a data contract, "
+               "reject the "
+               "rest",
     .usage = "[OPTION...] [-s SCHEMA] [--check EXPR]... [--expect GATE]...",
     .opts = opts,
     .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_LANES,
@@ -102,7 +119,9 @@ static const struct command command = {
 /* Versions of a schema are operands, and differences are no records. */
 static const struct command compares = {
     .name = "pipe-validate",
-    .summary = "pass records that satisfy a JSON Schema, reject the rest",
+    .summary = "pass records that satisfy a JSON Schema or a data contract, "
+               "reject the "
+               "rest",
     .usage = "--compat KIND OLD... NEW",
     .opts = opts,
     .flags = STAGE_OPERANDS,
@@ -135,23 +154,32 @@ static int check_usage(struct stage *st)
                         : a->policy            ? "--evolve"
                         : a->approved          ? "--approve"
                         : a->fill_defaults     ? "--fill-defaults"
+                        : a->subject.unchecked ? "--unchecked"
                                                : NULL;
+    const char *of_contracts = a->subject.object      ? "--object"
+                               : a->subject.names     ? "--names"
+                               : a->subject.unchecked ? "--unchecked"
+                                                      : NULL;
     if (st->cmd == &compares && !a->compat)
         return err_set(&st->err, ERR_USAGE, "--compat is wanted as an option");
     if (mode && stray)
         return err_set(&st->err, ERR_USAGE, "%s is not for %s", stray, mode);
+    if (of_contracts && !a->subject.schema && !a->compat)
+        return err_set(&st->err, ERR_USAGE, "%s needs --schema", of_contracts);
     if (a->pretty && !a->infer && !a->strict_infer)
         return err_set(&st->err, ERR_USAGE, "--pretty is for --infer");
-    if (a->error_format && !a->compat)
-        return err_set(&st->err, ERR_USAGE, "--error-format is for --compat");
     return 0;
 }
 
 static void work(struct stage *st)
 {
     struct records_args args = { coerce, &evolve_args, &gates_args };
+    const char *format = evolve_args.error_format;
     if (check_usage(st))
         return;
+    if (format)
+        st->rejects_as =
+            strcmp(format, "json") == 0 ? REJECTS_JSON : REJECTS_TEXT;
     if (evolve_args.compat)
         (void)evolve_compat(st, &evolve_args);
     else if (evolve_args.infer || evolve_args.strict_infer)

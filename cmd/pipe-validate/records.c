@@ -2,15 +2,10 @@
 #include "records.h"
 
 #include "schema/schema.h"
-#include "schema/tally.h"
 #include "stage/lane.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define SUMMARY_ROWS 10
-#define SUMMARY_BYTES 1000 /* of a pointer: keys may be of any length */
 #define REASONS_MAX (SCHEMA_MAX_ERRORS + RULES_MAX)
 
 /* What one thread needs. */
@@ -20,7 +15,6 @@ struct validator {
     struct evolve *evolve;
     size_t number;
     struct schema_run *run; /* NULL: no schema */
-    struct tally tally;
     struct reason reasons[REASONS_MAX];
     struct select_record passed[STAGE_BATCH]; /* to be measured */
     size_t n_passed;
@@ -28,7 +22,7 @@ struct validator {
 
 struct validate {
     const struct records_args *args;
-    struct schema_text text;
+    struct contract *contract; /* NULL: none */
     struct schema *schema;
     struct gates gates;
     struct evolve *evolve;
@@ -36,22 +30,10 @@ struct validate {
     size_t n;
 };
 
-/* Tells what the schema says and we do not check. */
-static void show_notes(struct stage *st, const char *file, struct str notes)
-{
-    while (notes.n) {
-        const char *lf = memchr(notes.p, '\n', notes.n);
-        size_t n = lf ? (size_t)(lf - notes.p) : notes.n;
-        stage_note(st, "schema %s: %.*s", file, (int)n, notes.p);
-        n += lf != NULL;
-        notes = (struct str){ notes.p + n, notes.n - n };
-    }
-}
-
 static int load_schema(struct stage *st, struct validate *v)
 {
     const struct records_args *a = v->args;
-    const char *file = a->evolve->schema;
+    const char *file = a->evolve->subject.schema;
     struct schema_options options = {
         .no_format_assertion = a->evolve->no_format_assertion,
         .dirs = a->evolve->schema_dirs.v,
@@ -64,14 +46,19 @@ static int load_schema(struct stage *st, struct validate *v)
                                  : " where there is no --check or --expect");
     if (!file)
         return 0;
-    if (schema_read(file, &v->text.text, &v->text.base, &st->err))
+    v->contract = subject_load(st, &a->evolve->subject, file);
+    if (!v->contract)
         return -1;
-    if (v->text.base.n)
-        options.base = buf_z(&v->text.base);
+    if (v->contract->odcs) {
+        options.place = contract_place;
+        options.place_of = v->contract;
+    }
+    options.base = v->contract->base;
     v->schema =
-        schema_compile(buf_str(&v->text.text), file, &options, &st->err);
+        schema_compile(buf_str(&v->contract->schema), file, &options, &st->err);
+    /* What the schema says and we do not check. */
     if (v->schema && st->opts.verbose)
-        show_notes(st, file, schema_notes(v->schema));
+        subject_notes(st, "schema", file, schema_notes(v->schema));
     return v->schema ? 0 : -1;
 }
 
@@ -79,8 +66,8 @@ static int prepare(struct stage *st, struct validate *v)
 {
     if (load_schema(st, v) ||
         !(v->evolve =
-              evolve_open(st, v->args->evolve, &v->text, st->opts.jobs)) ||
-        gates_open(&v->gates, st, v->args->gates, st->opts.jobs))
+              evolve_open(st, v->args->evolve, v->contract, st->opts.jobs)) ||
+        gates_open(&v->gates, st, v->args->gates, v->contract, st->opts.jobs))
         return -1;
     v->workers = calloc(st->opts.jobs, sizeof(*v->workers));
     if (!v->workers)
@@ -110,22 +97,27 @@ static int reject(struct validator *w, struct lane *l, const struct record *rec,
                   const struct faults *f)
 {
     size_t n = 0;
-    if (f->n_errors && tally_add(&w->tally, f->errors, f->n_errors))
-        return err_nomem(lane_err(l));
     for (size_t i = 0; i < f->n_errors; i++) {
         const struct schema_error *x = &f->errors[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
+        w->reasons[n++] = (struct reason){ .code = x->code,
+                                           .path = x->path,
+                                           .message = x->message,
+                                           .schema = x->schema,
+                                           .rule = x->rule };
     }
     for (size_t i = 0; i < f->n_checks; i++) {
         const struct check_fault *x = &f->checks[i];
-        w->reasons[n++] = (struct reason){ x->code, x->path, x->message };
+        w->reasons[n++] = (struct reason){ .code = x->code,
+                                           .path = x->path,
+                                           .message = x->message,
+                                           .check = x->name };
     }
     return lane_reject(l, rec, w->reasons, n);
 }
 
 /* What the schema says to a record. What the quick way accepts needs no cast,
  * but it may lack what has a default: that is filled in first. 0 or -1. */
-static int check(struct validator *w, const struct record *rec,
+static int check(struct validator *w, struct lane *l, const struct record *rec,
                  struct str *text, struct faults *f, struct err *e)
 {
     bool fill = w->args->evolve->fill_defaults, coerce = w->args->coerce;
@@ -138,7 +130,7 @@ static int check(struct validator *w, const struct record *rec,
         ((!fill && coerce && schema_coerce(w->run, rec->text, text, e)) ||
          schema_check(w->run, *text, &f->errors, &f->n_errors, e) < 0))
         return -1;
-    return evolve_look(w->evolve, w->number, rec, f->errors, f->n_errors, e);
+    return evolve_look(w->evolve, w->number, l, rec, f->errors, f->n_errors);
 }
 
 /* Runs schema and checks over a record: *text is what passes, or f says why it
@@ -148,7 +140,7 @@ static int judge(struct validator *w, struct lane *l, const struct record *rec,
 {
     struct err *e = lane_err(l);
     *text = rec->text;
-    if (w->run && check(w, rec, text, f, e))
+    if (w->run && check(w, l, rec, text, f, e))
         return -1;
     int n = quality_check(&w->gates->q, w->number, *text,
                           text->p == rec->text.p ? rec->shaped : NULL,
@@ -204,57 +196,46 @@ static int validate_all(struct stage *st, struct validate *v)
 
 /* ---- the end */
 
-/* Which rules of the schema rejected most, where somebody looks. */
-static void summarise(struct stage *st, const struct tally *t)
+/* What the report has of the rules; checks have their own place in it. */
+static struct report_rule *report_rules(const struct tally *t, size_t *n)
 {
-    if (!t->n || !(st->opts.verbose || isatty(STDERR_FILENO)))
-        return;
-    for (size_t i = 0; i < t->n && i < SUMMARY_ROWS; i++) {
-        struct str rule = t->rows[i].rule;
-        if (rule.n > SUMMARY_BYTES)
-            rule.n = SUMMARY_BYTES;
-        stage_note(st, "%" PRIu64 " rejected by %s%s%.*s", t->rows[i].records,
-                   t->rows[i].code, rule.n ? " at " : "", STR_ARG(rule));
+    struct report_rule *rules = calloc(t->n + 1, sizeof(*rules));
+    *n = 0;
+    for (size_t i = 0; rules && i < t->n; i++) {
+        const struct tally_row *row = &t->rows[i];
+        if (!row->check.n)
+            rules[(*n)++] = (struct report_rule){ row->code, row->rule,
+                                                  row->schema, row->records };
     }
-    if (t->n > SUMMARY_ROWS || t->others)
-        stage_note(st, "and by %zu%s other rules", t->n - SUMMARY_ROWS,
-                   t->others ? " or more" : "");
+    return rules;
 }
 
 static int finish(struct stage *st, struct validate *v, bool ended)
 {
-    struct tally *t = &v->workers[0].tally;
-    for (size_t i = 1; i < v->n; i++)
-        (void)tally_merge(t, &v->workers[i].tally);
-    tally_sort(t);
-    summarise(st, t);
-    struct report_rule *rules = calloc(t->n + 1, sizeof(*rules));
-    for (size_t i = 0; rules && i < t->n; i++)
-        rules[i] = (struct report_rule){ t->rows[i].code, t->rows[i].rule,
-                                         t->rows[i].records };
+    size_t n;
+    stage_summary(st);
+    struct report_rule *rules = report_rules(&st->tally, &n);
     bool whole = evolve_close(v->evolve, st) == 0 && ended;
-    int r = gates_close(&v->gates, st, whole, rules, rules ? t->n : 0);
+    int r = gates_close(&v->gates, st, whole, rules, n);
     free(rules);
     return r;
 }
 
 static void release(struct validate *v)
 {
-    for (size_t i = 0; i < v->n; i++) {
+    for (size_t i = 0; i < v->n; i++)
         schema_run_free(v->workers[i].run);
-        tally_free(&v->workers[i].tally);
-    }
     free(v->workers);
     gates_free(&v->gates);
     evolve_free(v->evolve);
     schema_free(v->schema);
-    buf_free(&v->text.text);
-    buf_free(&v->text.base);
+    contract_free(v->contract);
 }
 
 void records_validate(struct stage *st, const struct records_args *a)
 {
     struct validate v = { .args = a };
+    st->tallies = stage_summarises(st) || a->gates->report;
     if (prepare(st, &v) == 0)
         (void)finish(st, &v, validate_all(st, &v) == 0);
     release(&v);

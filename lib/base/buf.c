@@ -66,15 +66,19 @@ int buf_addc(struct buf *b, char c)
 
 int buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
+    size_t room = b->p ? b->cap - b->n : 0;
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
-    va_end(again);
-    if (n < 0 || buf_reserve(b, (size_t)n + 1)) {
-        b->failed = true;
-        return -1;
+    int n =
+        b->failed ? -1 : vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
+    if (n >= 0 && (size_t)n >= room) { /* cut short, or not written at all */
+        if (buf_reserve(b, (size_t)n + 1) == 0)
+            vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
     }
-    vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+    va_end(again);
+    b->failed |= n < 0;
+    if (b->failed)
+        return -1;
     b->n += (size_t)n;
     return 0;
 }

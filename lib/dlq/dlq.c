@@ -18,7 +18,7 @@ struct dlq {
     struct target target;
     struct replays replays;
     char *cwd;         /* where the process ran when the queue was opened */
-    struct idmap open; /* ids of open letters */
+    struct idmap open; /* ids of letters that were open, or came again */
     struct idmap seen; /* subjects of this run to their occurrences */
     struct segment segment;
     struct buf line;   /* letters that are not written yet */
@@ -56,6 +56,15 @@ struct dlq *dlq_open(const char *uri, struct err *e)
     return q;
 }
 
+static int note_open(struct dlq *q, struct hash128 id, struct err *e)
+{
+    uint64_t *at = idmap_at(&q->open, id);
+    if (!at)
+        return err_nomem(e);
+    *at = 1;
+    return 0;
+}
+
 /* Learns which letters are there and open. */
 static int load(struct dlq *q, struct err *e)
 {
@@ -67,11 +76,7 @@ static int load(struct dlq *q, struct err *e)
     int bad = 0;
     for (size_t i = 0; !bad && i < r.n_entries; i++) {
         const struct dlq_place *p = dlq_read_place(&r, i);
-        uint64_t *at = p->state == DLQ_OPEN ? idmap_at(&q->open, p->id) : NULL;
-        if (at)
-            *at = 1;
-        else if (p->state == DLQ_OPEN)
-            bad = err_nomem(e);
+        bad = p->state == DLQ_OPEN ? note_open(q, p->id, e) : 0;
     }
     dlq_read_close(&r);
     q->loaded = !bad;
@@ -139,11 +144,12 @@ int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
     if (open_segment(q, e))
         return -1;
     f.us = next_time(q);
-    envelope_write(&q->line, l, &f);
-    uint64_t *open = idmap_at(&q->open, f.id);
-    if (!open || q->line.failed)
+    if (envelope_write(&q->line, l, &f))
         return err_nomem(e);
-    *open = 1;
+    /* First attempts of one run differ in their ids; that of a letter that was
+     * replayed may come again. */
+    if (f.attempt > 1 && note_open(q, f.id, e))
+        return -1;
     if (added)
         *added = true;
     return q->line.n < PENDING ? 0 : dlq_flush(q, e);

@@ -31,8 +31,10 @@
  *     source    {[uri], [line], [offset], [partition]}: where it came from;
  *               line from 1, offset in bytes from 0
  *     [context] an object: what the stage needs to read raw again
- *     errors    [{code, [path], message}]: at least one; path is a JSON
- *               Pointer
+ *     errors    [{code, [path], message, [schema]}]: at least one; path is
+ *               a JSON Pointer, and so is schema, the place of the broken rule
+ *               in its schema (behind URI and #, where that is in another
+ *               document)
  *     raw       the exact input without its line end, as a string; or
  *     raw_b64   the same in base64 (RFC 4648, section 4), where it is not
  *               UTF-8 or holds NUL
@@ -93,6 +95,7 @@ struct dlq;
 struct dlq_error {
     const char *code;
     struct str path, message;
+    struct str schema; /* place of the broken rule; empty: not known */
 };
 
 /* A dead letter to write; all slices borrowed for the call. id, ts and attempt

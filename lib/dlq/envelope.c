@@ -1,12 +1,11 @@
 #include "dlq/envelope.h"
 
 #include "base/date.h"
-#include "dlq/base64.h"
+#include "base/base64.h"
 #include "json/check.h"
 #include "json/number.h"
 #include "json/utf8.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- ids */
@@ -73,18 +72,30 @@ int envelope_parse_id(struct hash128 *id, struct str hex)
 
 /* ---- writing */
 
+/* Writes the last n digits of v. */
+static void put_digits(char *out, int v, int n)
+{
+    while (n--) {
+        out[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
 int envelope_time(struct buf *out, int64_t us)
 {
-    int year, month, day;
     int64_t days = us / 86400000000, rest = us % 86400000000;
     if (rest < 0) {
         rest += 86400000000;
         days--;
     }
-    date_civil(days, &year, &month, &day);
     int s = (int)(rest / 1000000);
-    return buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year, month,
-                    day, s / 3600, s / 60 % 60, s % 60, (int)(rest % 1000000));
+    char text[] = "T00:00:00.000000Z";
+    put_digits(text + 1, s / 3600, 2);
+    put_digits(text + 4, s / 60 % 60, 2);
+    put_digits(text + 7, s % 60, 2);
+    put_digits(text + 10, (int)(rest % 1000000), 6);
+    date_format(out, days);
+    return buf_addz(out, text);
 }
 
 /* A string for people: what is not UTF-8 is replaced. */
@@ -108,12 +119,25 @@ static void add_text(struct buf *out, struct str s)
     buf_free(&clean);
 }
 
+static void add_key(struct buf *out, const char *key)
+{
+    buf_addz(out, ",\"");
+    buf_addz(out, key);
+    buf_addz(out, "\":");
+}
+
 static void add_member(struct buf *out, const char *key, struct str s)
 {
     if (s.n == 0)
         return;
-    buf_addf(out, ",\"%s\":", key);
+    add_key(out, key);
     add_text(out, s);
+}
+
+static void add_count(struct buf *out, const char *key, uint64_t n)
+{
+    add_key(out, key);
+    number_add_u64(out, n);
 }
 
 static void add_base64(struct buf *out, struct str s)
@@ -181,9 +205,9 @@ static void add_source(struct buf *out, const struct dlq_letter *l,
     size_t open = out->n;
     add_member(out, "uri", l->uri);
     if (l->line)
-        buf_addf(out, ",\"line\":%" PRIu64, l->line);
+        add_count(out, "line", l->line);
     if (l->line || l->offset)
-        buf_addf(out, ",\"offset\":%" PRIu64, l->offset);
+        add_count(out, "offset", l->offset);
     add_member(out, "partition", l->partition);
     if (out->failed)
         return;
@@ -218,6 +242,7 @@ static void add_errors(struct buf *out, const struct dlq_letter *l)
         add_member(out, "path", l->errors[i].path);
         buf_addz(out, ",\"message\":");
         add_text(out, l->errors[i].message);
+        add_member(out, "schema", l->errors[i].schema);
         buf_addc(out, '}');
     }
     buf_addc(out, ']');
@@ -242,7 +267,14 @@ static void add_raw(struct buf *out, const struct dlq_letter *l)
     else
         add_base64(out, raw);
     if (cut)
-        buf_addf(out, ",\"raw_length\":%" PRIu64, l->length);
+        add_count(out, "raw_length", l->length);
+}
+
+int envelope_origin(struct buf *out, const struct dlq_letter *l)
+{
+    add_source(out, l, STR(""));
+    add_errors(out, l);
+    return out->failed ? -1 : 0;
 }
 
 int envelope_write(struct buf *out, const struct dlq_letter *l,
@@ -250,7 +282,9 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
 {
     char hex[33];
     hash128_hex(f->id, hex);
-    buf_addf(out, "{\"v\":1,\"id\":\"%s\",\"ts\":\"", hex);
+    buf_addz(out, "{\"v\":1,\"id\":\"");
+    buf_addz(out, hex);
+    buf_addz(out, "\",\"ts\":\"");
     envelope_time(out, f->us);
     buf_addc(out, '"');
     add_member(out, "pipeline", l->pipeline);
@@ -259,8 +293,9 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
     add_argv(out, l->argv);
     add_cwd(out, f->cwd);
     add_env(out);
-    buf_addf(out, ",\"attempt\":%" PRIu64 ",\"class\":\"%s\"", f->attempt,
-             l->transient ? "transient" : "permanent");
+    add_count(out, "attempt", f->attempt);
+    buf_addz(out, l->transient ? ",\"class\":\"transient\""
+                               : ",\"class\":\"permanent\"");
     add_source(out, l, f->source);
     add_context(out, l->context);
     add_errors(out, l);

@@ -32,6 +32,10 @@ struct envelope_facts {
 int envelope_write(struct buf *out, const struct dlq_letter *l,
                    const struct envelope_facts *f);
 
+/* Appends the members source and errors alone, each behind a comma. 0, or -1
+ * if out failed. */
+int envelope_origin(struct buf *out, const struct dlq_letter *l);
+
 /* Appends the letters of one id, written at n times, to those that a mark is
  * to close; then the mark itself, as a line with LF. 0, or -1 if out failed. */
 int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,

@@ -2,6 +2,7 @@
 
 #include "dlq/idmap.h"
 #include "dlq/segment.h"
+#include "io/filelock.h"
 #include "io/lines.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static void take_tail(struct scan *s, size_t segment)
     if (s->repair && access(path, W_OK) == 0) {
         if (segment_lock(path, !s->r->target.directory, &fd, &ignored) != 1)
             return;
-        (void)segment_cut_tail(fd, path, &cut, &ignored);
+        (void)filelock_cut_tail(fd, path, &cut, &ignored);
         close(fd);
         torn = cut > 0;
     } else {

@@ -1,43 +1,17 @@
 #include "dlq/segment.h"
 
+#include "io/filelock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOCK_PATIENCE_MS 10000
-#define TAIL_BLOCK 65536
-
-/* True while path still names the file behind fd. */
-static bool in_place(int fd, const char *path)
-{
-    struct stat a, b;
-    return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino &&
-           a.st_dev == b.st_dev;
-}
-
-/* A lock is held for one line or one purge, so a bounded wait is enough, and a
- * stopped process does not stop all others. */
-static int lock_patiently(int fd, const char *path, struct err *e)
-{
-    for (int waited_ms = 0, nap_ms = 1;; waited_ms += nap_ms) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return 0;
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return err_sys(e, ERR_IO, errno, "cannot lock '%s'", path);
-        if (waited_ms > LOCK_PATIENCE_MS)
-            return err_set(e, ERR_TEMPFAIL,
-                           "cannot lock '%s': another process holds it", path);
-        nap_ms = nap_ms < 32 ? nap_ms * 2 : nap_ms;
-        struct timespec nap = { 0, nap_ms * 1000000L };
-        nanosleep(&nap, NULL);
-    }
-}
 
 /* YYYYMMDDTHHMMSS.uuuuuuZ-PID.ndjson */
 static char *new_name(const char *folder)
@@ -69,9 +43,9 @@ static int create(struct segment *s, const struct target *t, struct err *e)
             return err_sys(e, ERR_CANTCREAT, errno, "cannot make '%s'",
                            s->path);
         if (s->fd >= 0) {
-            if (lock_patiently(s->fd, s->path, e))
+            if (filelock_wait(s->fd, s->path, LOCK_PATIENCE_MS, e))
                 return -1;
-            if (in_place(s->fd, s->path))
+            if (filelock_in_place(s->fd, s->path))
                 return 0;
         }
         segment_close(s);
@@ -111,10 +85,10 @@ static int enter_shared(struct segment *s, struct err *e)
     for (;;) {
         if (s->fd < 0 && open_shared(s, e))
             return -1;
-        if (lock_patiently(s->fd, s->path, e))
+        if (filelock_wait(s->fd, s->path, LOCK_PATIENCE_MS, e))
             return -1;
-        if (in_place(s->fd, s->path))
-            return segment_cut_tail(s->fd, s->path, &cut, e);
+        if (filelock_in_place(s->fd, s->path))
+            return filelock_cut_tail(s->fd, s->path, &cut, e);
         close(s->fd);
         s->fd = -1;
     }
@@ -204,51 +178,13 @@ int segment_lock(const char *path, bool wait, int *fd, struct err *e)
         return errno == ENOENT
                    ? 0
                    : err_sys(e, ERR_IO, errno, "cannot open '%s'", path);
-    int r = wait ? lock_patiently(*fd, path, e) + 1 : try_lock(*fd, path, e);
+    int r = wait ? filelock_wait(*fd, path, LOCK_PATIENCE_MS, e) + 1
+                 : try_lock(*fd, path, e);
     if (wait && r == 0)
         r = -1;
-    if (r == 1 && in_place(*fd, path))
+    if (r == 1 && filelock_in_place(*fd, path))
         return 1;
     close(*fd);
     *fd = -1;
     return r < 0 ? -1 : 0;
-}
-
-/* Sets *whole to the offset behind the last LF of the first `size` bytes. */
-static int find_last_line(int fd, off_t size, off_t *whole)
-{
-    char block[TAIL_BLOCK];
-    while (size > 0) {
-        size_t n = size < TAIL_BLOCK ? (size_t)size : TAIL_BLOCK;
-        ssize_t got = pread(fd, block, n, size - (off_t)n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got != (ssize_t)n)
-            return -1;
-        const char *lf = memrchr(block, '\n', n);
-        if (lf) {
-            *whole = size - (off_t)n + (lf - block) + 1;
-            return 0;
-        }
-        size -= (off_t)n;
-    }
-    *whole = 0;
-    return 0;
-}
-
-int segment_cut_tail(int fd, const char *path, uint64_t *cut, struct err *e)
-{
-    char last;
-    off_t size = lseek(fd, 0, SEEK_END), whole;
-    *cut = 0;
-    if (size == 0 ||
-        (size > 0 && pread(fd, &last, 1, size - 1) == 1 && last == '\n'))
-        return 0;
-    if (size < 0 || find_last_line(fd, size, &whole))
-        return err_sys(e, ERR_IO, errno, "cannot read '%s'", path);
-    if (ftruncate(fd, whole) != 0)
-        return err_sys(e, ERR_IO, errno, "cannot cut the torn end of '%s'",
-                       path);
-    *cut = (uint64_t)(size - whole);
-    return 0;
 }

@@ -40,8 +40,4 @@ void segment_close(struct segment *s);
  * the segment is gone; -1 with e. */
 int segment_lock(const char *path, bool wait, int *fd, struct err *e);
 
-/* Cuts what stands behind the last LF; needs the lock. *cut is set to the
- * number of bytes cut off. */
-int segment_cut_tail(int fd, const char *path, uint64_t *cut, struct err *e);
-
 #endif

@@ -69,9 +69,9 @@ int compat_add_file(struct compat *c, const char *path, struct err *e)
 }
 
 int compat_add_text(struct compat *c, struct str text, const char *name,
-                    struct err *e)
+                    const char *base, struct err *e)
 {
-    return add(c, rules_parse(&c->set, text, name, NULL, e), e);
+    return add(c, rules_parse(&c->set, text, name, base, e), e);
 }
 
 /* ---- the differences of a pair ---- */

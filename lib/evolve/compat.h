@@ -43,12 +43,13 @@ struct compat;
 struct compat *compat_new(const struct compat_options *options, struct err *e);
 void compat_free(struct compat *c);
 
-/* Adds the next version: a file, or text (copied) with a name. Names are
- * borrowed. 0, or -1 with ERR_CONFIG (file, JSON Pointer and reason),
- * ERR_NOINPUT, ERR_NOPERM, ERR_IO or ERR_TEMPFAIL. */
+/* Adds the next version: a file, or text (copied) with a name and the URI that
+ * its references are relative to (NULL: none). Names are borrowed. 0, or -1
+ * with ERR_CONFIG (file, JSON Pointer and reason), ERR_NOINPUT, ERR_NOPERM,
+ * ERR_IO or ERR_TEMPFAIL. */
 int compat_add_file(struct compat *c, const char *path, struct err *e);
 int compat_add_text(struct compat *c, struct str text, const char *name,
-                    struct err *e);
+                    const char *base, struct err *e);
 
 /* Called for each difference, by version and pointer; it and its texts are
  * borrowed for the call. Returns 0 to go on. */

@@ -49,6 +49,8 @@ struct drift_run {
     struct seen *seen;
     struct place **track; /* owned: of the record at hand */
     size_t n_track, cap_track;
+    uint64_t **lines; /* owned: of what the record at hand is the first of */
+    size_t n_lines, cap_lines;
     struct buf key;
     struct type_place *types; /* owned */
     size_t n_types;
@@ -194,14 +196,34 @@ static struct place *element_of(struct drift_run *r, struct place *p)
 
 /* ---- looking ---- */
 
-static void touch(struct drift_run *r, struct place *p, uint64_t line)
+static void want_line(struct drift_run *r, uint64_t *line)
+{
+    if (r->n_lines == r->cap_lines) {
+        size_t cap = r->cap_lines ? r->cap_lines * 2 : 16;
+        uint64_t **v = realloc(r->lines, cap * sizeof(*v));
+        if (!v) {
+            r->failed = true;
+            return;
+        }
+        r->lines = v;
+        r->cap_lines = cap;
+    }
+    r->lines[r->n_lines++] = line;
+}
+
+uint64_t *const *drift_lines(const struct drift_run *r, size_t *n)
+{
+    *n = r->n_lines;
+    return r->lines;
+}
+
+static void touch(struct drift_run *r, struct place *p)
 {
     if (p->last == r->records)
         return;
     p->last = r->records;
-    p->records++;
-    if (!p->line)
-        p->line = line;
+    if (p->records++ == 0 && p->unknown)
+        want_line(r, &p->line);
     if (r->n_track == r->cap_track) {
         size_t cap = r->cap_track ? r->cap_track * 2 : 64;
         struct place **v = realloc(r->track, cap * sizeof(*v));
@@ -215,11 +237,9 @@ static void touch(struct drift_run *r, struct place *p, uint64_t line)
     r->track[r->n_track++] = p;
 }
 
-static void look(struct drift_run *r, struct place *p, struct val v,
-                 uint64_t line);
+static void look(struct drift_run *r, struct place *p, struct val v);
 
-static void look_members(struct drift_run *r, struct place *p, struct str raw,
-                         uint64_t line)
+static void look_members(struct drift_run *r, struct place *p, struct str raw)
 {
     struct json_iter it = json_iter(raw);
     struct str key;
@@ -232,29 +252,28 @@ static void look_members(struct drift_run *r, struct place *p, struct str raw,
         }
         struct place *c = member_of(r, p, key);
         if (c)
-            look(r, c, v, line);
+            look(r, c, v);
     }
 }
 
 /* Descends only where the schema has something to say: an unknown field is one
  * field, whatever is in it. */
-static void look(struct drift_run *r, struct place *p, struct val v,
-                 uint64_t line)
+static void look(struct drift_run *r, struct place *p, struct val v)
 {
     struct json_iter it;
     struct val e;
-    touch(r, p, line);
+    touch(r, p);
     if (p->view.n == 0)
         return;
     if (v.type == JSON_OBJECT) {
         p->object = true;
-        look_members(r, p, v.raw, line);
+        look_members(r, p, v.raw);
     } else if (v.type == JSON_ARRAY) {
         struct place *c = NULL;
         it = json_iter(v.raw);
         while (json_next(&it, NULL, &e))
             if (c || (c = element_of(r, p)) != NULL)
-                look(r, c, e, line);
+                look(r, c, e);
     }
 }
 
@@ -283,17 +302,18 @@ static void keep(struct drift_run *r, const struct shaped *shaped,
 }
 
 int drift_look(struct drift_run *r, struct str record,
-               const struct shaped *shaped, uint64_t line, struct err *e)
+               const struct shaped *shaped, struct err *e)
 {
     struct tracks *t = shaped ? seen_find(r->seen, shaped) : NULL;
     r->records++;
+    r->n_lines = 0;
     if (t) {
         t->records++;
         return 0;
     }
     uint64_t others = r->others;
     r->n_track = 0;
-    look(r, r->root, json_val(record), line);
+    look(r, r->root, json_val(record));
     if (r->failed || r->key.failed)
         return err_nomem(e);
     if (shaped)
@@ -301,29 +321,36 @@ int drift_look(struct drift_run *r, struct str record,
     return 0;
 }
 
-int drift_type(struct drift_run *r, struct str pointer, uint64_t line,
-               struct err *e)
+/* The place with this pointer, made if it is new; NULL where there is no room
+ * (others is for the caller to count) or no memory (failed). */
+static struct type_place *type_place(struct drift_run *r, struct str pointer)
 {
-    if (!r->types && !(r->types = calloc(TYPES_MAX, sizeof(*r->types))))
-        return err_nomem(e);
+    if (!r->types && !(r->types = calloc(TYPES_MAX, sizeof(*r->types)))) {
+        r->failed = true;
+        return NULL;
+    }
     struct type_place *p = r->types, *end = p + r->n_types;
     while (p < end && !str_eq(p->pointer, pointer))
         p++;
-    if (p == end) {
-        if (r->n_types == TYPES_MAX) {
-            r->others++;
-            return 0;
-        }
-        *p = (struct type_place){ .pointer = arena_dup(&r->arena, pointer),
-                                  .line = line };
-        if (!p->pointer.p)
-            return err_nomem(e);
-        r->n_types++;
-    }
+    if (p < end || r->n_types == TYPES_MAX)
+        return p < end ? p : NULL;
+    *p = (struct type_place){ .pointer = arena_dup(&r->arena, pointer) };
+    r->failed = r->failed || !p->pointer.p;
+    r->n_types += !r->failed;
+    return r->failed ? NULL : p;
+}
+
+int drift_type(struct drift_run *r, struct str pointer, struct err *e)
+{
+    struct type_place *p = type_place(r, pointer);
+    r->others += !p;
     /* A record with two such elements counts once. */
-    p->records += p->last != r->records;
-    p->last = r->records;
-    return 0;
+    if (p && p->last != r->records) {
+        p->last = r->records;
+        if (p->records++ == 0)
+            want_line(r, &p->line);
+    }
+    return r->failed ? err_nomem(e) : 0;
 }
 
 /* ---- threads ---- */
@@ -347,13 +374,18 @@ static struct place *place_copy(struct drift_run *r, struct place *to,
     return own;
 }
 
+static void merge_line(uint64_t *to, uint64_t from)
+{
+    if (from && (!*to || from < *to))
+        *to = from;
+}
+
 static void merge(struct drift_run *r, struct place *to,
                   const struct place *from)
 {
     to->records += from->records;
     to->object = to->object || from->object;
-    if (from->line && (!to->line || from->line < to->line))
-        to->line = from->line;
+    merge_line(&to->line, from->line);
     for (uint32_t i = 0; i < from->n && !r->failed; i++) {
         const struct place *c = from->child[i];
         struct place *own = find_child(to, c->key);
@@ -379,19 +411,13 @@ int drift_merge(struct drift_run *r, struct drift_run *from, struct err *e)
     merge(r, r->root, from->root);
     for (size_t i = 0; i < from->n_types; i++) {
         const struct type_place *t = &from->types[i];
-        struct type_place *to = r->types;
-        /* The numbers of records are the threads' own: none is met again. */
-        for (size_t k = 0; k < r->n_types; k++)
-            r->types[k].last = 0;
-        if (drift_type(r, t->pointer, t->line, e))
-            return -1;
-        for (to = r->types; to < r->types + r->n_types; to++) {
-            if (!str_eq(to->pointer, t->pointer))
-                continue;
-            to->records += t->records - 1;
-            if (t->line && t->line < to->line)
-                to->line = t->line;
+        struct type_place *to = type_place(r, t->pointer);
+        if (!to) {
+            r->others += t->records;
+            continue;
         }
+        to->records += t->records;
+        merge_line(&to->line, t->line);
     }
     return r->failed ? err_nomem(e) : 0;
 }
@@ -429,6 +455,7 @@ void drift_run_free(struct drift_run *r)
     arena_free(&r->arena);
     buf_free(&r->key);
     free(r->track);
+    free(r->lines);
     free(r->types);
     free(r->items);
     free(r);

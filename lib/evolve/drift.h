@@ -63,14 +63,19 @@ struct drift_run *drift_run_new(const struct rules *set,
 void drift_run_free(struct drift_run *r);
 
 /* Looks at a record: any JSON object that was checked. shaped is record's, or
- * NULL. line is 1-based, 0: unknown. 0, or -1 with ERR_TEMPFAIL. */
+ * NULL. 0, or -1 with ERR_TEMPFAIL. */
 int drift_look(struct drift_run *r, struct str record,
-               const struct shaped *shaped, uint64_t line, struct err *e);
+               const struct shaped *shaped, struct err *e);
 
 /* Notes that the record looked at last was rejected for the type of the value
  * at pointer ("*" for array indexes). 0, or -1 with ERR_TEMPFAIL. */
-int drift_type(struct drift_run *r, struct str pointer, uint64_t line,
-               struct err *e);
+int drift_type(struct drift_run *r, struct str pointer, struct err *e);
+
+/* Where to write the line (1-based) of the record looked at last, once it is
+ * known: one place for each drift that the record is the first to show. The
+ * list is valid until the next look, the places until r is freed; they are
+ * read by drift_merge and drift_report, and by nothing before. */
+uint64_t *const *drift_lines(const struct drift_run *r, size_t *n);
 
 /* Adds what `from` has seen to r; `from` is then only to be freed. 0, or -1
  * with ERR_TEMPFAIL. */

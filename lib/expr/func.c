@@ -101,6 +101,36 @@ static int call_days(struct expr_set *x, uint32_t at, struct operand *args,
     return 0;
 }
 
+/* The instant of a date or a date-time (without a zone: in the set's). */
+static int instant_of(struct expr_set *x, uint32_t at, struct operand *o,
+                      int64_t *us)
+{
+    char is[80];
+    int rc = need_string(x, at, "seconds needs strings", o);
+    if (rc || time_parse(o->text, x->env.tz, us))
+        return rc;
+    return expr_faultf(x, at, o, "expr_date",
+                       "%s is neither a date nor a date-time",
+                       operand_describe(o, is));
+}
+
+static int call_seconds(struct expr_set *x, uint32_t at, struct operand *args,
+                        uint32_t n, struct operand *out)
+{
+    int64_t a, b;
+    int rc = instant_of(x, at, &args[0], &a);
+    (void)n;
+    if (rc == 0)
+        rc = instant_of(x, at, &args[1], &b);
+    if (rc)
+        return rc;
+    struct decimal d = { .small = a - b, .scale = 6 };
+    for (; d.scale && d.small % 10 == 0; d.scale--)
+        d.small /= 10;
+    set_number(out, &d);
+    return 0;
+}
+
 /* ---- numbers */
 
 static int call_round(struct expr_set *x, uint32_t at, struct operand *args,
@@ -338,6 +368,7 @@ static const struct func functions[] = {
     { "lower", 1, 1, false, call_lower },
     { "nullif", 2, 2, true, call_nullif },
     { "round", 1, 2, false, call_round },
+    { "seconds", 2, 2, false, call_seconds },
     { "trim", 1, 1, false, call_trim },
     { "upper", 1, 1, false, call_upper },
 };

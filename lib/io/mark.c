@@ -187,6 +187,40 @@ bool mark_trusted(int fd)
     return bits == BITS_RUN || bits == BITS_OK;
 }
 
+bool mark_present(int fd)
+{
+    struct stat st;
+    if (!is_anonymous_pipe(fd, &st))
+        return false;
+    switch (st.st_mode & 0777) {
+    case BITS_RUN:
+    case BITS_RUN_GROUP:
+    case BITS_OK:
+    case BITS_UNVERIFIED:
+    case BITS_GROUP:
+    case BITS_FAIL: return true;
+    default: return false;
+    }
+}
+
+enum verdict mark_judge_early(int fd, int *cause)
+{
+    struct stat st;
+    *cause = 0;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return VERDICT_CLEAN;
+    if (!is_anonymous_pipe(fd, &st))
+        return VERDICT_UNKNOWN;
+    switch (st.st_mode & 0777) {
+    case BITS_RUN:
+    case BITS_OK: return VERDICT_CLEAN;
+    case BITS_FAIL:
+        *cause = (int)(st.st_mtim.tv_sec & 0xff);
+        return VERDICT_FAILED;
+    default: return VERDICT_UNKNOWN;
+    }
+}
+
 enum verdict mark_judge(int fd, uint64_t bytes, int *cause)
 {
     struct stat st;

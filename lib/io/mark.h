@@ -52,6 +52,15 @@ void mark_fail(struct mark *m, int exit_code);
  * one writer of ours that checked grammar and UTF-8. */
 bool mark_trusted(int fd);
 
+/* True if fd is a pipe that a stage of ours has marked, in whatever way: what
+ * comes out of it was counted before. */
+bool mark_present(int fd);
+
+/* Judges fd before EOF: CLEAN while a writer of ours is alone at work or ended
+ * well (or fd is a regular file), FAILED (with *cause) once it has failed, else
+ * UNKNOWN. A writer that was killed shows at EOF only. */
+enum verdict mark_judge_early(int fd, int *cause);
+
 /* Judges fd at EOF, bytes being all that was read from it. *cause is set to
  * the writer's exit code on FAILED, else to 0. */
 enum verdict mark_judge(int fd, uint64_t bytes, int *cause);

@@ -101,6 +101,16 @@ bool utf8_use(const char *name)
     return true;
 }
 
+int utf8_lossy(struct buf *out, struct str s)
+{
+    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+        size_t n = utf8_char(p, end);
+        buf_add(out, n ? p : "\xef\xbf\xbd", n ? n : 3);
+        p += n ? n : 1;
+    }
+    return out->failed ? -1 : 0;
+}
+
 bool utf8_valid(struct str s)
 {
     utf8_kernel *run = atomic_load_explicit(&kernel, memory_order_relaxed);

@@ -9,6 +9,7 @@
 #ifndef JSON_UTF8_H
 #define JSON_UTF8_H
 
+#include "base/buf.h"
 #include "base/str.h"
 
 /* Length in bytes of the well-formed UTF-8 character at p (1 to 4), or 0. */
@@ -16,6 +17,11 @@ size_t utf8_char(const char *p, const char *end);
 
 /* True if s is well-formed UTF-8. */
 bool utf8_valid(struct str s);
+
+/* Appends s, with U+FFFD for every byte that is part of no well-formed
+ * character: for text from the command line or out of a cut message. 0 or -1.
+ */
+int utf8_lossy(struct buf *out, struct str s);
 
 /* Uses the kernel of this name from now on, and scan's of that name with it.
  * False, and nothing changed, if this build or machine has none. For tests:

@@ -283,39 +283,61 @@ bool json_raw_equals(struct str raw, struct str text)
     return t == tend;
 }
 
-int json_quote(struct buf *out, struct str text)
+/* How long text is once it is quoted. */
+static size_t quoted_length(struct str text)
+{
+    size_t n = text.n + 2;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        n += (c == '"') | (c == '\\');
+        if (c < 0x20)
+            n += c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t'
+                     ? 1
+                     : 5;
+    }
+    return n;
+}
+
+static char *quote_control(char *out, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    const char *p = text.p, *end = text.p + text.n, *from = p;
-    if (buf_reserve(out, text.n + 2))
-        return -1;
-    buf_addc(out, '"');
-    for (; p < end; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(out, from, (size_t)(p - from));
-        from = p + 1;
-        char e[6] = { '\\', 0, '0', '0', 0, 0 };
-        size_t n = 2;
-        switch (c) {
-        case '"':
-        case '\\': e[1] = (char)c; break;
-        case '\b': e[1] = 'b'; break;
-        case '\f': e[1] = 'f'; break;
-        case '\n': e[1] = 'n'; break;
-        case '\r': e[1] = 'r'; break;
-        case '\t': e[1] = 't'; break;
-        default:
-            e[1] = 'u';
-            e[4] = hex[c >> 4];
-            e[5] = hex[c & 15];
-            n = 6;
-        }
-        buf_add(out, e, n);
+    *out++ = '\\';
+    switch (c) {
+    case '\b': *out++ = 'b'; return out;
+    case '\f': *out++ = 'f'; return out;
+    case '\n': *out++ = 'n'; return out;
+    case '\r': *out++ = 'r'; return out;
+    case '\t': *out++ = 't'; return out;
+    default: break;
     }
-    buf_add(out, from, (size_t)(p - from));
-    return buf_addc(out, '"');
+    memcpy(out, "u00", 3);
+    out[3] = hex[c >> 4];
+    out[4] = hex[c & 15];
+    return out + 5;
+}
+
+int json_quote(struct buf *out, struct str text)
+{
+    /* Where six times the text has room nothing need be counted. */
+    bool room = out->p && !out->failed && (out->cap - out->n) / 6 > text.n;
+    if (!room && buf_reserve(out, quoted_length(text)))
+        return -1;
+    char *o = out->p + out->n;
+    *o++ = '"';
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < 0x20) {
+            o = quote_control(o, c);
+            continue;
+        }
+        *o = '\\'; /* and written over where there is none: quotes come too
+                      irregularly to branch on */
+        o += (c == '"') | (c == '\\');
+        *o++ = (char)c;
+    }
+    *o++ = '"';
+    out->n = (size_t)(o - out->p);
+    return 0;
 }
 
 struct val json_get(struct val object, struct str key)

@@ -13,6 +13,17 @@ void allowed_init(struct allowed *a, struct budget *budget)
     keyset_init_unnumbered(&a->keys, budget);
 }
 
+int allowed_has(const struct allowed *a, struct val v, struct buf *key)
+{
+    uint32_t number;
+    buf_reset(key);
+    int r = key_add(key, v);
+    struct str k = buf_str(key);
+    if (r) /* a number out of range is among none */
+        return r == -1 ? -1 : 0;
+    return keyset_find(&a->keys, keyset_hash(&a->keys, k), k, &number);
+}
+
 void allowed_free(struct allowed *a)
 {
     keyset_free(&a->keys);

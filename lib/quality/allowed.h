@@ -10,6 +10,7 @@
 #define QUALITY_ALLOWED_H
 
 #include "base/buf.h"
+#include "json/value.h"
 #include "table/keyset.h"
 
 struct allowed {
@@ -26,6 +27,9 @@ void allowed_init(struct allowed *a, struct budget *budget);
 int allowed_add(struct allowed *a, struct str text, const char *source,
                 struct err *e);
 int allowed_load(struct allowed *a, const char *path, struct err *e);
+
+/* 1 if v is among them, 0 if not, -1 without memory. key is scratch. */
+int allowed_has(const struct allowed *a, struct val v, struct buf *key);
 
 void allowed_free(struct allowed *a);
 

@@ -38,7 +38,19 @@ static int parse_field(struct parser *p)
 bool measure_is_share(enum measure m)
 {
     return m == MEASURE_REJECT_SHARE || m == MEASURE_NULL_SHARE ||
-           m == MEASURE_MISSING_SHARE || m == MEASURE_DISTINCT_SHARE;
+           m == MEASURE_MISSING_SHARE || m == MEASURE_DISTINCT_SHARE ||
+           m == MEASURE_DUPLICATE_SHARE || m == MEASURE_AMONG_SHARE;
+}
+
+static bool is_among(enum measure m)
+{
+    return m == MEASURE_AMONG_COUNT || m == MEASURE_AMONG_SHARE;
+}
+
+bool gate_has_list(const struct gate *g)
+{
+    return g->measure == MEASURE_OUTSIDERS ||
+           (is_among(g->measure) && !g->pattern);
 }
 
 static int parse_value(struct parser *p, struct decimal *d)
@@ -60,6 +72,36 @@ static int parse_value(struct parser *p, struct decimal *d)
 }
 
 /* ---- bounds */
+
+/* The other end of a range: "> 1 and < 5", "< 1 or > 5". */
+static int parse_other_end(struct parser *p, struct bound *b)
+{
+    bool low = b->has_low && !b->has_high, high = !b->has_low && b->has_high;
+    bool inside = low && words_take(&p->w, "and");
+    if (!inside && !(high && words_take(&p->w, "or")))
+        return 0;
+    words_space(&p->w);
+    const char *at = p->w.p;
+    bool open = !words_take(&p->w, inside ? "<=" : ">=");
+    if (open && words_expect(&p->w, inside ? "<" : ">"))
+        return -1;
+    if (inside) {
+        b->has_high = true;
+        b->open_high = open;
+    } else { /* what is compared is what lies between */
+        b->kind = BOUND_OUTSIDE;
+        b->has_low = true;
+        b->low = b->high;
+        b->high = DECIMAL_ZERO;
+        b->open_low = b->open_high;
+        b->open_high = open;
+    }
+    if (parse_value(p, &b->high))
+        return -1;
+    return decimal_cmp(&b->low, &b->high) > 0
+               ? words_wrong(&p->w, at, "upper bound is below the lower one")
+               : 0;
+}
 
 static int parse_comparison(struct parser *p, struct bound *b)
 {
@@ -87,9 +129,9 @@ static int parse_comparison(struct parser *p, struct bound *b)
         b->open_low = b->open_high = signs[i].open;
         if (parse_value(p, b->has_low ? &b->low : &b->high))
             return -1;
-        return b->has_low && b->has_high && decimal_copy(&b->high, &b->low)
-                   ? err_nomem(p->w.e)
-                   : 0;
+        if (b->has_low && b->has_high && decimal_copy(&b->high, &b->low))
+            return err_nomem(p->w.e);
+        return b->kind == BOUND_RANGE ? parse_other_end(p, b) : 0;
     }
     return words_wrong(&p->w, p->w.p,
                        "bound expected: a comparison, 'between' or 'within'");
@@ -185,7 +227,9 @@ static int parse_fresh(struct parser *p)
 
 static int parse_literal(struct parser *p)
 {
-    static const char *const words[] = { "true", "false", NULL };
+    /* Among the values that a field may have, null is never asked for. */
+    bool null = is_among(p->g->measure);
+    const char *const words[] = { "true", "false", null ? "null" : NULL, NULL };
     struct buf *out = &p->g->values, text = { 0 };
     int r;
     words_space(&p->w);
@@ -206,7 +250,8 @@ static int parse_literal(struct parser *p)
     bool percent;
     if (from == p->w.end || !strchr("-0123456789", *from))
         return words_wrong(&p->w, from,
-                           "string, number, TRUE or FALSE expected");
+                           null ? "string, number, TRUE, FALSE or NULL expected"
+                                : "string, number, TRUE or FALSE expected");
     r = words_number(&p->w, &d, &percent);
     decimal_free(&d);
     if (r == 0 && percent)
@@ -226,13 +271,17 @@ static int parse_list(struct parser *p)
     return words_expect(&p->w, ")");
 }
 
-/* The rest of the gate, or a string, is the name of a file. */
+/* A string is the name of a file, or, where no bound follows, the rest of the
+ * gate. */
 static int parse_file(struct parser *p)
 {
     struct buf *file = &p->g->file;
     words_space(&p->w);
     if (p->w.p < p->w.end && *p->w.p == '\'')
         return words_string(&p->w, file);
+    if (is_among(p->g->measure))
+        return words_wrong(&p->w, p->w.p,
+                           "list of values, or a file in quotes, expected");
     if (buf_add(file, p->w.p, (size_t)(p->w.end - p->w.p)))
         return err_nomem(p->w.e);
     p->w.p = p->w.end;
@@ -247,7 +296,10 @@ static int parse_file(struct parser *p)
 
 static void end_shows(struct parser *p)
 {
-    p->g->shows.n = (size_t)(p->w.p - p->g->shows.p);
+    struct str *shows = &p->g->shows;
+    shows->n = (size_t)(p->w.p - shows->p);
+    while (shows->n && strchr(" \t\r\n", shows->p[shows->n - 1]))
+        shows->n--;
 }
 
 static int parse_unique(struct parser *p)
@@ -284,6 +336,45 @@ static int parse_newest(struct parser *p)
     return parse_fresh(p);
 }
 
+static int parse_pattern(struct parser *p)
+{
+    struct buf text = { 0 }, why = { 0 };
+    words_space(&p->w);
+    const char *at = p->w.p;
+    if (at == p->w.end || *at != '\'')
+        return words_wrong(&p->w, at, "regular expression in quotes expected");
+    int r = words_string(&p->w, &text);
+    if (r == 0) {
+        p->g->pattern = pattern_new(buf_str(&text), NULL, &why);
+        if (!p->g->pattern)
+            r = why.n && buf_z(&why) ? words_wrong(&p->w, at, why.p)
+                                     : err_nomem(p->w.e);
+    }
+    buf_free(&text);
+    buf_free(&why);
+    return r;
+}
+
+/* "count of FIELD not in (...)" and the like. */
+static int parse_among(struct parser *p, enum measure m)
+{
+    p->g->measure = m;
+    if (words_expect(&p->w, "of") || parse_field(p))
+        return -1;
+    words_space(&p->w);
+    p->g->among.p = p->w.p;
+    p->g->negated = words_take(&p->w, "not");
+    int r;
+    if (words_take(&p->w, "matching"))
+        r = parse_pattern(p);
+    else if (words_take(&p->w, "in"))
+        r = words_take(&p->w, "(") ? parse_list(p) : parse_file(p);
+    else
+        r = words_wrong(&p->w, p->w.p, "'in' or 'matching' expected");
+    p->g->among.n = (size_t)(p->w.p - p->g->among.p);
+    return r;
+}
+
 /* "share of FIELD" or "count of FIELD" behind null, missing and distinct. */
 static int parse_part(struct parser *p, enum measure count, enum measure share)
 {
@@ -294,6 +385,16 @@ static int parse_part(struct parser *p, enum measure count, enum measure share)
     else
         return words_wrong(&p->w, p->w.p, "'share' or 'count' expected");
     return words_expect(&p->w, "of") || parse_field(p) ? -1 : 0;
+}
+
+static int parse_duplicates(struct parser *p)
+{
+    if (parse_part(p, MEASURE_DUPLICATE_COUNT, MEASURE_DUPLICATE_SHARE))
+        return -1;
+    while (words_take(&p->w, ","))
+        if (parse_field(p))
+            return -1;
+    return 0;
 }
 
 static int parse_measure(struct parser *p)
@@ -321,6 +422,12 @@ static int parse_measure(struct parser *p)
         return parse_part(p, MEASURE_MISSING_COUNT, MEASURE_MISSING_SHARE);
     if (words_take(&p->w, "distinct"))
         return parse_part(p, MEASURE_DISTINCT_COUNT, MEASURE_DISTINCT_SHARE);
+    if (words_take(&p->w, "duplicate"))
+        return parse_duplicates(p);
+    if (words_take(&p->w, "count"))
+        return parse_among(p, MEASURE_AMONG_COUNT);
+    if (words_take(&p->w, "share"))
+        return parse_among(p, MEASURE_AMONG_SHARE);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
         if (words_take(&p->w, numbers[i].word)) {
             p->g->measure = numbers[i].m;
@@ -328,9 +435,9 @@ static int parse_measure(struct parser *p)
         }
     return words_wrong(
         &p->w, p->w.p,
-        "measure expected: rows, rejects, reject share, null, missing "
-        "or distinct share or count of, sum, mean, min, max or stddev "
-        "of, newest, unique, values of");
+        "measure expected: rows, rejects, reject share, null, missing, "
+        "distinct or duplicate share or count of, share or count of, sum, "
+        "mean, min, max or stddev of, newest, unique, values of");
 }
 
 static int parse_gate(struct parser *p)
@@ -359,6 +466,10 @@ static int make_label(struct gate *g)
         [MEASURE_MISSING_SHARE] = "missing share of ",
         [MEASURE_DISTINCT_COUNT] = "distinct count of ",
         [MEASURE_DISTINCT_SHARE] = "distinct share of ",
+        [MEASURE_DUPLICATE_COUNT] = "duplicate count of ",
+        [MEASURE_DUPLICATE_SHARE] = "duplicate share of ",
+        [MEASURE_AMONG_COUNT] = "count of ",
+        [MEASURE_AMONG_SHARE] = "share of ",
         [MEASURE_SUM] = "sum of ",
         [MEASURE_MEAN] = "mean of ",
         [MEASURE_MIN] = "min of ",
@@ -368,8 +479,15 @@ static int make_label(struct gate *g)
     if (g->measure >= MEASURE_NEWEST)
         return 0;
     buf_addz(&g->label, names[g->measure]);
-    if (g->n_fields)
-        pointer_add(&g->label, &g->fields[0]);
+    for (size_t i = 0; i < g->n_fields; i++) {
+        if (i)
+            buf_addz(&g->label, ", ");
+        pointer_add(&g->label, &g->fields[i]);
+    }
+    if (g->among.n) {
+        buf_addc(&g->label, ' ');
+        buf_add_str(&g->label, g->among);
+    }
     return g->label.failed ? -1 : 0;
 }
 
@@ -403,5 +521,6 @@ void gate_free(struct gate *g)
     buf_free(&g->label);
     buf_free(&g->file);
     buf_free(&g->values);
+    pattern_free(g->pattern);
     *g = (struct gate){ 0 };
 }

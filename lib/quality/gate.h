@@ -6,8 +6,14 @@
  *              | newest FIELD within DURATION of (date | now)
  *     MEASURE  = rows | rejects | reject share
  *              | (null | missing | distinct) (count | share) of FIELD
+ *              | duplicate (count | share) of FIELD {, FIELD}
+ *              | (count | share) of FIELD [not] in (LITERAL | NULL {, ...})
+ *              | (count | share) of FIELD [not] in 'FILE'
+ *              | (count | share) of FIELD [not] matching 'REGEX'
  *              | (sum | mean | min | max | stddev) of FIELD
  *     BOUND    = (= | <> | < | <= | > | >=) VALUE
+ *              | (> | >=) VALUE and (< | <=) VALUE
+ *              | (< | <=) VALUE or (> | >=) VALUE
  *              | between VALUE and VALUE
  *              | within PERCENT of (baseline | VALUE)
  *
@@ -22,6 +28,7 @@
 #include "base/decimal.h"
 #include "json/path.h"
 #include "quality/rule.h"
+#include "schema/pattern.h"
 
 enum measure {
     MEASURE_ROWS,
@@ -33,13 +40,18 @@ enum measure {
     MEASURE_MISSING_SHARE,
     MEASURE_DISTINCT_COUNT,
     MEASURE_DISTINCT_SHARE,
+    MEASURE_DUPLICATE_COUNT, /* rows whose key was there before */
+    MEASURE_DUPLICATE_SHARE,
+    MEASURE_AMONG_COUNT, /* values that are (not) in a list, or (do not) match
+                          */
+    MEASURE_AMONG_SHARE,
     MEASURE_SUM,
     MEASURE_MEAN,
     MEASURE_MIN,
     MEASURE_MAX,
     MEASURE_STDDEV,
     MEASURE_NEWEST,
-    MEASURE_REPEATS,  /* unique: rows whose key was there before */
+    MEASURE_REPEATS,  /* unique: the same as duplicate count */
     MEASURE_OUTSIDERS /* values of: values that are not among them */
 };
 
@@ -47,6 +59,7 @@ enum bound_kind {
     BOUND_NONE_ALLOWED, /* repeats and outsiders: 0 */
     BOUND_RANGE,        /* low, high: either may be absent */
     BOUND_NOT,          /* <> low */
+    BOUND_OUTSIDE,      /* below low or above high */
     BOUND_NEAR,         /* within `share` of low */
     BOUND_BASELINE,     /* within `share` of the baseline */
     BOUND_FRESH         /* within us of the end of the date, or of now */
@@ -70,8 +83,11 @@ struct gate {
     struct str wants;  /* the bound as written: likewise */
     struct buf label;  /* "mean of /amount": one name of one measure, whatever
                           its spelling; empty where it is no number */
-    struct buf file;   /* values of FIELD in FILE */
-    struct buf values; /* values of FIELD in (...): JSON, one a line */
+    bool negated;      /* not in, not matching */
+    struct str among;  /* [not] in ..., [not] matching ..., as written */
+    struct buf file;   /* in FILE */
+    struct buf values; /* in (...): JSON, one a line */
+    struct pattern *pattern; /* owned: matching; NULL: none */
 };
 
 /* Parses text (copied) into g, which needs no init. 0, or -1 with ERR_USAGE
@@ -80,6 +96,9 @@ int gate_parse(struct gate *g, const char *text, struct err *e);
 
 /* True for measures that are a part of a whole, from 0 to 1. */
 bool measure_is_share(enum measure m);
+
+/* True where the gate has a list of values: in `file`, or else in `values`. */
+bool gate_has_list(const struct gate *g);
 
 void gate_free(struct gate *g);
 

@@ -36,6 +36,7 @@ static void gauge_free(struct gauge *x)
     decimal_free(&x->min);
     decimal_free(&x->max);
     keyset_free(&x->keys);
+    pattern_run_free(x->match);
     if (x->queue)
         buf_free(&x->queue->bytes);
     free(x->queue);
@@ -65,6 +66,8 @@ static bool kind_of(enum measure m, struct gauge *x)
     case MEASURE_MISSING_SHARE: x->kind = GAUGE_PRESENCE; return true;
     case MEASURE_DISTINCT_COUNT:
     case MEASURE_DISTINCT_SHARE:
+    case MEASURE_DUPLICATE_COUNT:
+    case MEASURE_DUPLICATE_SHARE:
     case MEASURE_REPEATS: x->kind = GAUGE_KEYS; return true;
     case MEASURE_SUM:
     case MEASURE_MEAN: x->wants = GAUGE_SUM; break;
@@ -72,7 +75,9 @@ static bool kind_of(enum measure m, struct gauge *x)
     case MEASURE_MAX: x->wants = GAUGE_EXTREMES; break;
     case MEASURE_STDDEV: x->wants = GAUGE_SUM | GAUGE_SQUARES; break;
     case MEASURE_NEWEST: x->kind = GAUGE_NEWEST; return true;
-    case MEASURE_OUTSIDERS: x->kind = GAUGE_OUTSIDERS; return true;
+    case MEASURE_AMONG_COUNT:
+    case MEASURE_AMONG_SHARE:
+    case MEASURE_OUTSIDERS: x->kind = GAUGE_AMONG; return true;
     case MEASURE_ROWS:
     case MEASURE_REJECTS:
     case MEASURE_REJECT_SHARE: return false;
@@ -97,14 +102,32 @@ static int find_slots(struct gauges *g, const struct gate *gate,
 static bool same(const struct gauge *a, const struct gauge *b)
 {
     return a->kind == b->kind && a->allowed == b->allowed &&
-           a->n_slots == b->n_slots &&
+           a->pattern == b->pattern && a->n_slots == b->n_slots &&
            memcmp(a->slots, b->slots, a->n_slots * sizeof(*a->slots)) == 0;
+}
+
+/* What is counted of a field's values. 0 or -1 (memory). */
+static int choose(struct gauge *x, const struct gate *gate,
+                  const struct allowed *allowed)
+{
+    x->allowed = allowed;
+    x->pattern = gate->pattern;
+    x->negated = gate->negated || gate->measure == MEASURE_OUTSIDERS;
+    if (x->pattern && !(x->match = pattern_run_new()))
+        return -1;
+    if (x->negated || !allowed)
+        return 0;
+    const struct val null = { JSON_NULL, STR("null") };
+    int r = allowed_has(allowed, null, &x->example);
+    buf_reset(&x->example);
+    x->takes_null = r > 0;
+    return r < 0 ? -1 : 0;
 }
 
 int gauges_add(struct gauges *g, const struct gate *gate,
                const struct allowed *allowed, size_t *index, struct err *e)
 {
-    struct gauge x = { .allowed = allowed };
+    struct gauge x = { 0 };
     *index = NO_GAUGE;
     if (!kind_of(gate->measure, &x))
         return 0;
@@ -113,7 +136,8 @@ int gauges_add(struct gauges *g, const struct gate *gate,
         g->v = v;
     if (x.kind == GAUGE_KEYS)
         x.queue = calloc(1, sizeof(*x.queue));
-    if (!v || (x.kind == GAUGE_KEYS && !x.queue) || find_slots(g, gate, &x)) {
+    if (!v || (x.kind == GAUGE_KEYS && !x.queue) || find_slots(g, gate, &x) ||
+        (x.kind == GAUGE_AMONG && choose(&x, gate, allowed))) {
         gauge_free(&x);
         return err_nomem(e);
     }
@@ -201,21 +225,28 @@ static int take_time(struct gauges *g, struct gauge *x, struct val v,
     return 0;
 }
 
-static int take_allowed(struct gauges *g, struct gauge *x, struct val v,
-                        struct err *e)
+/* 1 if the pattern is found in v, 0 if not, -1 without memory. */
+static int is_match(struct gauges *g, struct gauge *x, struct val v)
 {
-    uint32_t number;
-    buf_reset(&g->key);
-    int r = key_add(&g->key, v);
-    struct str key = buf_str(&g->key);
-    if (r == -1)
+    struct str text;
+    if (v.type != JSON_STRING)
+        return 0;
+    if (json_string(v, &g->text, &text))
+        return -1;
+    int r = pattern_match(x->pattern, x->match, text);
+    x->far |= r < 0;
+    return r > 0;
+}
+
+static int take_among(struct gauges *g, struct gauge *x, struct val v,
+                      struct err *e)
+{
+    int r =
+        x->pattern ? is_match(g, x, v) : allowed_has(x->allowed, v, &g->key);
+    if (r < 0)
         return err_nomem(e);
     x->n++;
-    if (r == 0 &&
-        keyset_find(&x->allowed->keys, keyset_hash(&x->allowed->keys, key), key,
-                    &number))
-        return 0;
-    return note_bad(x, v, e);
+    return (r > 0) != x->negated ? note_bad(x, v, e) : 0;
 }
 
 /* ---- sets */
@@ -281,7 +312,7 @@ static int take_value(struct gauges *g, struct gauge *x, struct val v,
     switch (x->kind) {
     case GAUGE_NUMBERS: return take_number(x, v, e);
     case GAUGE_NEWEST: return take_time(g, x, v, e);
-    case GAUGE_OUTSIDERS: return take_allowed(g, x, v, e);
+    case GAUGE_AMONG: return take_among(g, x, v, e);
     default: return 0;
     }
 }
@@ -379,6 +410,7 @@ static int merge(struct gauge *a, struct gauge *b, struct err *e)
         a->newest = b->newest;
     if (!a->example.n && buf_add_str(&a->example, buf_str(&b->example)))
         return err_nomem(e);
+    a->far |= b->far;
     a->n += b->n;
     a->bad += b->bad;
     a->nulls += b->nulls;

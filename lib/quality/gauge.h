@@ -19,7 +19,7 @@ enum gauge_kind {
     GAUGE_NUMBERS,
     GAUGE_KEYS, /* different keys of one or more fields, all present */
     GAUGE_NEWEST,
-    GAUGE_OUTSIDERS
+    GAUGE_AMONG /* values that are in a list or match, or those that do not */
 };
 
 /* What is wanted of GAUGE_NUMBERS. */
@@ -30,16 +30,20 @@ struct gauge_queue;
 struct gauge {
     enum gauge_kind kind;
     unsigned wants;
-    const struct allowed *allowed; /* borrowed */
-    size_t *slots;                 /* owned: of the fields */
+    const struct allowed *allowed; /* borrowed: the list; NULL: none */
+    const struct pattern *pattern; /* borrowed; NULL: none */
+    struct pattern_run *match;     /* owned; with pattern */
+    bool negated;
+    bool takes_null; /* what is null or missing is in the list */
+    size_t *slots;   /* owned: of the fields */
     size_t n_slots;
     uint64_t nulls, missing;
-    uint64_t n;         /* values taken; of GAUGE_KEYS whole keys */
-    uint64_t bad;       /* values that cannot be taken; of GAUGE_OUTSIDERS those
-                           that are not allowed */
+    uint64_t n;   /* values taken; of GAUGE_KEYS whole keys */
+    uint64_t bad; /* values that cannot be taken; of GAUGE_AMONG those that
+                     are counted */
     struct buf example; /* one of them, or a key that repeats; for messages */
     struct decimal sum, squares, min, max;
-    bool far; /* a sum has left the range of decimals */
+    bool far; /* a sum has left the range of decimals; a match was given up */
     int64_t newest;
     struct keyset keys;
     struct gauge_queue *queue; /* owned */
@@ -63,7 +67,7 @@ struct gauges {
 int gauges_init(struct gauges *g, const char *tz, size_t memory, struct err *e);
 
 /* Makes what gate needs: *index is its gauge, or NO_GAUGE. allowed (borrowed)
- * for MEASURE_OUTSIDERS. 0 or -1 (memory). */
+ * for a gate with a list. 0 or -1 (memory). */
 int gauges_add(struct gauges *g, const struct gate *gate,
                const struct allowed *allowed, size_t *index, struct err *e);
 

@@ -5,7 +5,7 @@
 #include "quality/reading.h"
 
 struct limits {
-    bool has_low, has_high, open_low, open_high, not_low;
+    bool has_low, has_high, open_low, open_high, not_low, outside;
     struct decimal low, high;
 };
 
@@ -50,7 +50,9 @@ static int set_limits(struct limits *l, const struct gate *g,
     case BOUND_FRESH: return fresh(l, b, facts);
     case BOUND_NONE_ALLOWED: l->has_high = true; return 0;
     case BOUND_NOT: l->not_low = true; break;
+    case BOUND_OUTSIDE:
     case BOUND_RANGE:
+        l->outside = b->kind == BOUND_OUTSIDE;
         l->has_low = b->has_low;
         l->has_high = b->has_high;
         l->open_low = b->open_low;
@@ -65,6 +67,9 @@ static bool is_within(const struct limits *l, const struct decimal *v)
     int low = decimal_cmp(v, &l->low), high = decimal_cmp(v, &l->high);
     if (l->not_low)
         return low != 0;
+    if (l->outside)
+        return low < 0 || high > 0 || (low == 0 && !l->open_low) ||
+               (high == 0 && !l->open_high);
     return (!l->has_low || low > 0 || (low == 0 && !l->open_low)) &&
            (!l->has_high || high < 0 || (high == 0 && !l->open_high));
 }
@@ -207,7 +212,14 @@ static int say(struct ruling *r, const struct gate *g,
     if (r->outcome == OUTCOME_NO_BASELINE)
         return buf_addf(&r->message, ", no baseline yet: %zu of %zu runs",
                         r->runs, facts->baseline->least);
-    return add_wants(r, g, l, median, facts);
+    if (add_wants(r, g, l, median, facts))
+        return -1;
+    bool counts = gauge && (gauge->kind == GAUGE_KEYS
+                                ? g->measure >= MEASURE_DUPLICATE_COUNT
+                                : gauge->kind == GAUGE_AMONG);
+    return counts && r->outcome == OUTCOME_FAILED
+               ? add_example(&r->message, gauge)
+               : 0;
 }
 
 /* ---- judging */

@@ -146,7 +146,7 @@ int quality_use_baseline(struct quality *q, const char *path, size_t keep,
 static int load_values(struct quality_gate *x, struct err *e)
 {
     const struct gate *g = &x->gate;
-    if (g->measure != MEASURE_OUTSIDERS)
+    if (!gate_has_list(g))
         return 0;
     if (!g->file.n)
         return allowed_add(&x->allowed, buf_str(&g->values), "--expect", e);
@@ -163,7 +163,7 @@ static int make_worker(struct quality *q, size_t memory, struct err *e)
     for (size_t i = 0; i < q->n_gates; i++) {
         struct quality_gate *x = &q->gates[i];
         const struct allowed *allowed =
-            x->gate.measure == MEASURE_OUTSIDERS ? &x->allowed : NULL;
+            gate_has_list(&x->gate) ? &x->allowed : NULL;
         if (gauges_add(&w->gauges, &x->gate, allowed, &x->gauge, e))
             return -1;
     }

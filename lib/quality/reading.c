@@ -124,6 +124,10 @@ static int read_keys(struct reading *r, enum measure m, const struct gauge *g)
         return set_count(r, g->keys.n);
     if (m == MEASURE_DISTINCT_SHARE)
         return g->n ? set_share(r, g->keys.n, g->n) : 0;
+    if (m == MEASURE_DUPLICATE_COUNT)
+        return set_count(r, g->n - g->keys.n);
+    if (m == MEASURE_DUPLICATE_SHARE)
+        return set_share(r, g->n - g->keys.n, g->n);
     r->part = g->n - g->keys.n;
     r->whole = g->n;
     return set_count(r, r->part);
@@ -134,6 +138,21 @@ static int read_newest(struct reading *r, const struct gauge *g)
     note_bad(r, g, "not times");
     r->has = !g->bad && g->n;
     return r->has ? decimal_set_i64(&r->value, g->newest) : 0;
+}
+
+static int read_among(struct reading *r, enum measure m, const struct gauge *g,
+                      uint64_t rows)
+{
+    uint64_t n = g->bad + (g->takes_null ? g->nulls + g->missing : 0);
+    if (g->far) {
+        r->why = "has values whose match takes too many steps";
+        return 0;
+    }
+    if (m == MEASURE_AMONG_SHARE)
+        return set_share(r, n, rows);
+    r->part = n;
+    r->whole = g->n;
+    return set_count(r, n);
 }
 
 int reading_take(struct reading *r, enum measure m, const struct gauges *gauges,
@@ -155,6 +174,8 @@ int reading_take(struct reading *r, enum measure m, const struct gauges *gauges,
         break;
     case MEASURE_DISTINCT_COUNT:
     case MEASURE_DISTINCT_SHARE:
+    case MEASURE_DUPLICATE_COUNT:
+    case MEASURE_DUPLICATE_SHARE:
     case MEASURE_REPEATS: rc = read_keys(r, m, g); break;
     case MEASURE_SUM:
     case MEASURE_MEAN:
@@ -162,11 +183,9 @@ int reading_take(struct reading *r, enum measure m, const struct gauges *gauges,
     case MEASURE_MAX:
     case MEASURE_STDDEV: rc = read_numbers(r, m, g); break;
     case MEASURE_NEWEST: rc = read_newest(r, g); break;
-    case MEASURE_OUTSIDERS:
-        r->part = g->bad;
-        r->whole = g->n;
-        rc = set_count(r, g->bad);
-        break;
+    case MEASURE_AMONG_COUNT:
+    case MEASURE_AMONG_SHARE:
+    case MEASURE_OUTSIDERS: rc = read_among(r, m, g, gauges->rows); break;
     }
     if (rc == -2) {
         r->has = false;

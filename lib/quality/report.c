@@ -22,12 +22,7 @@ static void add_text(struct buf *out, const char *before, const char *key,
         buf_addz(out, "null");
         return;
     }
-    for (const char *p = value, *end = value + strlen(value); p < end;) {
-        size_t n = utf8_char(p, end);
-        buf_add(&text, n ? p : "\xef\xbf\xbd", n ? n : 3);
-        p += n ? n : 1;
-    }
-    out->failed |= text.failed;
+    out->failed |= utf8_lossy(&text, str_of(value)) != 0;
     json_quote(out, buf_str(&text));
     buf_free(&text);
 }
@@ -94,6 +89,8 @@ static void add_rules(struct buf *out, const struct report_run *run)
         buf_addz(out, i ? ",\n  " : "\n  ");
         add_text(out, "{", "code", r->code);
         add_str(out, ",", "path", r->path);
+        if (r->schema.n)
+            add_str(out, ",", "schema", r->schema);
         add_count(out, ",", "records", r->records);
         buf_addc(out, '}');
     }

@@ -6,10 +6,10 @@
 
 #include "quality/quality.h"
 
-/* How many records a rule of the schema rejected. */
+/* How many records a rule rejected that is no check. */
 struct report_rule {
     const char *code;
-    struct str path;
+    struct str path, schema; /* JSON Pointers; schema empty: of none */
     uint64_t records;
 };
 

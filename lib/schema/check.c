@@ -48,9 +48,11 @@ const char *types_text(char out[80], unsigned types)
 
 /* ---- errors ---- */
 
-/* The keyword that an error's code is named after: in camelCase. Codes that
- * are no keyword's stand for the schema itself. */
-static void add_keyword(struct buf *out, const struct node *n, const char *code)
+/* The keyword that an error's code is named after, in camelCase, or another
+ * that says the same. Codes that are no keyword's stand for the schema
+ * itself. */
+static void add_keyword(struct buf *out, const struct node *n, const char *code,
+                        const char *keyword)
 {
     static const char *const others[] = { "number_range", "pattern_limit",
                                           "too_deep",     "too_complex",
@@ -61,6 +63,10 @@ static void add_keyword(struct buf *out, const struct node *n, const char *code)
         if (strcmp(code, others[i]) == 0)
             return;
     buf_addc(out, '/');
+    if (keyword) {
+        buf_addz(out, keyword);
+        return;
+    }
     for (; *code; code++) {
         bool up = *code == '_' && code[1];
         code += up;
@@ -75,8 +81,16 @@ static struct str schema_place(struct schema_run *r, const char *code)
     buf_reset(&r->message);
     buf_add_str(&r->message, n->prefix);
     buf_add_str(&r->message, n->where);
-    add_keyword(&r->message, n, code);
-    return arena_dup(&r->arena, buf_str(&r->message));
+    add_keyword(&r->message, n, code, r->keyword);
+    const struct schema *s = r->schema;
+    if (!s->place || n->prefix.n)
+        return arena_dup(&r->arena, buf_str(&r->message));
+    struct buf place = { 0 };
+    struct str text = { NULL, 0 };
+    if (s->place(s->place_of, buf_str(&r->message), &place) == 0)
+        text = arena_dup(&r->arena, buf_str(&place));
+    buf_free(&place);
+    return text;
 }
 
 /* False: no memory. */
@@ -199,6 +213,7 @@ void run_start(struct schema_run *r, struct str text)
     r->depth = r->gave_up = 0;
     r->marks = NULL;
     r->node = NULL;
+    r->keyword = NULL;
     r->telling = false;
     r->steps = 0;
     r->max_steps = RUN_MAX_STEPS + RUN_STEPS_PER_BYTE * (uint64_t)text.n;

@@ -12,6 +12,21 @@ const struct node node_true = { .kind = NODE_TRUE, .wants = TYPE_ANY };
 
 /* ---- errors and memory ---- */
 
+/* What at is called, of the main document and of others. */
+static void show_place(const struct compiler *c, struct buf *out,
+                       const struct where *at)
+{
+    struct buf pointer = { .max = 4096 };
+    if (!c->s->place || !c->doc || !c->doc->main) {
+        where_pointer(out, at, false);
+        return;
+    }
+    if (where_pointer(&pointer, at, false) ||
+        c->s->place(c->s->place_of, buf_str(&pointer), out))
+        out->failed = true;
+    buf_free(&pointer);
+}
+
 int compile_fail(struct compiler *c, const struct where *at, const char *fmt,
                  ...)
 {
@@ -20,7 +35,7 @@ int compile_fail(struct compiler *c, const struct where *at, const char *fmt,
     va_start(ap, fmt);
     buf_vaddf(&text, fmt, ap);
     va_end(ap);
-    where_pointer(&where, at, false);
+    show_place(c, &where, at);
     const char *w = buf_z(&where), *t = buf_z(&text);
     err_set(c->e, ERR_CONFIG, "schema %s at %s: %s",
             c->doc && c->doc->name.p ? c->doc->name.p : c->source,
@@ -47,7 +62,7 @@ void compile_note(struct compiler *c, const struct where *at, const char *fmt,
         return;
     va_list ap;
     va_start(ap, fmt);
-    where_pointer(b, at, false);
+    show_place(c, b, at);
     buf_addz(b, ": ");
     buf_vaddf(b, fmt, ap);
     buf_addc(b, '\n');
@@ -292,6 +307,8 @@ static struct schema *compile(struct str text, const char *source,
         *c = (struct compiler){ .s = s, .source = source, .e = e };
         s->arena.max = c->scratch.max = PROGRAM_MAX;
         s->notes.max = NOTES_MAX;
+        s->place = o->place;
+        s->place_of = o->place_of;
         c->pattern = pattern_run_new();
         c->store = store_new(o->dirs, o->n_dirs);
         c->draft = o->draft;

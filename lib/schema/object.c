@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define PAIRS_MAX 16
 #define LOCAL_WORDS 4 /* bitmaps of up to 256 properties need no allocation */
 
 uint32_t prop_find(const struct object_rules *o, struct str key)
@@ -56,25 +57,47 @@ static bool key_text(struct buf *scratch, struct str raw, struct str *text)
     return true;
 }
 
-static struct member *members_of(struct schema_run *r, struct str raw,
-                                 size_t *n)
+/* The n members of the object at p, in order. Owned by the caller, freed with
+ * free. NULL where the walk has stopped. */
+static struct member *members_of(struct schema_run *r, const char *p,
+                                 const struct where *at, size_t *n)
 {
-    struct json_iter it = json_iter(raw);
+    struct json_iter it = json_iter((struct str){ p, (size_t)(r->end - p) });
     struct str key, text;
     struct val v;
-    size_t cap = 0;
-    while (json_next(&it, NULL, &v))
-        cap++;
-    struct member *m = malloc((cap ? cap : 1) * sizeof(*m));
-    it = json_iter(raw);
-    for (*n = 0; m && *n < cap && json_next(&it, &key, &v); ++*n) {
-        if (!key_text(&r->text, key, &text)) {
-            free(m);
-            return NULL;
+    size_t cap = 16;
+    struct member *m = malloc(cap * sizeof(*m));
+    bool ok = m != NULL;
+    for (*n = 0; ok && json_next(&it, &key, &v); ++*n) {
+        if (*n == cap) {
+            cap *= 2;
+            struct member *grown = realloc(m, cap * sizeof(*m));
+            m = grown ? grown : m;
+            ok = grown != NULL;
         }
-        m[*n] = (struct member){ hash64(text), key, (uint32_t)*n };
+        ok = ok && key_text(&r->text, key, &text);
+        if (ok)
+            m[*n] = (struct member){ hash64(text), key, (uint32_t)*n };
     }
-    return m;
+    if (ok && !it.broken)
+        return m;
+    free(m);
+    if (ok)
+        stop(r, at, "not_json", "is not JSON");
+    else
+        stop_nomem(r);
+    return NULL;
+}
+
+/* Few members are sooner compared than sorted, and hardly ever are two alike.
+ */
+static bool all_differ(const struct member *m, size_t n)
+{
+    for (size_t i = 1; i < n && n <= PAIRS_MAX; i++)
+        for (size_t j = 0; j < i; j++)
+            if (m[i].hash == m[j].hash)
+                return false;
+    return n <= PAIRS_MAX;
 }
 
 /* True if a later member with the same hash has the same key; 0, 1 or -1. */
@@ -97,15 +120,15 @@ int shadows_push(struct schema_run *r, const char *p, const struct where *at,
     *s = (struct shadows){ r->stack.n, 0 };
     if (*clean == p) /* one of many schemas for the same object */
         return 0;
-    const char *q = run_skip(r, p, at);
-    if (!q)
+    size_t n;
+    struct member *m = members_of(r, p, at, &n);
+    if (!m)
         return -1;
-    size_t n = 0;
-    struct member *m = members_of(r, (struct str){ p, (size_t)(q - p) }, &n);
-    int found = m ? 0 : -1;
-    if (m)
+    bool differ = all_differ(m, n);
+    if (!differ)
         qsort(m, n, sizeof(*m), by_hash);
-    for (size_t i = 0; found >= 0 && i < n; i++) {
+    int found = 0;
+    for (size_t i = 0; !differ && found >= 0 && i < n; i++) {
         found = shadowed(r, m, n, i);
         if (found == 1) {
             s->n++;
@@ -300,9 +323,11 @@ static const char *run_member(struct schema_run *r, struct object *o,
     return p;
 }
 
-/* A property that is asked for and not there. True to go on. */
+/* A property that is asked for and not there: by required, or by what the
+ * asker has in this slot. True to go on. */
 static bool note_missing(struct schema_run *r, const struct prop *prop,
-                         const struct prop *asker, const struct where *at)
+                         const struct prop *asker, int slot,
+                         const struct where *at)
 {
     struct where here = { .up = at, .kind = WHERE_KEY };
     struct buf raw = { 0 };
@@ -313,9 +338,11 @@ static bool note_missing(struct schema_run *r, const struct prop *prop,
         stop_nomem(r);
     } else {
         here.key = (struct str){ raw.p + 1, raw.n - 2 };
+        r->keyword = slot == 1 ? "dependencies" : NULL;
         go = asker ? fail(r, &here, "dependent_required",
                           "is missing beside \"%s\"", excerpt(r, asker->key))
                    : fail(r, &here, "required", "is missing");
+        r->keyword = NULL;
     }
     buf_free(&raw);
     return go;
@@ -329,7 +356,7 @@ static bool required_ok(struct schema_run *r, const struct object *o,
         uint64_t missing = u->required[w] & ~seen_word(r, o, w);
         for (; missing; missing &= missing - 1) {
             size_t i = w * 64 + (size_t)__builtin_ctzll(missing);
-            if (!note_missing(r, &u->props[i], NULL, at))
+            if (!note_missing(r, &u->props[i], NULL, 0, at))
                 return false;
         }
     }
@@ -346,7 +373,7 @@ static bool dependents_ok(struct schema_run *r, const struct object *o,
         const struct needs *needs = &prop->needs[slot];
         for (size_t i = 0; i < needs->n; i++)
             if (!seen(r, o, needs->v[i]) &&
-                !note_missing(r, &u->props[needs->v[i]], prop, at))
+                !note_missing(r, &u->props[needs->v[i]], prop, slot, at))
                 return false;
         if (prop->dependent[slot] &&
             !run_value(r, prop->dependent[slot], p, at))

@@ -38,7 +38,7 @@ static pcre2_code *compile(struct str text, struct buf *why)
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code,
                                    &offset, context);
     pcre2_compile_context_free(context);
-    if (!re && code != PCRE2_ERROR_NOMEMORY) {
+    if (!re && code != PCRE2_ERROR_HEAP_FAILED) {
         PCRE2_UCHAR message[160];
         pcre2_get_error_message(code, message, sizeof(message));
         buf_addf(why, "%s (at byte %zu)", (char *)message, offset);

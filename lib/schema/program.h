@@ -136,6 +136,8 @@ struct schema {
     const struct node *root;
     struct pattern *patterns; /* chained, owned */
     struct buf notes;
+    int (*place)(const void *of, struct str pointer, struct buf *out);
+    const void *place_of;
     size_t n_guesses;
 };
 

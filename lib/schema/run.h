@@ -42,6 +42,7 @@ struct schema_run {
     bool nomem;
     bool telling; /* the errors of a branch are collected for a message */
     const struct node *node; /* at hand, for the place of errors */
+    const char *keyword;     /* of an error not named after it; else NULL */
     struct marks *marks;     /* of the value at hand; NULL: nobody asks */
     unsigned precise; /* > 0: a shadowed duplicate must not count as wrong */
     unsigned depth;

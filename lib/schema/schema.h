@@ -42,6 +42,11 @@ struct schema_options {
     const char *const *dirs;
     size_t n_dirs;
     const char *base; /* URI of the text; NULL: none */
+    /* Appends what to call a place (a JSON Pointer) of the text in errors and
+     * notes, where it was made from something else; NULL: that pointer. Has to
+     * work as long as the program does, from any thread. 0 or -1. */
+    int (*place)(const void *of, struct str pointer, struct buf *out);
+    const void *place_of;
 };
 
 struct schema;

@@ -1,28 +1,86 @@
 #include "sink/sink.h"
 
-static const struct sink_type *const types[] = { &sink_sqlite };
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct sink_type *const types[] = { &sink_sqlite, &sink_postgresql,
+                                                 &sink_postgres };
+
+#define N_TYPES (sizeof(types) / sizeof(*types))
+
+static int unknown_target(const char *uri, struct err *e)
+{
+    struct buf known = { .max = 4096 };
+    for (size_t i = 0; i < N_TYPES; i++)
+        buf_addf(&known, "%s%s",
+                 i == 0             ? ""
+                 : i + 1 == N_TYPES ? " or "
+                                    : ", ",
+                 types[i]->usage);
+    err_set(e, ERR_USAGE, "target '%s' is not %s", uri,
+            buf_z(&known) ? known.p : "known");
+    buf_free(&known);
+    return -1;
+}
+
+static int refuse_feature(const struct sink_type *t, const char *what,
+                          struct err *e)
+{
+    return err_set(e, ERR_USAGE, "target %s has no %s", t->usage, what);
+}
+
+/* Can a target of this type do what is wanted? */
+static int check_type(const struct sink_type *t, const struct sink_spec *spec,
+                      struct err *e)
+{
+    if (!(t->modes & SINK_MODE(spec->mode)))
+        return err_set(e, ERR_USAGE, "target %s has no mode %s", t->usage,
+                       spec->mode_name);
+    if (spec->range_to.n && !(t->features & SINK_RANGES))
+        return refuse_feature(t, "--range", e);
+    if (spec->latest_view && !(t->features & SINK_VIEWS))
+        return refuse_feature(t, "--latest-view", e);
+    if (spec->n_columns && !(t->features & SINK_SCHEMAS))
+        return refuse_feature(t, "--schema", e);
+    if (spec->n_audit && !(t->features & SINK_AUDITS))
+        return refuse_feature(t, "--audit", e);
+    if (spec->batches && !(t->features & SINK_BATCHES))
+        return refuse_feature(t, "--batch", e);
+    return 0;
+}
 
 struct sink *sink_open(const struct sink_spec *spec, struct err *e)
 {
     const char *colon = strchr(spec->uri, ':');
     size_t n = colon ? (size_t)(colon - spec->uri) : 0;
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < N_TYPES; i++)
         if (n == strlen(types[i]->scheme) &&
             memcmp(spec->uri, types[i]->scheme, n) == 0)
-            return types[i]->open(spec, e);
-    err_set(e, ERR_USAGE, "target '%s' is not one of sqlite:FILE", spec->uri);
+            return check_type(types[i], spec, e) ? NULL
+                                                 : types[i]->open(spec, e);
+    unknown_target(spec->uri, e);
     return NULL;
 }
 
 int sink_begin(struct sink *s, struct err *e)
 {
+    s->ignored = 0;
     return s->type->begin(s, e);
 }
 
-int sink_write(struct sink *s, struct str record, struct sink_refusal *why,
-               struct err *e)
+int sink_write(struct sink *s, const struct sink_record *r, struct err *e)
 {
-    return s->type->write(s, record, why, e);
+    return s->type->write(s, r, e);
+}
+
+int sink_apply(struct sink *s, struct err *e)
+{
+    return s->type->apply ? s->type->apply(s, e) : 0;
+}
+
+uint64_t sink_ignored(const struct sink *s)
+{
+    return s->ignored;
 }
 
 int sink_prepare(struct sink *s, const struct sink_run *run,
@@ -30,6 +88,13 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
                  struct err *e)
 {
     return s->type->prepare(s, run, outcome, previous, e);
+}
+
+int sink_resume(struct sink *s, const struct sink_run *run,
+                struct sink_position *at, struct err *e)
+{
+    *at = (struct sink_position){ 0 };
+    return s->type->resume(s, run, at, e);
 }
 
 int sink_commit(struct sink *s, struct err *e)
@@ -41,4 +106,16 @@ void sink_close(struct sink *s)
 {
     if (s)
         s->type->close(s);
+}
+
+int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
+                 const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why->message, sizeof(why->message), fmt, ap);
+    va_end(ap);
+    why->code = code;
+    why->column = column;
+    return 0;
 }

@@ -4,11 +4,15 @@
  *     sink_open     finds the target and checks what can be checked early
  *     sink_begin    takes the lock, opens the transaction, empties what the
  *                   mode replaces
- *     sink_write    one record; what the target refuses is handed back
+ *     sink_write    one record
+ *     sink_apply    all records have come: brings what was staged into the
+ *                   table
  *     sink_prepare  judges the run against the ledger, writes its ledger row
  *     sink_commit   makes all of it durable, or none
  *     sink_close    rolls back what was not committed
- * Nothing is visible to others before sink_commit. A connector is one struct
+ * After a commit sink_begin may open the next batch. What the target refuses
+ * goes to the spec's refuse, at once or up to the end of sink_apply. Nothing
+ * is visible to others before sink_commit. A connector is one struct
  * sink_type, listed in sink.c. One thread. */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -16,23 +20,77 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "json/select.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum sink_mode {
-    SINK_APPEND,  /* add rows; the same run adds them once */
-    SINK_REPLACE, /* rows of the partition give way to the new ones */
-    SINK_UPSERT   /* insert, or update the row with the same key */
+    SINK_APPEND,        /* add rows; the same run adds them once */
+    SINK_INSERT,        /* add rows whose key is not there yet */
+    SINK_UPSERT,        /* insert, or update the row with the same key */
+    SINK_REPLACE,       /* rows of the partition give way to the new ones */
+    SINK_DELETE_INSERT, /* rows with the keys that come give way */
+    SINK_SCD2,          /* a row a version: valid_from, valid_to, is_current */
+    SINK_SCD3,          /* upsert; tracked columns keep their last value */
+    SINK_CDC,           /* apply change events in order, by key */
+    SINK_VERSIONED      /* a new table a load, and a view that shows it */
 };
 
-/* How numbers of one column are kept, where the default (INTEGER or REAL) is
- * not wanted. */
+/* How numbers of one column are kept, where the default is not wanted. */
 struct sink_decimal {
     struct str column;
     bool text;       /* as text, digit for digit */
     unsigned places; /* else as an integer of 10^-places */
 };
+
+enum sink_op {
+    SINK_ROW,     /* text is the row */
+    SINK_DELETE,  /* text has the key of a row that is gone */
+    SINK_TRUNCATE /* all rows are gone; no text */
+};
+
+/* One record to be loaded; everything borrowed for the call. */
+struct sink_record {
+    enum sink_op op;
+    struct str text;    /* a JSON object */
+    struct str old_key; /* SINK_ROW: an object with the key that the row had
+                           before, where that changed; else empty */
+    struct str raw;     /* as it was read, for whoever is told of a refusal */
+    struct str at;      /* when it happened (RFC 3339), for SINK_SCD2 without
+                           spec.effective; empty: spec.now */
+    uint64_t line, offset;
+    const struct shaped *shaped; /* of text; NULL: not known */
+};
+
+/* Why the target refuses a record. */
+struct sink_refusal {
+    const char *code;  /* static */
+    struct str column; /* borrowed; may be empty */
+    char message[512];
+};
+
+/* A column as a schema declares it. */
+struct sink_column {
+    struct str name;
+    unsigned types; /* 1 << enum json_type that may occur; null: nullable */
+    bool required;  /* every record has it */
+    bool integer;   /* its numbers are whole */
+    int places;     /* its numbers are multiples of 10^-places; -1: unknown */
+    const char *format; /* of its strings: "date-time" ...; may be NULL */
+};
+
+/* Names of the columns of SINK_SCD2, in this order. */
+enum sink_scd2_column {
+    SINK_VALID_FROM,
+    SINK_VALID_TO,   /* NULL: open */
+    SINK_IS_CURRENT, /* 1 or 0 */
+    SINK_ROW_HASH,
+    SINK_SCD2_COLUMNS
+};
+
+/* SINK_SCD3: the last value of COL is in the column previous_COL. */
+#define SINK_PREVIOUS "previous_"
 
 /* What to load; everything borrowed for the life of the sink. */
 struct sink_spec {
@@ -40,29 +98,71 @@ struct sink_spec {
     const char *target; /* behind the scheme */
     const char *table;
     enum sink_mode mode;
+    const char *mode_name;  /* for the ledger */
     struct str part_column; /* .n 0: no partition */
     struct str part_value;
-    bool all;               /* replace the whole table */
-    const struct str *keys; /* upsert: key columns, NUL-terminated */
+    struct str range_from, range_to; /* of part_column instead of a value:
+                                        from <= it < to; .n 0: no range */
+    bool all;                        /* replace the whole table */
+    const struct str *keys;          /* key columns, NUL-terminated */
     size_t n_keys;
+    const struct str *tracked; /* scd3: columns with a previous value; scd2:
+                                  whose changes make a version (none: all) */
+    size_t n_tracked;
+    struct str scd2_names[SINK_SCD2_COLUMNS];
+    struct str effective;    /* scd2: field with the time of a change */
+    const char *tz;          /* zone of times without one; NULL: UTC */
+    const char *now;         /* RFC 3339, UTC: the load's one clock */
+    const char *latest_view; /* append: view of the latest row of each key */
+    struct str latest_by;    /* by this column, then by load order */
+    uint64_t keep_versions;  /* versioned: drop all but so many; 0: keep all */
+    /* Columns that a schema declares: no others are made. n_columns 0: columns
+     * follow from the records. */
+    const struct sink_column *columns;
+    size_t n_columns;
+    /* May this column of the table, which the schema has no more, stay
+     * unwritten? */
+    bool (*approved)(void *context, struct str column);
+    void *approved_context;
     bool create;       /* create the table, add columns */
     bool dry_run;      /* will not be committed */
+    bool batches;      /* committed in several */
     bool missing_null; /* upsert: a missing field sets NULL */
     const struct sink_decimal *decimals;
     size_t n_decimals;
+    /* Columns that every row gets beside its own fields: names and texts. */
+    const struct str *audit_names, *audit_values;
+    size_t n_audit;
     uint64_t lock_timeout_ms;
+    const char *tmpdir; /* for what must be set aside */
     bool (*stop)(void); /* a signal wants us to stop waiting */
+    /* Told of a record that the target refuses. 0, or -1 with e to give up. */
+    int (*refuse)(void *context, const struct sink_record *r,
+                  const struct sink_refusal *why, struct err *e);
+    void *context;
 };
 
 /* What the ledger says of a run; all borrowed for the call. */
 struct sink_run {
     const char *pipeline;  /* "" if unnamed */
-    const char *partition; /* "COL=VAL", "*" for the whole table, or "" */
+    const char *partition; /* "COL=VAL", "COL=FROM..TO", "*" for the whole
+                              table, or "" */
     const char *run_id;
     uint64_t input_bytes;
     const char *input_hash;
     uint64_t read, loaded, rejected;
+    const char *watermark;              /* position as JSON, or NULL */
     const char *started_at, *loaded_at; /* RFC 3339 */
+    bool continues; /* a batch behind others of this run: it is NEW, and
+                       sink_resume has found what there was */
+};
+
+/* How far the batches of a run have come, by its latest ledger row. */
+struct sink_position {
+    bool found;
+    uint64_t input_bytes; /* of the first so many bytes of the input... */
+    char input_hash[33];  /* ...this is the hash */
+    uint64_t read, loaded, rejected; /* of all its rows */
 };
 
 enum sink_outcome {
@@ -71,21 +171,23 @@ enum sink_outcome {
     SINK_CONFLICT /* append: this run id was loaded with other input */
 };
 
-/* Why the target refuses a record. */
-struct sink_refusal {
-    const char *code;  /* static */
-    struct str column; /* borrowed until the next write; may be empty */
-    char message[512];
-};
-
 struct sink;
 
+/* ERR_USAGE where the target is unknown or lacks what spec wants. */
 struct sink *sink_open(const struct sink_spec *spec, struct err *e);
 int sink_begin(struct sink *s, struct err *e);
+int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
+int sink_apply(struct sink *s, struct err *e);
 
-/* 1: loaded; 0: refused, with why filled; -1. */
-int sink_write(struct sink *s, struct str record, struct sink_refusal *why,
-               struct err *e);
+/* Finds the batches of a run that are committed (pipeline, partition and
+ * run_id are looked at). Between sink_begin and sink_commit, so that nobody
+ * else adds one. */
+int sink_resume(struct sink *s, const struct sink_run *run,
+                struct sink_position *at, struct err *e);
+
+/* Records that sink_write took and that changed nothing, because their key was
+ * there (SINK_INSERT). Known after sink_apply. */
+uint64_t sink_ignored(const struct sink *s);
 
 /* previous receives when the same run id was loaded before (for SAME and
  * CONFLICT; RFC 3339). */
@@ -97,15 +199,31 @@ void sink_close(struct sink *s);
 
 /* ---- for connectors ---- */
 
+/* What not every target can. */
+enum sink_feature {
+    SINK_RANGES = 1,  /* replace by range_from and range_to */
+    SINK_VIEWS = 2,   /* latest_view */
+    SINK_SCHEMAS = 4, /* columns */
+    SINK_AUDITS = 8,  /* audit_names */
+    SINK_BATCHES = 16 /* sink_resume */
+};
+
+#define SINK_MODE(m) (1u << (m))
+
 struct sink_type {
     const char *scheme; /* "sqlite" */
+    const char *usage;  /* "sqlite:FILE" */
+    unsigned modes;     /* SINK_MODE of each that it has */
+    unsigned features;  /* enum sink_feature */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
-    int (*write)(struct sink *s, struct str record, struct sink_refusal *why,
-                 struct err *e);
+    int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
+    int (*apply)(struct sink *s, struct err *e); /* NULL: nothing to do */
     int (*prepare)(struct sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e);
+    int (*resume)(struct sink *s, const struct sink_run *run,
+                  struct sink_position *at, struct err *e); /* or NULL */
     int (*commit)(struct sink *s, struct err *e);
     void (*close)(struct sink *s);
 };
@@ -114,8 +232,13 @@ struct sink_type {
 struct sink {
     const struct sink_type *type;
     const struct sink_spec *spec;
+    uint64_t ignored;
 };
 
-extern const struct sink_type sink_sqlite;
+/* Refuses a record: fills why; returns 0. column may be empty. */
+int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+extern const struct sink_type sink_sqlite, sink_postgresql, sink_postgres;
 
 #endif

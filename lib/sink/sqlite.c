@@ -1,15 +1,14 @@
 #include "sink/sqlite.h"
 
-#include "base/hash.h"
-#include "json/check.h"
-
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LEDGER "_pipe_loads"
+#define CACHE_KIB 16384
+#define TEMP_CACHE_KIB 8192
+#define TEXT_MAX ((size_t)1 << 30) /* a record's texts, some bound often */
 
 int sqlite_fail(struct sqlite_sink *s, struct err *e, const char *doing)
 {
@@ -47,6 +46,34 @@ void sqlite_quote(struct buf *b, struct str name)
     buf_addc(b, '"');
 }
 
+void sqlite_add_table(struct sqlite_sink *s)
+{
+    sqlite_quote(&s->sql, buf_str(&s->name));
+}
+
+void sqlite_add_keys(struct sqlite_sink *s, const char *before,
+                     const char *after, const char *between)
+{
+    const struct sink_spec *spec = s->base.spec;
+    for (size_t i = 0; i < spec->n_keys; i++) {
+        buf_addz(&s->sql, i ? between : "");
+        buf_addz(&s->sql, before);
+        sqlite_quote(&s->sql, spec->keys[i]);
+        buf_addz(&s->sql, after);
+    }
+}
+
+void sqlite_literal(struct buf *b, struct str text)
+{
+    buf_addc(b, '\'');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\'')
+            buf_addc(b, '\'');
+        buf_addc(b, text.p[i]);
+    }
+    buf_addc(b, '\'');
+}
+
 int sqlite_run_sql(struct sqlite_sink *s, const char *doing, struct err *e)
 {
     const char *sql = buf_z(&s->sql);
@@ -57,12 +84,82 @@ int sqlite_run_sql(struct sqlite_sink *s, const char *doing, struct err *e)
     return 0;
 }
 
-static int run(struct sqlite_sink *s, const char *sql, const char *doing,
+int sqlite_run(struct sqlite_sink *s, const char *sql, const char *doing,
                struct err *e)
 {
     buf_reset(&s->sql);
     buf_addz(&s->sql, sql);
     return sqlite_run_sql(s, doing, e);
+}
+
+sqlite3_stmt *sqlite_prepare(struct sqlite_sink *s, const char *doing,
+                             struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    const char *sql = buf_z(&s->sql);
+    if (!sql)
+        err_nomem(e);
+    else if (sqlite3_prepare_v3(s->db, sql, (int)s->sql.n + 1,
+                                SQLITE_PREPARE_PERSISTENT, &stmt,
+                                NULL) != SQLITE_OK)
+        sqlite_fail(s, e, doing);
+    return stmt;
+}
+
+int sqlite_step(struct sqlite_sink *s, sqlite3_stmt *stmt,
+                struct sink_refusal *why, struct err *e)
+{
+    int step = sqlite3_step(stmt);
+    if (step == SQLITE_DONE) {
+        sqlite3_reset(stmt);
+        return 1;
+    }
+    int code = step & 0xff, r;
+    if (code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ||
+        code == SQLITE_TOOBIG)
+        r = sink_refusef(why, "constraint", STR(""), "%s",
+                         sqlite3_errmsg(s->db));
+    else
+        r = sqlite_fail(s, e, "write to");
+    sqlite3_reset(stmt);
+    return r;
+}
+
+int sqlite_atomically(struct sqlite_sink *s,
+                      int (*work)(struct sqlite_sink *s, void *context,
+                                  struct sink_refusal *why, struct err *e),
+                      void *context, struct sink_refusal *why, struct err *e)
+{
+    if (sqlite_run(s, "SAVEPOINT pipe_row", "write to", e))
+        return -1;
+    int r = work(s, context, why, e);
+    if (r < 0)
+        return -1;
+    if (sqlite_run(s,
+                   r > 0 ? "RELEASE pipe_row"
+                         : "ROLLBACK TO pipe_row; RELEASE pipe_row",
+                   "write to", e))
+        return -1;
+    return r;
+}
+
+int sqlite_room(struct sqlite_sink *s, size_t n, struct err *e)
+{
+    buf_reset(&s->text);
+    return n > s->text.cap && buf_reserve(&s->text, n) ? err_nomem(e) : 0;
+}
+
+void sqlite_forget(struct sqlite_sink *s)
+{
+    sqlite_row_forget(s);
+    for (size_t i = 0; i < KEY_STMTS; i++) {
+        sqlite3_finalize(s->by_key[i]);
+        s->by_key[i] = NULL;
+    }
+    for (size_t i = 0; i < SCD2_STMTS; i++) {
+        sqlite3_finalize(s->scd2[i]);
+        s->scd2[i] = NULL;
+    }
 }
 
 /* Waits for a lock in short naps, so that a signal is heard. */
@@ -80,30 +177,17 @@ static int on_busy(void *ctx, int tries)
 static void sqlite_close(struct sink *base)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    row_free(s);
-    table_free(s);
+    sqlite_forget(s);
+    table_free(&s->table);
     if (s->begun)
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     (void)sqlite3_close(s->db);
     buf_free(&s->sql);
     buf_free(&s->text);
     buf_free(&s->fields);
-    buf_free(&s->keys);
-    buf_free(&s->part_buf);
+    buf_free(&s->key);
+    buf_free(&s->name);
     free(s);
-}
-
-/* The partition's value in the records' own notation: a number where it is
- * spelled as one, else a string. */
-static int partition_value(struct sqlite_sink *s, struct err *e)
-{
-    struct str v = s->base.spec->part_value;
-    if (json_number_valid(v))
-        buf_add_str(&s->part_buf, v);
-    else
-        json_quote(&s->part_buf, v);
-    s->part_json = buf_str(&s->part_buf);
-    return s->part_buf.failed ? err_nomem(e) : 0;
 }
 
 /* Is there a database, and if not, can there be one? A new one is created only
@@ -131,24 +215,46 @@ static int look_for_file(struct sqlite_sink *s, struct err *e)
     return 1;
 }
 
+/* One thread: no mutexes. */
 static int open_database(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    int flags = SQLITE_OPEN_READWRITE | (spec->create ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                (spec->create ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(s->in_memory ? ":memory:" : spec->target, &s->db, flags,
                         NULL) != SQLITE_OK)
         return s->db ? sqlite_fail(s, e, "open") : err_nomem(e);
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_handler(s->db, on_busy, s);
-    if (run(s, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;", "open",
-            e) ||
-        table_read(s, e))
+    buf_reset(&s->sql);
+    buf_addf(&s->sql,
+             "PRAGMA foreign_keys = ON; PRAGMA cache_size = -%d;"
+             "PRAGMA temp.cache_size = -%d",
+             CACHE_KIB, TEMP_CACHE_KIB);
+    if (sqlite_run_sql(s, "open", e) || sqlite_functions(s, e))
         return -1;
-    if (!s->exists && !spec->create)
+    if (spec->mode == SINK_VERSIONED)
+        return sqlite_version_begin(s, e);
+    if (sqlite_table_read(s, e))
+        return -1;
+    if (!s->table.exists && !spec->create)
         return err_set(e, ERR_CONFIG,
                        "table '%s' is not in '%s' (--create makes it)",
                        spec->table, spec->target);
-    return s->exists ? table_check(s, e) : 0;
+    return 0;
+}
+
+static int check_name(const struct sink_spec *spec, const char *name,
+                      struct err *e)
+{
+    if (sqlite3_strnicmp(name, "sqlite_", 7) == 0 ||
+        sqlite3_strnicmp(name, "_pipe_", 6) == 0 || !*name)
+        return err_set(e, ERR_USAGE, "table name '%s' is %s", name,
+                       *name ? "reserved" : "empty");
+    if (spec->latest_view && name != spec->table &&
+        sqlite3_stricmp(name, spec->table) == 0)
+        return err_set(e, ERR_USAGE, "view '%s' has the table's name", name);
+    return 0;
 }
 
 static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
@@ -158,74 +264,31 @@ static struct sink *sqlite_open(const struct sink_spec *spec, struct err *e)
         err_set(e, ERR_USAGE, "target '%s' names no file", spec->uri);
         return NULL;
     }
-    if (sqlite3_strnicmp(spec->table, "sqlite_", 7) == 0 ||
-        sqlite3_stricmp(spec->table, LEDGER) == 0 || !*spec->table) {
-        err_set(e, ERR_USAGE, "table name '%s' is %s", spec->table,
-                *spec->table ? "reserved" : "empty");
+    if (check_name(spec, spec->table, e) ||
+        (spec->latest_view && check_name(spec, spec->latest_view, e)))
         return NULL;
-    }
+    /* One thread uses SQLite, and nobody asks what it allocates. Too late, and
+     * no harm, where it is at work already. */
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_sink *s = calloc(1, sizeof(*s));
     if (!s) {
         err_nomem(e);
         return NULL;
     }
-    s->base = (struct sink){ &sink_sqlite, spec };
+    s->base = (struct sink){ &sink_sqlite, spec, 0 };
+    s->text.max = TEXT_MAX;
+    s->table = (struct table){
+        .max = COLUMNS_MAX, .fold_case = true, .add = sqlite_add, .context = s
+    };
     int missing = look_for_file(s, e);
-    if (missing < 0 || partition_value(s, e) ||
+    if (missing < 0 || table_init(&s->table, spec, e) ||
+        (buf_addz(&s->name, spec->table) && err_nomem(e)) ||
         (!missing && open_database(s, e))) {
         sqlite_close(&s->base);
         return NULL;
     }
     return &s->base;
-}
-
-/* Deletes what the run replaces. The table may not be there yet. */
-static int empty_partition(struct sqlite_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    if (spec->mode != SINK_REPLACE || !s->exists)
-        return 0;
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "DELETE FROM ");
-    sqlite_quote(&s->sql, str_of(spec->table));
-    if (spec->all)
-        return sqlite_run_sql(s, "empty the table in", e);
-    struct column *c = table_find(s, spec->part_column);
-    if (!c)
-        return spec->create ? 0
-                            : err_set(e, ERR_CONFIG,
-                                      "partition column '%.*s' is not in "
-                                      "table '%s'",
-                                      STR_ARG(spec->part_column), spec->table);
-    buf_addz(&s->sql, " WHERE ");
-    sqlite_quote(&s->sql, spec->part_column);
-    buf_addz(&s->sql, " = ?");
-    const char *sql = buf_z(&s->sql);
-    sqlite3_stmt *stmt = NULL;
-    if (!sql)
-        return err_nomem(e);
-    if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return sqlite_fail(s, e, "empty the partition in");
-    struct sink_refusal why;
-    struct val v = json_val(s->part_json);
-    /* A text column keeps a value such as 2026 as text. */
-    struct buf quoted = { .max = 65536 };
-    if (c->kind == COLUMN_TEXT && v.type == JSON_NUMBER) {
-        json_quote(&quoted, spec->part_value);
-        v = json_val(buf_str(&quoted));
-    }
-    int r = row_bind(s, stmt, 1, c, v, &why, e);
-    if (r == 0)
-        r = err_set(e, ERR_USAGE, "partition '%.*s=%.*s': %s",
-                    STR_ARG(spec->part_column), STR_ARG(spec->part_value),
-                    why.message);
-    else if (r > 0)
-        r = sqlite3_step(stmt) == SQLITE_DONE
-                ? 0
-                : sqlite_fail(s, e, "empty the partition in");
-    sqlite3_finalize(stmt);
-    buf_free(&quoted);
-    return r;
 }
 
 static int sqlite_begin(struct sink *base, struct err *e)
@@ -234,157 +297,103 @@ static int sqlite_begin(struct sink *base, struct err *e)
     if (!s->db && open_database(s, e))
         return -1;
     /* IMMEDIATE: a lock taken later, behind a read, would not wait. */
-    if (run(s, "BEGIN IMMEDIATE", "lock", e))
+    if (sqlite_run(s, "BEGIN IMMEDIATE", "lock", e))
         return -1;
     s->begun = true;
-    if (run(s,
-            "CREATE TABLE IF NOT EXISTS " LEDGER "("
-            "id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL,"
-            " table_name TEXT NOT NULL, partition TEXT NOT NULL,"
-            " run_id TEXT NOT NULL, mode TEXT NOT NULL,"
-            " input_bytes INTEGER NOT NULL, input_hash TEXT NOT NULL,"
-            " rows_read INTEGER NOT NULL, rows_loaded INTEGER NOT NULL,"
-            " rows_rejected INTEGER NOT NULL, watermark TEXT,"
-            " schema_version TEXT NOT NULL, started_at TEXT NOT NULL,"
-            " loaded_at TEXT NOT NULL);"
-            "CREATE INDEX IF NOT EXISTS " LEDGER "_of ON " LEDGER
-            "(table_name, partition, pipeline, run_id)",
-            "write the ledger in", e))
+    s->keys_made = s->staged = false;
+    if (sqlite_ledger_create(s, e))
         return -1;
-    table_free(s); /* it may have changed since it was opened */
-    if (table_read(s, e) || (s->exists && table_check(s, e)))
+    /* It may have changed since. */
+    if (s->base.spec->mode == SINK_VERSIONED ? sqlite_version_begin(s, e)
+                                             : sqlite_table_read(s, e))
         return -1;
-    return empty_partition(s, e);
+    return sqlite_evolve(s, e) || sqlite_replace(s, e) ? -1 : 0;
 }
 
-static int sqlite_write(struct sink *base, struct str record,
-                        struct sink_refusal *why, struct err *e)
+static int write_row(struct sqlite_sink *s, const struct sink_record *r,
+                     struct sink_refusal *why, struct err *e)
 {
-    struct sqlite_sink *s = (struct sqlite_sink *)base;
-    if (!s->exists) {
+    if (!s->table.exists && r->op == SINK_ROW) {
         /* What cannot be a row must not shape the table. */
-        int r = row_has_keys(s, record, why);
-        if (r <= 0)
-            return r;
-        if (table_create(s, record, e))
+        int fit = table_has_keys(s->base.spec, r->text, why);
+        if (fit <= 0)
+            return fit;
+        if (sqlite_create(s, r->text, e))
             return -1;
     }
-    return row_write(s, record, why, e);
-}
-
-static void bind_z(sqlite3_stmt *stmt, int at, const char *z)
-{
-    sqlite3_bind_text(stmt, at, z, -1, SQLITE_STATIC);
-}
-
-/* Looks for the run. For append among all of its partition: rows added once
- * stay added. For the modes whose effect a later load may cover: in the latest
- * row of whatever could have touched the same rows, of any pipeline. */
-static int find_run(struct sqlite_sink *s, const struct sink_run *r,
-                    enum sink_outcome *outcome, struct buf *previous,
-                    struct err *e)
-{
-    bool append = s->base.spec->mode == SINK_APPEND;
-    static const char all[] =
-        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
-        " WHERE table_name = ?1 AND partition = ?2 AND pipeline = ?3"
-        " AND run_id = ?4 ORDER BY id DESC LIMIT 1";
-    static const char latest[] =
-        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
-        " WHERE table_name = ?1 AND (partition IN (?2, '', '*')"
-        " OR ?2 IN ('', '*')) ORDER BY id DESC LIMIT 1";
-    sqlite3_stmt *stmt;
-    *outcome = SINK_NEW;
-    if (sqlite3_prepare_v2(s->db, append ? all : latest, -1, &stmt, NULL) !=
-        SQLITE_OK)
-        return sqlite_fail(s, e, "read the ledger in");
-    bind_z(stmt, 1, s->base.spec->table);
-    bind_z(stmt, 2, r->partition);
-    if (append) {
-        bind_z(stmt, 3, r->pipeline);
-        bind_z(stmt, 4, r->run_id);
+    switch (s->base.spec->mode) {
+    case SINK_DELETE_INSERT: return sqlite_key_write(s, r, why, e);
+    case SINK_SCD2: return sqlite_scd2_write(s, r, why, e);
+    case SINK_CDC: return sqlite_key_apply(s, r, why, e);
+    default: return sqlite_row_write(s, r, why, e);
     }
-    int step = sqlite3_step(stmt);
-    if (step == SQLITE_ROW) {
-        const char *v[4];
-        for (int i = 0; i < 4; i++) {
-            v[i] = (const char *)sqlite3_column_text(stmt, i);
-            v[i] = v[i] ? v[i] : "";
-        }
-        if (strcmp(v[0], r->pipeline) == 0 && strcmp(v[1], r->run_id) == 0) {
-            bool same = strcmp(v[2], r->input_hash) == 0;
-            *outcome = same ? SINK_SAME : append ? SINK_CONFLICT : SINK_NEW;
-            buf_addz(previous, v[3]);
-        }
-    }
-    sqlite3_finalize(stmt);
-    if (step != SQLITE_ROW && step != SQLITE_DONE)
-        return sqlite_fail(s, e, "read the ledger in");
-    return 0;
 }
 
-/* A hash of the columns and their types: changes when the table does. */
-static void schema_version(struct sqlite_sink *s, char hex[33])
-{
-    buf_reset(&s->sql);
-    for (size_t i = 0; i < s->n_columns; i++)
-        buf_addf(&s->sql, "%s\n%s\n", s->columns[i].name, s->columns[i].type);
-    hash128_hex(hash128(buf_str(&s->sql)), hex);
-}
-
-static int write_ledger(struct sqlite_sink *s, const struct sink_run *r,
+static int sqlite_write(struct sink *base, const struct sink_record *r,
                         struct err *e)
 {
-    static const char *const modes[] = { "append", "replace", "upsert" };
-    static const char sql[] =
-        "INSERT INTO " LEDGER "(pipeline, table_name, partition, run_id, mode,"
-        " input_hash, schema_version, started_at, loaded_at, input_bytes,"
-        " rows_read, rows_loaded, rows_rejected)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    char schema[33];
-    schema_version(s, schema);
-    sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return sqlite_fail(s, e, "write the ledger in");
-    bind_z(stmt, 1, r->pipeline);
-    bind_z(stmt, 2, s->base.spec->table);
-    bind_z(stmt, 3, r->partition);
-    bind_z(stmt, 4, r->run_id);
-    bind_z(stmt, 5, modes[s->base.spec->mode]);
-    bind_z(stmt, 6, r->input_hash);
-    bind_z(stmt, 7, schema);
-    bind_z(stmt, 8, r->started_at);
-    bind_z(stmt, 9, r->loaded_at);
-    sqlite3_bind_int64(stmt, 10, (sqlite3_int64)r->input_bytes);
-    sqlite3_bind_int64(stmt, 11, (sqlite3_int64)r->read);
-    sqlite3_bind_int64(stmt, 12, (sqlite3_int64)r->loaded);
-    sqlite3_bind_int64(stmt, 13, (sqlite3_int64)r->rejected);
-    int step = sqlite3_step(stmt);
-    sqlite3_finalize(stmt);
-    return step == SQLITE_DONE ? 0 : sqlite_fail(s, e, "write the ledger in");
+    struct sqlite_sink *s = (struct sqlite_sink *)base;
+    struct sink_refusal why;
+    int done = write_row(s, r, &why, e);
+    if (done != 0)
+        return done < 0 ? -1 : 0;
+    return base->spec->refuse(base->spec->context, r, &why, e);
 }
 
-static int sqlite_prepare(struct sink *base, const struct sink_run *r,
-                          enum sink_outcome *outcome, struct buf *previous,
-                          struct err *e)
+static int sqlite_apply(struct sink *base, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    row_free(s); /* open statements would keep COMMIT waiting */
-    if (table_check_decimals(s, e) || find_run(s, r, outcome, previous, e))
+    if (s->staged && sqlite_scd2_apply(s, e))
         return -1;
-    return *outcome == SINK_NEW ? write_ledger(s, r, e) : 0;
+    if (sqlite_table_check_end(s, e))
+        return -1;
+    if (base->spec->latest_view && sqlite_latest_view(s, e))
+        return -1;
+    return base->spec->mode == SINK_VERSIONED ? sqlite_version_end(s, e) : 0;
+}
+
+static int sqlite_prepare_run(struct sink *base, const struct sink_run *r,
+                              enum sink_outcome *outcome, struct buf *previous,
+                              struct err *e)
+{
+    struct sqlite_sink *s = (struct sqlite_sink *)base;
+    sqlite_forget(s); /* open statements would keep COMMIT waiting */
+    if (sqlite_ledger_find(s, r, outcome, previous, e))
+        return -1;
+    return *outcome == SINK_NEW ? sqlite_ledger_write(s, r, e) : 0;
+}
+
+static int sqlite_resume(struct sink *base, const struct sink_run *r,
+                         struct sink_position *at, struct err *e)
+{
+    return sqlite_ledger_resume((struct sqlite_sink *)base, r, at, e);
 }
 
 static int sqlite_commit(struct sink *base, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    if (run(s, "COMMIT", "commit to", e))
+    if (sqlite_run(s, "COMMIT", "commit to", e))
         return -1;
     s->begun = false;
     return 0;
 }
 
 const struct sink_type sink_sqlite = {
-    "sqlite",       sqlite_open,   sqlite_begin, sqlite_write,
-    sqlite_prepare, sqlite_commit, sqlite_close,
+    .scheme = "sqlite",
+    .usage = "sqlite:FILE",
+    .modes = SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |
+             SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |
+             SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD2) |
+             SINK_MODE(SINK_SCD3) | SINK_MODE(SINK_CDC) |
+             SINK_MODE(SINK_VERSIONED),
+    .features =
+        SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES,
+    .open = sqlite_open,
+    .begin = sqlite_begin,
+    .write = sqlite_write,
+    .apply = sqlite_apply,
+    .prepare = sqlite_prepare_run,
+    .resume = sqlite_resume,
+    .commit = sqlite_commit,
+    .close = sqlite_close,
 };

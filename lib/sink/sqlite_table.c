@@ -1,9 +1,9 @@
 #include "sink/sqlite.h"
 
-#include "json/number.h"
-
-#include <stdio.h>
 #include <stdlib.h>
+
+/* Of pragma_table_xinfo's column "hidden". */
+#define GENERATED_FROM 2
 
 static bool contains(const char *type, const char *word)
 {
@@ -42,38 +42,66 @@ static void set_kind(struct column *c)
     }
 }
 
-static int append_column(struct sqlite_sink *s, struct str name,
-                         const char *type, struct err *e)
+unsigned sqlite_column_takes(const struct column *c)
 {
-    if (s->n_columns == s->cap_columns) {
-        size_t cap = s->cap_columns ? s->cap_columns * 2 : 16;
-        struct column *grown = realloc(s->columns, cap * sizeof(*grown));
-        if (!grown)
-            return err_nomem(e);
-        s->columns = grown;
-        s->cap_columns = cap;
+    const unsigned booleans = 1u << JSON_TRUE | 1u << JSON_FALSE;
+    const unsigned trees = 1u << JSON_ARRAY | 1u << JSON_OBJECT;
+    const unsigned number = 1u << JSON_NUMBER, string = 1u << JSON_STRING;
+    switch (c->kind) {
+    case COLUMN_INTEGER: return booleans | number;
+    case COLUMN_REAL:
+    case COLUMN_DECIMAL:
+    case COLUMN_SCALED: return number;
+    case COLUMN_NUMERIC: return booleans | number | string;
+    case COLUMN_BOOLEAN: return booleans;
+    case COLUMN_TEXT: return string | trees;
+    case COLUMN_JSON: return trees;
+    default: return ~0u;
     }
-    struct column c = { .name = strndup(name.p, name.n), .type = strdup(type) };
-    if (!c.name || !c.type) {
-        free(c.name);
-        free(c.type);
-        return err_nomem(e);
-    }
-    set_kind(&c);
+}
+
+/* ---- reading ---- */
+
+/* Does the load fill it, and no field? */
+static bool is_ours(const struct sqlite_sink *s, const char *name)
+{
     const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < spec->n_keys; i++)
-        c.key |= sqlite3_stricmp(c.name, spec->keys[i].p) == 0;
-    s->columns[s->n_columns++] = c;
+    size_t skip = strlen(SINK_PREVIOUS);
+    for (size_t i = 0; spec->mode == SINK_SCD2 && i < SINK_SCD2_COLUMNS; i++)
+        if (sqlite3_stricmp(name, spec->scd2_names[i].p) == 0)
+            return true;
+    if (spec->mode != SINK_SCD3 ||
+        sqlite3_strnicmp(name, SINK_PREVIOUS, (int)skip) != 0)
+        return false;
+    for (size_t i = 0; i < spec->n_tracked; i++)
+        if (sqlite3_stricmp(name + skip, spec->tracked[i].p) == 0)
+            return true;
+    return false;
+}
+
+int sqlite_table_append(struct sqlite_sink *s, struct str name,
+                        const char *type, struct err *e)
+{
+    struct column *c = table_append(&s->table, s->base.spec, name, type, e);
+    if (!c)
+        return -1;
+    set_kind(c);
+    c->derived = is_ours(s, c->name);
     return 0;
 }
 
-int table_read(struct sqlite_sink *s, struct err *e)
+static int read_columns(struct sqlite_sink *s, struct err *e)
 {
     sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(s->db, "SELECT name, type FROM pragma_table_info(?)",
+    const char *table = buf_z(&s->name);
+    if (!table)
+        return err_nomem(e);
+    if (sqlite3_prepare_v2(s->db,
+                           "SELECT name, type, hidden FROM "
+                           "pragma_table_xinfo(?)",
                            -1, &stmt, NULL) != SQLITE_OK)
         return sqlite_fail(s, e, "read");
-    sqlite3_bind_text(stmt, 1, s->base.spec->table, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     int step, r = 0;
     while (r == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(stmt, 0);
@@ -81,58 +109,27 @@ int table_read(struct sqlite_sink *s, struct err *e)
         if (!name)
             r = err_nomem(e);
         else
-            r = append_column(s, str_of(name), type ? type : "", e);
+            r = sqlite_table_append(s, str_of(name), type ? type : "", e);
+        if (r == 0 && sqlite3_column_int(stmt, 2) >= GENERATED_FROM)
+            s->table.v[s->table.n - 1].derived = true;
     }
     if (r == 0 && step != SQLITE_DONE)
         r = sqlite_fail(s, e, "read");
     sqlite3_finalize(stmt);
-    s->exists = s->n_columns > 0;
+    s->table.exists = s->table.n > 0;
     return r;
 }
 
-void table_free(struct sqlite_sink *s)
-{
-    for (size_t i = 0; i < s->n_columns; i++) {
-        free(s->columns[i].name);
-        free(s->columns[i].type);
-    }
-    free(s->columns);
-    s->columns = NULL;
-    s->n_columns = s->cap_columns = s->guess = 0;
-    s->exists = false;
-}
+/* ---- checking ---- */
 
-/* The type that keeps numbers of a column as --decimal wants; NULL: default. */
-static const char *wanted_type(const struct sink_spec *spec, struct str name,
-                               char out[32])
+/* "a", "b" */
+static void add_unique(struct sqlite_sink *s)
 {
-    for (size_t i = 0; i < spec->n_decimals; i++) {
-        const struct sink_decimal *d = &spec->decimals[i];
-        if (d->column.n != name.n ||
-            sqlite3_strnicmp(d->column.p, name.p, (int)name.n) != 0)
-            continue;
-        if (d->text)
-            return "DECIMAL_TEXT";
-        snprintf(out, 32, "SCALEDINT(%u)", d->places);
-        return out;
-    }
-    return NULL;
-}
-
-static const char *type_for(const struct sink_spec *spec, struct str name,
-                            struct val v, char out[32])
-{
-    const char *wanted = wanted_type(spec, name, out);
-    if (wanted)
-        return wanted;
-    switch (v.type) {
-    case JSON_STRING: return "TEXT";
-    case JSON_TRUE:
-    case JSON_FALSE: return "BOOLEAN";
-    case JSON_NUMBER: return number_is_integer(v.raw) ? "INTEGER" : "REAL";
-    case JSON_ARRAY:
-    case JSON_OBJECT: return "JSON_TEXT";
-    default: return ""; /* null: any type may follow */
+    const struct sink_spec *spec = s->base.spec;
+    sqlite_add_keys(s, "", "", ", ");
+    if (spec->mode == SINK_SCD2) {
+        buf_addz(&s->sql, ", ");
+        sqlite_quote(&s->sql, spec->scd2_names[SINK_VALID_FROM]);
     }
 }
 
@@ -141,62 +138,47 @@ static const char *type_for(const struct sink_spec *spec, struct str name,
 static int check_unique(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    struct buf keys = { .max = 65536 };
     sqlite3_stmt *stmt = NULL;
-    if (spec->n_keys == 0)
+    enum sink_mode m = spec->mode;
+    if (m != SINK_INSERT && m != SINK_UPSERT && m != SINK_SCD2 &&
+        m != SINK_SCD3 && m != SINK_CDC)
         return 0;
-    for (size_t i = 0; i < spec->n_keys; i++) {
-        buf_addz(&keys, i ? ", " : "");
-        sqlite_quote(&keys, spec->keys[i]);
-    }
     buf_reset(&s->sql);
     buf_addz(&s->sql, "INSERT INTO ");
-    sqlite_quote(&s->sql, str_of(spec->table));
-    buf_addf(&s->sql, "(%.*s) VALUES(", STR_ARG(buf_str(&keys)));
+    sqlite_add_table(s);
+    buf_addc(&s->sql, '(');
+    add_unique(s);
+    buf_addz(&s->sql, m == SINK_SCD2 ? ") VALUES(?" : ") VALUES(");
     for (size_t i = 0; i < spec->n_keys; i++)
-        buf_addz(&s->sql, i ? ", ?" : "?");
-    buf_addf(&s->sql, ") ON CONFLICT(%.*s", STR_ARG(buf_str(&keys)));
+        buf_addz(&s->sql, i || m == SINK_SCD2 ? ", ?" : "?");
+    buf_addz(&s->sql, ") ON CONFLICT(");
+    add_unique(s);
     buf_addz(&s->sql, ") DO NOTHING");
     const char *sql = buf_z(&s->sql);
-    int r = 0;
-    if (!sql || !buf_z(&keys))
-        r = err_nomem(e);
-    else if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        r = err_set(e, ERR_CONFIG,
-                    "table '%s' has no primary key or unique index on (%s): "
-                    "an upsert needs one",
-                    spec->table, keys.p);
+    if (!sql)
+        return err_nomem(e);
+    int code = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
     sqlite3_finalize(stmt);
-    buf_free(&keys);
-    return r;
+    if (code == SQLITE_OK)
+        return 0;
+    buf_reset(&s->sql);
+    add_unique(s);
+    const char *keys = buf_z(&s->sql);
+    return !keys ? err_nomem(e)
+                 : err_set(e, ERR_CONFIG,
+                           "table '%s' has no primary key or unique index on "
+                           "(%s): mode %s needs one",
+                           spec->table, keys, spec->mode_name);
 }
 
-int table_check_decimals(struct sqlite_sink *s, struct err *e)
+static int check_decimals(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; s->exists && i < spec->n_decimals; i++)
-        if (!table_find(s, spec->decimals[i].column))
-            return err_set(e, ERR_CONFIG,
-                           "option --decimal: table '%s' has no column '%.*s'",
-                           spec->table, STR_ARG(spec->decimals[i].column));
-    return 0;
-}
-
-int table_check(struct sqlite_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < spec->n_keys; i++)
-        if (!table_find(s, spec->keys[i]))
-            return err_set(e, ERR_CONFIG,
-                           "key column '%.*s' is not in "
-                           "table '%s'",
-                           STR_ARG(spec->keys[i]), spec->table);
-    if (check_unique(s, e))
-        return -1;
     for (size_t i = 0; i < spec->n_decimals; i++) {
         char type[32];
-        struct column *c = table_find(s, spec->decimals[i].column);
-        const char *want = wanted_type(spec, spec->decimals[i].column, type);
+        struct column *c = table_find(&s->table, spec->decimals[i].column);
+        const char *want =
+            sqlite_wanted_type(s, spec->decimals[i].column, type);
         if (c && sqlite3_stricmp(c->type, want) != 0)
             return err_set(e, ERR_CONFIG,
                            "column '%s' of table '%s' is %s, --decimal wants "
@@ -207,117 +189,41 @@ int table_check(struct sqlite_sink *s, struct err *e)
     return 0;
 }
 
-struct column *table_find(struct sqlite_sink *s, struct str name)
+static int check(struct sqlite_sink *s, struct err *e)
 {
-    size_t n = s->n_columns;
-    for (size_t i = 0, j = s->guess; i < n; i++, j++) {
-        struct column *c = &s->columns[j < n ? j : j - n];
-        if (strlen(c->name) == name.n && memcmp(c->name, name.p, name.n) == 0) {
-            s->guess = (size_t)(c - s->columns) + 1 < n
-                           ? (size_t)(c - s->columns) + 1
-                           : 0;
-            return c;
-        }
-    }
-    /* SQLite's names differ by more than ASCII case. */
-    for (size_t i = 0; i < n; i++)
-        if (strlen(s->columns[i].name) == name.n &&
-            sqlite3_strnicmp(s->columns[i].name, name.p, (int)name.n) == 0)
-            return &s->columns[i];
-    return NULL;
+    return table_check_keys(&s->table, s->base.spec, e) ||
+                   (s->base.spec->mode == SINK_SCD2 &&
+                    sqlite_scd2_check(s, e)) ||
+                   check_unique(s, e) || check_decimals(s, e)
+               ? -1
+               : 0;
 }
 
-int table_add_column(struct sqlite_sink *s, struct str name, struct val v,
-                     struct err *e)
+int sqlite_table_read(struct sqlite_sink *s, struct err *e)
 {
-    char out[32];
-    const char *type = type_for(s->base.spec, name, v, out);
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "ALTER TABLE ");
-    sqlite_quote(&s->sql, str_of(s->base.spec->table));
-    buf_addz(&s->sql, " ADD COLUMN ");
-    sqlite_quote(&s->sql, name);
-    buf_addf(&s->sql, " %s", type);
-    if (sqlite_run_sql(s, "add a column to the table in", e))
-        return -1;
-    row_free(s); /* statements for the narrower table */
-    return append_column(s, name, type, e);
+    sqlite_forget(s);
+    table_clear(&s->table);
+    return read_columns(s, e) || (s->table.exists && check(s, e)) ? -1 : 0;
 }
 
-/* One definition of CREATE TABLE. */
-static void add_definition(struct sqlite_sink *s, struct str name,
-                           const char *type, bool *first)
+static int missing(struct sqlite_sink *s, const char *option, struct str name,
+                   struct err *e)
 {
-    buf_addz(&s->sql, *first ? "" : ", ");
-    *first = false;
-    sqlite_quote(&s->sql, name);
-    buf_addf(&s->sql, " %s", type);
-    for (size_t i = 0; i < s->base.spec->n_keys; i++)
-        if (str_eq(s->base.spec->keys[i], name))
-            buf_addz(&s->sql, " NOT NULL");
+    return err_set(e, ERR_CONFIG,
+                   "option --%s: table '%s' has no column '%.*s'", option,
+                   s->base.spec->table, STR_ARG(name));
 }
 
-/* The table as the first record shows it. Later fields are added as they
- * come. */
-int table_create(struct sqlite_sink *s, struct str record, struct err *e)
+int sqlite_table_check_end(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    struct json_iter it = json_iter(record);
-    struct str raw;
-    struct val v;
-    bool first = true;
-    bool has_part = spec->part_column.n == 0;
-    struct buf seen = { 0 };
-    char out[32];
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "CREATE TABLE ");
-    sqlite_quote(&s->sql, str_of(spec->table));
-    buf_addc(&s->sql, '(');
-    while (json_next(&it, &raw, &v)) {
-        buf_reset(&s->text);
-        if (json_unescape(&s->text, raw))
-            break;
-        struct str name = buf_str(&s->text);
-        /* Names that cannot be one, and repeats: the row's business. */
-        if (name.n == 0 || memchr(name.p, '\0', name.n))
-            continue;
-        size_t from = seen.n;
-        buf_addc(&seen, '\0');
-        for (size_t i = 0; i < name.n; i++)
-            buf_addc(&seen, name.p[i] >= 'A' && name.p[i] <= 'Z'
-                                ? (char)(name.p[i] + 32)
-                                : name.p[i]);
-        buf_addc(&seen, '\0');
-        if (seen.failed)
-            break;
-        size_t n = seen.n - from;
-        if (from && memmem(seen.p, from, seen.p + from, n)) {
-            seen.n = from;
-            continue;
-        }
-        has_part |= str_eq(name, spec->part_column);
-        add_definition(s, name, type_for(spec, name, v, out), &first);
-    }
-    bool lost = seen.failed || s->text.failed;
-    buf_free(&seen);
-    if (!has_part)
-        add_definition(
-            s, spec->part_column,
-            type_for(spec, spec->part_column, json_val(s->part_json), out),
-            &first);
-    if (first)
-        return err_set(e, ERR_DATA,
-                       "cannot create table '%s': the first record has no "
-                       "field",
-                       spec->table);
-    for (size_t i = 0; i < spec->n_keys; i++) {
-        buf_addz(&s->sql, i ? ", " : ", PRIMARY KEY(");
-        sqlite_quote(&s->sql, spec->keys[i]);
-    }
-    buf_addz(&s->sql, spec->n_keys ? "))" : ")");
-    if (lost)
-        return err_nomem(e);
-    if (sqlite_run_sql(s, "create the table in", e))
-        return -1;
-    return table_read(s, e) || table_check(s, e) ? -1 : 0;
+    if (!s->table.exists)
+        return 0;
+    for (size_t i = 0; i < spec->n_decimals; i++)
+        if (!table_find(&s->table, spec->decimals[i].column))
+            return missing(s, "decimal", spec->decimals[i].column, e);
+    for (size_t i = 0; i < spec->n_tracked; i++)
+        if (!table_find(&s->table, spec->tracked[i]))
+            return missing(s, "track", spec->tracked[i], e);
+    return 0;
 }

@@ -17,6 +17,12 @@ struct kept {
     size_t n;
 };
 
+static int keep_text(struct lane *l, struct str *text)
+{
+    *text = arena_dup(&l->arena, *text);
+    return text->p ? 0 : err_nomem(&l->err);
+}
+
 static int keep_reject(struct lane *l, const struct record *rec,
                        const struct reason *reasons, size_t n)
 {
@@ -32,14 +38,39 @@ static int keep_reject(struct lane *l, const struct record *rec,
     if (!copy)
         return err_nomem(&l->err);
     for (size_t i = 0; i < n; i++) {
-        copy[i] = (struct reason){ reasons[i].code,
-                                   arena_dup(&l->arena, reasons[i].path),
-                                   arena_dup(&l->arena, reasons[i].message) };
-        if (!copy[i].path.p || !copy[i].message.p)
-            return err_nomem(&l->err);
+        copy[i] = reasons[i]; /* codes are static */
+        if (keep_text(l, &copy[i].path) || keep_text(l, &copy[i].message) ||
+            keep_text(l, &copy[i].schema) || keep_text(l, &copy[i].rule) ||
+            keep_text(l, &copy[i].check))
+            return -1;
     }
     l->kept[l->n_kept++] = (struct kept){ *rec, copy, n };
     return 0;
+}
+
+/* A line that is asked for. */
+struct asked {
+    uint64_t *line;
+    uint64_t at; /* counted from the block's first */
+};
+
+int lane_line(struct lane *l, const struct record *rec, uint64_t *line)
+{
+    if (l->st) {
+        *line = rec->line;
+        return 0;
+    }
+    struct asked a = { line, rec->line };
+    return buf_add(&l->asked, &a, sizeof(a)) ? err_nomem(&l->err) : 0;
+}
+
+static void answer(struct lane *l, uint64_t line)
+{
+    struct asked a;
+    for (size_t i = 0; i < l->asked.n; i += sizeof(a)) {
+        memcpy(&a, l->asked.p + i, sizeof(a));
+        *a.line = line + a.at;
+    }
 }
 
 static int keep_run(struct lane *l)
@@ -54,6 +85,7 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
     if (!l->err.code)
         (void)keep_run(l); /* its failure is the lane's, told below */
     uint64_t before = st->counts.in;
+    answer(l, line);
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
     st->counts.filtered += l->counts.filtered;
@@ -81,6 +113,7 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 void lane_reset(struct lane *l)
 {
     buf_reset(&l->out);
+    buf_reset(&l->asked);
     l->run = STR("");
     arena_reset(&l->arena);
     l->n_kept = 0;
@@ -91,6 +124,7 @@ void lane_reset(struct lane *l)
 void lane_free(struct lane *l)
 {
     buf_free(&l->out);
+    buf_free(&l->asked);
     arena_free(&l->arena);
     free(l->kept);
     *l = (struct lane){ 0 };
@@ -146,7 +180,9 @@ int lane_rejectf(struct lane *l, const struct record *rec, const char *code,
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    struct reason r = { code, str_of(path), str_of(msg) };
+    struct reason r = { .code = code,
+                        .path = str_of(path),
+                        .message = str_of(msg) };
     return lane_reject(l, rec, &r, 1);
 }
 

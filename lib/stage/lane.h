@@ -34,6 +34,11 @@ int lane_run(struct stage *st, lane_work *work, void *const *workers, size_t n);
 /* Where the work fills in why it failed. */
 struct err *lane_err(struct lane *l);
 
+/* Has *line set to rec's line in the input: at once, or in the stage's thread
+ * when the block's turn has come, which is before lane_run returns. Where the
+ * stage fails before, it stays as it is. 0, or -1 with the lane's err. */
+int lane_line(struct lane *l, const struct record *rec, uint64_t *line);
+
 /* A record passes as it came; with other text; is filtered out; is rejected,
  * as stage_reject. What they are given is not needed beyond the call. Return 0
  * or -1 with the lane's err. */

@@ -3,6 +3,7 @@
 #define STAGE_PRIVATE_H
 
 #include "base/arena.h"
+#include "gate/gate.h"
 #include "record/reader.h"
 #include "stage/lane.h"
 #include "stage/stage.h"
@@ -24,6 +25,7 @@ struct lane {
     struct kept *kept; /* owned: rejects, their texts in arena */
     size_t n_kept, cap_kept;
     uint64_t truncated; /* the line that was, else 0 */
+    struct buf asked;   /* lines to tell */
 };
 
 struct stage_private {
@@ -51,11 +53,15 @@ struct stage_private {
     bool sampled;            /* these have been judged */
     char run_id[64];
     const struct opt *tables[8];
+    struct gate gate;
+    bool relays; /* the child loads; this process ends with relayed */
+    int relayed;
     /* progress */
     bool tty, drawn, owns_tty;
     struct timespec started, last_drawn;
     uint64_t bytes_in, raw_in, raw_size; /* over all inputs so far */
     const struct input *current;
+    struct observe *observe; /* owned; NULL: neither metrics nor lineage */
 };
 
 /* The signal that asks us to stop, 0 for none. */
@@ -66,11 +72,34 @@ void report_start(struct stage *st);
 void report_progress(struct stage *st, bool final);
 void report_error(struct stage *st);
 void report_counts(struct stage *st, int exit_code);
-void report_reject(struct stage *st, const struct record *rec,
-                   const struct reason *reasons, size_t n);
+bool report_is_json(const struct stage *st);
+/* Whole lines, made visible; members of an object, each behind a comma, that
+ * become a line under --log json. */
+void report_text(struct stage *st, struct str text);
+void report_json(struct stage *st, const char *level, struct str members);
+bool report_shows_reject(const struct stage *st);
+void report_reject(struct stage *st, const struct dlq_letter *l);
+
+void report_warning(struct stage *st, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* gated.c */
+int gated_start(struct stage *st, char *const *argv);
+/* 0 to go on; -1 with st->err, or with priv->relays where the child did. */
+int gated_split(struct stage *st);
+/* Returns the exit code, which is another where the end was not heard. */
+int gated_end(struct stage *st, int code);
 
 /* where.c */
+int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */
 int where_dlq(struct stage *st);
+
+/* observe.c */
+int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */
+void observe_reject(struct stage *st, const char *code);
+/* The stage ends with this exit code, or by this signal (0: none): nothing
+ * comes behind it on stdout. Never fails. */
+void observe_finish(struct stage *st, int exit_code, int sig);
 
 /* stream.c */
 void stream_close(struct stage *st);

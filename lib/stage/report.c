@@ -1,6 +1,8 @@
 /* What a stage says on stderr: one line on failure, progress on a terminal,
  * structured lines under --log json, silence otherwise. */
 #include "base/date.h"
+#include "dlq/envelope.h"
+#include "json/visible.h"
 #include "stage/private.h"
 
 #include <errno.h>
@@ -11,8 +13,9 @@
 
 #define DRAW_EVERY_MS 200
 #define SHOW_REJECTS 10
+#define SHOW_BYTES 4096 /* of a reject: what is longer is cut */
 
-static bool is_json(const struct stage *st)
+bool report_is_json(const struct stage *st)
 {
     return st->opts.log && strcmp(st->opts.log, "json") == 0;
 }
@@ -57,33 +60,32 @@ static void begin_json(struct stage *st, struct buf *b, const char *level)
     }
 }
 
-/* lines: line feeds stand. */
-static void add_escaped(struct buf *b, struct str s, bool lines)
+/* Closes and writes it, with escapes for what a terminal might obey; half a
+ * line would be no JSON. */
+static void put_json(struct buf *b)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f)
-            buf_addf(b, "\\x%02x", c);
-        else
-            buf_addc(b, s.p[i]);
-    }
+    struct buf line = { 0 };
+    buf_addz(b, "}\n");
+    if (!b->failed && visible_json(&line, buf_str(b)) == 0)
+        put(&line);
+    buf_free(&line);
 }
 
 static void say(struct stage *st, const char *level, struct str msg, bool lines)
 {
-    struct buf b = { .max = 65536 };
+    struct buf b = { 0 };
     erase_progress(st, &b);
-    if (is_json(st)) {
+    if (report_is_json(st)) {
         begin_json(st, &b, level);
         buf_addz(&b, ",\"msg\":");
         json_quote(&b, msg);
-        buf_addz(&b, "}\n");
+        put_json(&b);
     } else {
         buf_addf(&b, "%s: ", st->cmd->name);
-        add_escaped(&b, msg, lines);
+        (void)(lines ? visible_lines(&b, msg) : visible_text(&b, msg));
         buf_addc(&b, '\n');
+        put(&b);
     }
-    put(&b);
     buf_free(&b);
 }
 
@@ -100,6 +102,37 @@ void stage_note(struct stage *st, const char *fmt, ...)
     buf_free(&b);
 }
 
+void report_text(struct stage *st, struct str text)
+{
+    struct buf b = { 0 };
+    erase_progress(st, &b);
+    buf_add_str(&b, text);
+    put(&b);
+    buf_free(&b);
+}
+
+void report_json(struct stage *st, const char *level, struct str members)
+{
+    struct buf b = { 0 };
+    erase_progress(st, &b);
+    begin_json(st, &b, level);
+    buf_add_str(&b, members);
+    put_json(&b);
+    buf_free(&b);
+}
+
+/* What went wrong beside the run: also under -q. */
+void report_warning(struct stage *st, const char *fmt, ...)
+{
+    struct buf b = { .max = 32768 };
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    say(st, "warn", buf_str(&b), false);
+    buf_free(&b);
+}
+
 void report_error(struct stage *st)
 {
     /* err_set escapes what comes from data; a line feed in a message was put
@@ -107,29 +140,67 @@ void report_error(struct stage *st)
     say(st, "error", str_of(st->err.msg), true);
 }
 
-void report_reject(struct stage *st, const struct record *rec,
-                   const struct reason *r, size_t n)
+/* ---- rejects ---- */
+
+static bool rejects_as_json(const struct stage *st)
 {
-    if (st->opts.quiet || st->priv->shown >= SHOW_REJECTS)
-        return;
-    st->priv->shown++;
+    return st->rejects_as == REJECTS_JSON ||
+           (st->rejects_as == REJECTS_AS_LOGGED && report_is_json(st));
+}
+
+/* Those that a program asked for are all shown; for people the first will do.
+ */
+bool report_shows_reject(const struct stage *st)
+{
+    const struct stage_private *p = st->priv;
+    if (st->rejects_as == REJECTS_JSON)
+        return true;
+    return !st->opts.quiet && p->shown < SHOW_REJECTS &&
+           (!p->dlq || st->rejects_as != REJECTS_AS_LOGGED);
+}
+
+/* The same members as in a dead letter. */
+static void reject_json(struct stage *st, const struct dlq_letter *l)
+{
+    struct buf b = { 0 };
+    buf_addz(&b, ",\"event\":\"reject\"");
+    if (envelope_origin(&b, l) == 0)
+        report_json(st, "warn", buf_str(&b));
+    buf_free(&b);
+}
+
+static void reject_text(struct stage *st, const struct dlq_letter *l)
+{
     struct buf b = { .max = 32768 };
     buf_addz(&b, "rejected ");
-    if (rec->uri && strcmp(rec->uri, "-") != 0)
-        buf_addf(&b, "%s ", rec->uri);
-    buf_addf(&b, "line %llu: ", (unsigned long long)rec->line);
-    for (size_t i = 0; i < n; i++) {
+    if (l->uri.n && !str_eq(l->uri, STR("-")))
+        buf_addf(&b, "%.*s ", STR_ARG(l->uri));
+    buf_addf(&b, "line %llu: ", (unsigned long long)l->line);
+    for (size_t i = 0; i < l->n_errors; i++) {
+        const struct dlq_error *x = &l->errors[i];
+        if (b.n > SHOW_BYTES) {
+            buf_addf(&b, "; and %zu more errors", l->n_errors - i);
+            break;
+        }
         if (i)
             buf_addz(&b, "; ");
-        if (r[i].path.n) {
-            buf_add_str(&b, r[i].path);
+        buf_add_str(&b, visible_start(x->path, SHOW_BYTES));
+        if (x->path.n)
             buf_addc(&b, ' ');
-        }
-        buf_add_str(&b, r[i].message);
-        buf_addf(&b, " (%s)", r[i].code);
+        buf_add_str(&b, visible_start(x->message, SHOW_BYTES));
+        buf_addf(&b, " (%s)", x->code);
     }
     say(st, "warn", buf_str(&b), false);
     buf_free(&b);
+}
+
+void report_reject(struct stage *st, const struct dlq_letter *l)
+{
+    st->priv->shown++;
+    if (rejects_as_json(st))
+        reject_json(st, l);
+    else
+        reject_text(st, l);
 }
 
 static uint64_t ms_since(const struct timespec *then)
@@ -145,7 +216,7 @@ void report_start(struct stage *st)
     struct stage_private *p = st->priv;
     clock_gettime(CLOCK_MONOTONIC, &p->started);
     p->last_drawn = p->started;
-    p->tty = isatty(STDERR_FILENO) && !st->opts.quiet && !is_json(st);
+    p->tty = isatty(STDERR_FILENO) && !st->opts.quiet && !report_is_json(st);
 }
 
 /* Of the stages that share a terminal one draws: whoever gets the lock. */
@@ -207,21 +278,22 @@ void report_counts(struct stage *st, int exit_code)
 {
     const struct counts *c = &st->counts;
     struct buf b = { .max = 32768 };
-    if (!st->priv->dlq && st->priv->shown && c->rejected > st->priv->shown)
-        stage_note(st, "and %llu more rejected (--dlq keeps them all)",
-                   (unsigned long long)(c->rejected - st->priv->shown));
-    if (is_json(st)) {
+    if (st->priv->shown && c->rejected > st->priv->shown)
+        stage_note(st, "and %llu more rejected%s",
+                   (unsigned long long)(c->rejected - st->priv->shown),
+                   st->priv->dlq ? "" : " (--dlq keeps them all)");
+    if (report_is_json(st)) {
         begin_json(st, &b, exit_code ? "error" : "info");
         buf_addf(&b,
                  ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
                  "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
-                 "\"seconds\":%.3f}\n",
+                 "\"seconds\":%.3f",
                  exit_code, (unsigned long long)c->in,
                  (unsigned long long)c->out, (unsigned long long)c->rejected,
                  (unsigned long long)c->filtered,
                  (unsigned long long)c->duplicates,
                  (double)ms_since(&st->priv->started) / 1000.0);
-        put(&b);
+        put_json(&b);
     } else if (st->opts.verbose || (st->priv->tty && c->rejected)) {
         erase_progress(st, &b);
         buf_addf(&b, "%s: read %llu = %llu out + %llu rejected", st->cmd->name,
@@ -234,7 +306,7 @@ void report_counts(struct stage *st, int exit_code)
                      (unsigned long long)c->duplicates);
         if (c->rejected && st->priv->dlq && dlq_path(st->priv->dlq)) {
             buf_addz(&b, "; dead letters in ");
-            add_escaped(&b, str_of(dlq_path(st->priv->dlq)), false);
+            visible_text(&b, str_of(dlq_path(st->priv->dlq)));
         }
         buf_addc(&b, '\n');
         put(&b);

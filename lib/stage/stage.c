@@ -121,6 +121,13 @@ static const struct opt rows_common[] = {
     { OPT_STRING, 0, "tz", "ZONE", &shared.tz,
       "time zone of days and of times without a zone; default UTC", NULL, 0, 0,
       0, COMPLETE_NONE, "PIPE_TZ" },
+    { OPT_STRING, 0, "metrics", "DIR", &shared.metrics,
+      "add the run's metrics to a *.prom file in DIR, for Prometheus", NULL, 0,
+      0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_STRING, 0, "lineage", "FILE|URL", &shared.lineage,
+      "append the run's OpenLineage events to FILE, or post them to URL; "
+      "default OPENLINEAGE_URL, where that is set",
+      NULL, 0, 0, 0, COMPLETE_FILE, "PIPE_LINEAGE" },
     { OPT_CHOICE, 0, "log", "FORMAT", &shared.log,
       "how to write to stderr; json also prints the counts at the end",
       log_choices, 0, 0, 0, COMPLETE_NONE, "PIPE_LOG" },
@@ -277,7 +284,7 @@ static int check_shared(struct stage *st)
     if (shared.tz && !tz_known(shared.tz))
         return err_set(&st->err, ERR_USAGE,
                        "option --tz: '%s' is not a known time zone", shared.tz);
-    return 0;
+    return where_pipeline(st);
 }
 
 /* Sorts by time, and no two processes share it. */
@@ -285,6 +292,8 @@ static void make_run_id(struct stage *st)
 {
     struct stage_private *p = st->priv;
     st->run_id = st->opts.run_id;
+    if (st->run_id && st->run_id == getenv("PIPE_RUN_ID") && gate_made_run_id())
+        st->opts.run_id = NULL; /* a name, not an identity */
     if (st->run_id)
         return;
     struct timespec now;
@@ -347,10 +356,14 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     st->out.fd = -1;
     priv.mark.fd = -1;
     hold_standard_fds();
-    if (cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO))
+    bool taken =
+        cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO);
+    catch_signals();
+    if (gated_start(st, argv))
+        return -1;
+    if (taken)
         return err_set(&st->err, ERR_USAGE,
                        "another pipeutils stage writes to this pipe");
-    catch_signals();
     shared.jobs = 1;
     shared.min_sample = 100;
     shared.max_record = (uint64_t)16 << 20;
@@ -372,7 +385,11 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (check_shared(st))
         return -1;
     make_run_id(st);
+    if (gated_split(st))
+        return -1;
     report_start(st);
+    if (observe_start(st))
+        return -1;
     if (cmd->flags & STAGE_EMITS &&
         output_fd(&st->out, STDOUT_FILENO, &st->err))
         return -1;
@@ -387,6 +404,7 @@ static void release(struct stage *st)
     stream_close(st);
     output_close(&st->out);
     dlq_close(p->dlq);
+    tally_free(&st->tally);
     free(p->dlq_uri);
     free(p->full_argv);
     free(p->replay);
@@ -394,11 +412,24 @@ static void release(struct stage *st)
     buf_free(&st->partition);
     buf_free(&st->replay_args);
     opt_free(p->tables);
+    gate_close(&p->gate);
+}
+
+/* The loader's other process has done all there was to do. */
+static int relay(struct stage *st)
+{
+    int code = st->priv->relayed;
+    release(st);
+    if (code > 128)
+        die_by(code - 128);
+    return code;
 }
 
 int stage_finish(struct stage *st)
 {
     struct stage_private *p = st->priv;
+    if (p->relays)
+        return relay(st);
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
                (st->out.buf &&
@@ -417,6 +448,7 @@ int stage_finish(struct stage *st)
               : st->out.reader_gone    ? SIGPIPE
                                        : (int)stage_signal;
     int code = sig ? 128 + sig : (int)st->err.code;
+    code = gated_end(st, code);
     if (code)
         mark_fail(&p->mark, code);
     else
@@ -424,10 +456,11 @@ int stage_finish(struct stage *st)
                 st->verdict == VERDICT_CLEAN ? MARK_OK : MARK_UNVERIFIED,
                 st->out.bytes);
     report_progress(st, true);
-    if (code && !sig)
+    if (code && !sig && !p->gate.aborted)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);
+    observe_finish(st, code, sig);
     if (!st->finished && st->run_id)
         report_counts(st, code);
     release(st);

@@ -27,6 +27,7 @@
 #include "io/output.h"
 #include "json/select.h"
 #include "stage/opt.h"
+#include "stage/tally.h"
 
 #include <time.h>
 
@@ -37,7 +38,8 @@ enum {
     STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
     STAGE_OPERANDS = 8, /* takes operands */
     STAGE_DASHES = 16,  /* has a part of its own behind "--" */
-    STAGE_LANES = 32    /* works by lanes: has -j */
+    STAGE_LANES = 32,   /* works by lanes: has -j */
+    STAGE_LOADS = 64    /* commits: under pipe-run only when told to */
 };
 
 struct command {
@@ -75,6 +77,19 @@ struct reason {
     const char *code; /* static, lower_case: "type", "not_json" */
     struct str path;  /* JSON Pointer of the offending value, "" the record */
     struct str message;
+    struct str schema; /* where the broken rule stands: JSON Pointer in the
+                          schema, in another document behind its URI and #;
+                          empty: not known */
+    /* For the tally alone: */
+    struct str rule;  /* path with * for array indexes; empty: path */
+    struct str check; /* name of the check that failed; empty: none did */
+};
+
+/* How rejected records are shown on stderr. */
+enum reject_format {
+    REJECTS_AS_LOGGED, /* without a DLQ the first 10, in the format of --log */
+    REJECTS_TEXT,      /* the first 10, also with a DLQ */
+    REJECTS_JSON       /* all of them, also with a DLQ and -q */
 };
 
 #define STAGE_JOBS_MAX 64
@@ -82,10 +97,13 @@ struct reason {
 /* Options that all commands share, as given (NULL or 0: not given). */
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
+    const char *metrics, *lineage;
     uint64_t min_sample, max_record, max_depth;
     uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES */
     bool quiet, verbose;
 };
+
+struct facts;
 
 struct stage {
     struct err err; /* the failure, if code is not ERR_NONE */
@@ -96,6 +114,10 @@ struct stage {
     char **rest; /* behind "--": NULL-terminated, or NULL if
                     there was no "--" */
     struct counts counts;
+    enum reject_format rejects_as;
+    bool tallies; /* set by a command that wants its rejects counted
+                     by rule: all, in the order of the input */
+    struct tally tally;
     struct output out;      /* stdout, or -o FILE */
     const char *run_id;     /* of the options, else made up from time */
     struct buf context;     /* raw JSON object: what a replay of this
@@ -107,6 +129,10 @@ struct stage {
                                instead of the real one; may stay empty */
     enum verdict verdict;   /* of all stream input so far */
     bool finished;          /* help or version printed: nothing to do */
+    /* Called when the stream has nothing more for now, before it is waited
+     * for; may be NULL. 0, or -1 with e to stop. */
+    int (*on_idle)(void *context, struct err *e);
+    void *idle_context;
     struct stage_private *priv;
 };
 
@@ -150,8 +176,8 @@ int stage_pass_record(struct stage *st, const struct record *rec);
 int stage_pass_lines(struct stage *st, struct str text, size_t n);
 
 /* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
- * shows it. Returns 0 to go on, -1 with st->err (ERR_DATA) when that was one
- * too many. */
+ * shows it, as st->rejects_as says. Returns 0 to go on, -1 with st->err
+ * (ERR_DATA) when that was one too many. */
 int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n);
 
@@ -175,14 +201,41 @@ int stage_judge(struct stage *st, struct input *in);
  * Returns 0 or -1 with st->err. */
 int stage_settle(struct stage *st);
 
+/* True under pipe-run: it vouches for the whole pipeline, foreign commands
+ * included, and no load is committed before its word. */
+bool stage_gated(const struct stage *st);
+
+/* For STAGE_LOADS: all is loaded, nothing is committed. Under pipe-run says so
+ * and waits for the word; load is a JSON object that tells what was loaded, for
+ * the run's record; doubt, unless NULL, says why it should not be committed
+ * even if the whole pipeline has ended well. 0 to commit, -1 with st->err to
+ * roll back. Without pipe-run 0 at once. */
+int stage_ready(struct stage *st, struct str load, const char *doubt);
+
+/* What must hold before a part of the records may be committed while more are
+ * to come: reject thresholds so far, dead letters fsynced. 0 or -1 with
+ * st->err. */
+int stage_checkpoint(struct stage *st);
+
+/* Before the end: what the upstream's mark tells so far. 0 with CLEAN or
+ * UNKNOWN, or -1 with st->err if it has failed. */
+int stage_judge_early(struct stage *st, enum verdict *so_far);
+
 /* True once a signal has asked the stage to stop: for library calls that wait
  * and can be given up. */
 bool stage_stopping(void);
+
+/* That signal, to pass it on; 0: none has come. */
+int stage_stop_signal(void);
 
 /* Appends the state directory (DESIGN: $PIPE_STATE, $STATE_DIRECTORY,
  * $XDG_STATE_HOME/pipeutils, ~/.local/state/pipeutils) to path. 0, or -1 with
  * ERR_CONFIG. Creates nothing. */
 int stage_state_dir(struct stage *st, struct buf *path);
+
+/* True if a name may become part of a path: 1 to 128 letters, digits, '-', '_'
+ * and '.', not starting with '.'. */
+bool stage_plain_name(const char *name);
 
 /* Appends text with {date}, {start} and {end} replaced, by --date in --tz.
  * ERR_USAGE where there is a template but no date. */
@@ -192,6 +245,33 @@ int stage_expand(struct stage *st, struct buf *out, const char *text);
  * json); control bytes are escaped. For results worth a word on success. */
 void stage_note(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* True where a summary would be shown: under -v and on a terminal, not under
+ * -q. */
+bool stage_summarises(const struct stage *st);
+
+/* Sorts st->tally, and shows the ten rules that rejected most, if anybody
+ * looks. */
+void stage_summary(struct stage *st);
+
+/* ---- for --metrics and --lineage; nothing where neither was asked for ---- */
+
+/* The facts of the run, to add assertions and measures to (observe/facts.h);
+ * NULL where nobody wants them. */
+struct facts *stage_facts(struct stage *st);
+
+/* What is read from here on comes from uri ("-": stdin), until stage_input_end,
+ * which is called before the input is closed. Commands with STAGE_READS have
+ * stdin without it. */
+void stage_input(struct stage *st, const char *uri);
+void stage_input_end(struct stage *st);
+
+/* What is counted out goes to uri, into table (NULL: none). Commands with
+ * STAGE_EMITS have stdout, or the file of -o, without it. */
+void stage_output(struct stage *st, const char *uri, const char *table);
+
+/* So many records are in the output, where that is not what was counted out. */
+void stage_output_rows(struct stage *st, uint64_t rows);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

@@ -24,9 +24,10 @@ int stream_idle(void *ctx, struct err *e)
         return interrupted(st);
     if (st->priv->dlq && dlq_flush(st->priv->dlq, &st->err))
         return -1;
-    if (!st->out.buf)
-        return 0;
-    return stream_write_run(st) || output_flush(&st->out, &st->err) ? -1 : 0;
+    if (st->out.buf &&
+        (stream_write_run(st) || output_flush(&st->out, &st->err)))
+        return -1;
+    return st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
 }
 
 static int on_progress(void *ctx, struct err *e)
@@ -57,6 +58,22 @@ int stage_tick(struct stage *st)
     return 0;
 }
 
+/* A signal or an unknown code is bad luck; a sysexits code is kept. */
+static int upstream_failed(struct stage *st, int cause)
+{
+    return err_set(&st->err,
+                   cause >= 64 && cause <= 78 ? (enum err_code)cause
+                                              : ERR_TEMPFAIL,
+                   "upstream failed with exit %d", cause);
+}
+
+int stage_judge_early(struct stage *st, enum verdict *so_far)
+{
+    int cause;
+    *so_far = mark_judge_early(STDIN_FILENO, &cause);
+    return *so_far == VERDICT_FAILED ? upstream_failed(st, cause) : 0;
+}
+
 int stage_judge(struct stage *st, struct input *in)
 {
     struct stage_private *p = st->priv;
@@ -78,12 +95,7 @@ int stage_judge(struct stage *st, struct input *in)
         return err_set(&st->err, ERR_DATA,
                        "input is mixed: other bytes than the upstream wrote "
                        "came or went on the pipe");
-    case VERDICT_FAILED:
-        /* A signal or an unknown code is bad luck; a sysexits code is kept. */
-        return err_set(&st->err,
-                       cause >= 64 && cause <= 78 ? (enum err_code)cause
-                                                  : ERR_TEMPFAIL,
-                       "upstream failed with exit %d", cause);
+    case VERDICT_FAILED: return upstream_failed(st, cause);
     case VERDICT_DIED: break;
     }
     return err_set(&st->err, ERR_TEMPFAIL,
@@ -425,37 +437,54 @@ static const char *const *replay_argv(struct stage *st)
     return p->replay;
 }
 
-static int to_dlq(struct stage *st, const struct record *rec,
-                  const struct reason *reasons, size_t n)
+/* What a letter or a line on stderr says of where the record came from. */
+static struct dlq_letter origin(struct stage *st, const struct record *rec)
 {
-    struct stage_private *p = st->priv;
-    struct dlq_error *errors = calloc(n, sizeof(*errors));
-    const char *const *argv = replay_argv(st);
-    if (!errors || !argv) {
-        free(errors);
-        return err_nomem(&st->err);
-    }
-    for (size_t i = 0; i < n; i++)
-        errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
-                                        reasons[i].message };
-    struct dlq_letter l = {
-        .pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : ""),
-        .run_id = str_of(st->run_id),
-        .stage = str_of(st->cmd->name),
-        .partition = st->partition.n
-                         ? buf_str(&st->partition)
-                         : str_of(st->opts.date ? st->opts.date : ""),
-        .argv = argv,
+    const char *partition = st->opts.date ? st->opts.date : "";
+    return (struct dlq_letter){
+        .partition =
+            st->partition.n ? buf_str(&st->partition) : str_of(partition),
         .uri = str_of(rec->uri ? rec->uri : ""),
         .line = rec->line,
         .offset = rec->offset,
-        .context = buf_str(&st->context),
-        .errors = errors,
-        .n_errors = n,
-        .raw = rec->text,
-        .length = rec->length ? rec->length : rec->text.n,
     };
-    int r = dlq_add(p->dlq, &l, NULL, &st->err);
+}
+
+static int to_dlq(struct stage *st, const struct record *rec,
+                  struct dlq_letter l)
+{
+    struct stage_private *p = st->priv;
+    l.argv = replay_argv(st);
+    if (!l.argv)
+        return err_nomem(&st->err);
+    l.pipeline = str_of(st->opts.pipeline ? st->opts.pipeline : "");
+    l.run_id = str_of(st->run_id);
+    l.stage = str_of(st->cmd->name);
+    l.context = buf_str(&st->context);
+    l.raw = rec->text;
+    l.length = rec->length ? rec->length : rec->text.n;
+    snprintf(p->last_reject, sizeof(p->last_reject), "%.*s%s%.*s (%s)",
+             STR_ARG(l.errors->path), l.errors->path.n ? " " : "",
+             STR_ARG(l.errors->message), l.errors->code);
+    return dlq_add(p->dlq, &l, NULL, &st->err);
+}
+
+/* To stderr, to the dead letters, or to both. */
+static int tell(struct stage *st, const struct record *rec,
+                const struct reason *reasons, size_t n)
+{
+    struct dlq_letter l = origin(st, rec);
+    struct dlq_error *errors = calloc(n, sizeof(*errors));
+    if (!errors)
+        return err_nomem(&st->err);
+    for (size_t i = 0; i < n; i++)
+        errors[i] = (struct dlq_error){ reasons[i].code, reasons[i].path,
+                                        reasons[i].message, reasons[i].schema };
+    l.errors = errors;
+    l.n_errors = n;
+    if (report_shows_reject(st))
+        report_reject(st, &l);
+    int r = st->priv->dlq ? to_dlq(st, rec, l) : 0;
     free(errors);
     return r;
 }
@@ -464,16 +493,12 @@ int stage_reject(struct stage *st, const struct record *rec,
                  const struct reason *reasons, size_t n)
 {
     st->counts.rejected++;
-    if (st->priv->dlq) {
-        if (to_dlq(st, rec, reasons, n))
-            return -1;
-        snprintf(st->priv->last_reject, sizeof(st->priv->last_reject),
-                 "%.*s%s%.*s (%s)", STR_ARG(reasons->path),
-                 reasons->path.n ? " " : "", STR_ARG(reasons->message),
-                 reasons->code);
-    } else {
-        report_reject(st, rec, reasons, n);
-    }
+    if (st->priv->observe)
+        observe_reject(st, reasons[0].code);
+    if (st->tallies && tally_add(&st->tally, rec, reasons, n))
+        return err_nomem(&st->err);
+    if ((st->priv->dlq || report_shows_reject(st)) && tell(st, rec, reasons, n))
+        return -1;
     return judge_reject(st, rec->number ? rec->number : st->counts.in);
 }
 
@@ -485,8 +510,20 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);
     va_end(ap);
-    struct reason r = { code, str_of(path), str_of(msg) };
+    struct reason r = { .code = code,
+                        .path = str_of(path),
+                        .message = str_of(msg) };
     return stage_reject(st, rec, &r, 1);
+}
+
+int stage_checkpoint(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    if (stream_judge_sample(st) ||
+        ((!p->percent || p->sampled) &&
+         judge(st, st->counts.rejected, st->counts.in)))
+        return -1;
+    return p->dlq ? dlq_sync(p->dlq, &st->err) : 0;
 }
 
 int stage_settle(struct stage *st)

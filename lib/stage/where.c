@@ -28,8 +28,7 @@ int stage_state_dir(struct stage *st, struct buf *path)
                    "XDG_STATE_HOME or HOME");
 }
 
-/* A pipeline's name becomes part of paths. */
-static bool name_is_plain(const char *name)
+bool stage_plain_name(const char *name)
 {
     if (!*name || *name == '.' || strlen(name) > 128)
         return false;
@@ -40,14 +39,19 @@ static bool name_is_plain(const char *name)
     return true;
 }
 
+int where_pipeline(struct stage *st)
+{
+    if (!st->opts.pipeline || stage_plain_name(st->opts.pipeline))
+        return 0;
+    return err_set(&st->err, ERR_USAGE,
+                   "pipeline name '%s' may hold only letters, digits, '-', '_' "
+                   "and '.'",
+                   st->opts.pipeline);
+}
+
 int where_dlq(struct stage *st)
 {
     struct stage_private *p = st->priv;
-    if (st->opts.pipeline && !name_is_plain(st->opts.pipeline))
-        return err_set(&st->err, ERR_USAGE,
-                       "pipeline name '%s' may hold only letters, digits, "
-                       "'-', '_' and '.'",
-                       st->opts.pipeline);
     if (st->opts.dlq && strcmp(st->opts.dlq, "none") == 0)
         return 0;
     struct buf b = { .max = 65536 };

@@ -1,24 +1,50 @@
 # shellcheck shell=bash
-# peers: what the programs beside us need before they can be timed. DuckDB comes
-# as a library from npm and is kept in build/peers; programs on simdjson, libcsv
-# and the libraries for gzip are built here; all others are used if they are installed. What cannot
-# be had is left out of the race, with a word.
+# peers: what the programs beside us need before they can be timed. DuckDB, ajv
+# and Sourcemeta's jsonschema come from npm and are kept in build/peers; programs
+# on simdjson, libcsv and the libraries for gzip are built here; all others are
+# used if they are installed. What cannot be had is left out of the race, with a
+# word.
 #
 # shellcheck disable=SC2154 # top, here: set by run, which reads this file
 
 peers=$top/build/peers
-export DUCKDB_LIBRARY=$peers/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so
+modules=$peers/node_modules
+npm_packages=(@duckdb/node-bindings-linux-x64@1.5.6-r.1 ajv@8.20.0
+    ajv-formats@3.0.1 @sourcemeta/jsonschema@16.11.0)
+export DUCKDB_LIBRARY=$modules/@duckdb/node-bindings-linux-x64/libduckdb.so
+# The program itself: what npm puts on the path starts it from node.
+jsonschema=$modules/@sourcemeta/jsonschema/build/github-releases
+cpu=$(uname -m)
+jsonschema+=/jsonschema-linux-${cpu/aarch64/arm64}
 export PATH=$peers/bin:$PATH
 
 # newer FILE SOURCE: FILE is there and not older than what it is made of.
 newer() { [[ -e $1 && ! $2 -nt $1 ]]; }
 
-# Not in a smoke run: 70 MB, from the network.
-get_duckdb() {
-    if [[ ! -e $DUCKDB_LIBRARY && -z ${SMOKE-} ]]; then
-        mkdir -p "$peers"
-        npm install --prefix "$peers" --no-audit --no-fund --no-save --silent \
-            @duckdb/node-bindings-linux-x64 >"$peers/npm.log" 2>&1
+# Not in a smoke run: 150 MB, from the network. Again when a version changes.
+get_npm_packages() {
+    local want="${npm_packages[*]}"
+    [[ -z ${SMOKE-} && $(cat "$peers/npm.txt" 2>/dev/null) != "$want" ]] || return
+    if command -v npm >/dev/null; then
+        npm install --prefix "$peers" --no-audit --no-fund --save-exact --silent \
+            "${npm_packages[@]}" >"$peers/npm.log" 2>&1 &&
+            printf '%s\n' "$want" >"$peers/npm.txt"
+    fi
+}
+
+# Programs of packages that are not there go too.
+link_npm_programs() {
+    rm -f "$peers"/bin/bench-{ajv,jsonschema}
+    if [[ -e $modules/ajv && -e $modules/ajv-formats ]] &&
+        command -v node >/dev/null; then
+        cp "$here/ajv.js" "$peers/bin/bench-ajv"
+    else
+        echo '# ajv: not installed (npm packages ajv, ajv-formats)'
+    fi
+    if [[ -x $jsonschema ]]; then
+        ln -s "$jsonschema" "$peers/bin/bench-jsonschema"
+    else
+        echo "# sourcemeta: not installed (npm package @sourcemeta/jsonschema)"
     fi
     if [[ ! -e $DUCKDB_LIBRARY ]]; then
         echo "# DuckDB: not installed (npm package, x86-64)"
@@ -45,6 +71,13 @@ build_libcsv() {
         echo "# libcsv: cannot build (apt-get install libcsv-dev)"
 }
 
+build_sqlite() {
+    newer "$peers/bin/bench-sqlite" "$here/sqlite.c" && return
+    "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra "$here/sqlite.c" \
+        -lsqlite3 -o "$peers/bin/bench-sqlite" 2>"$peers/sqlite.log" ||
+        echo "# SQLite loop: cannot build (apt-get install libsqlite3-dev)"
+}
+
 # build_inflate LIBRARY DEFINITION FLAG PACKAGE
 build_inflate() {
     local program=$peers/bin/bench-inflate-$1
@@ -56,9 +89,11 @@ build_inflate() {
 
 get_peers() {
     mkdir -p "$peers/bin"
-    get_duckdb
+    get_npm_packages
+    link_npm_programs
     build_simdjson
     build_libcsv
+    build_sqlite
     build_inflate zlib WITH_ZLIB -lz zlib1g-dev
     build_inflate libdeflate WITH_LIBDEFLATE -ldeflate libdeflate-dev
     build_inflate isa-l WITH_ISAL -lisal libisal-dev
@@ -77,6 +112,13 @@ peer_versions() {
         printf '# DuckDB: '
         bench-duckdb 1 "COPY (SELECT version()) TO '/dev/stdout'
             (FORMAT csv, HEADER false)" | cat
+    fi
+    if command -v bench-ajv >/dev/null; then
+        printf '# ajv: %s, node %s\n' \
+            "$(jq -r .version "$modules/ajv/package.json")" "$(node --version)"
+    fi
+    if command -v bench-jsonschema >/dev/null; then
+        printf '# sourcemeta: %s\n' "$(bench-jsonschema version)"
     fi
     printf '# simdjson: %s\n' "$(dpkg-query -W -f '${Version}' \
         libsimdjson-dev 2>/dev/null || echo 'version not known')"

@@ -9,7 +9,8 @@
 # shellcheck disable=SC2034 # settings are read by run, which reads this file
 # shellcheck disable=SC2154 # and sets top
 
-TASKS=(pass fields csv validate dedup aggregate transform load-sqlite flow
+TASKS=(pass fields csv validate dedup aggregate transform load-sqlite
+    upsert-sqlite flow
     gunzip unzstd memory linear pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -109,18 +110,40 @@ END
 }
 
 # One input line in a hundred is bad; a peer that stops at the first is no peer.
+# Good and bad lines are counted in each timed run, where both are kept.
 task_validate() {
     input orders
     compare 'jq -cS .'
+    tally 'echo $(jq .out) $(wc -l <$DB.dlq)'
     ours <<'END'
-pipe-validate -s $SCHEMA --dlq $DB.dlq -q <$IN
+pipe-validate -s $SCHEMA --dlq $DB.dlq --log json <$IN
 END
+    tally 'echo $(<$DB.good) $(cat $DB.dlq* | wc -l)'
     duckdb 2 '2 casts' <<'END'
 bench-duckdb $t "$(split_by_${how:-types})" \
     "COPY (SELECT line FROM r WHERE good) TO '/dev/stdout' $AS_LINES" \
     "COPY (SELECT line FROM r WHERE NOT good) TO '$DB.dlq' $AS_LINES" \
-    "COPY (SELECT csv_line FROM reject_errors) TO '$DB.dlq2' $AS_LINES"
+    "COPY (SELECT csv_line FROM reject_errors) TO '$DB.dlq2' $AS_LINES" \
+    "COPY (SELECT count(*) FROM r WHERE good) TO '$DB.good' $AS_LINES"
 END
+    tally 'echo $(cat) $(wc -l <$DB.dlq)'
+    peer ajv bench-ajv <<'END'
+bench-ajv $SCHEMA $DB.dlq <$IN
+END
+    # Stops at lines that are not JSON, and is spared them. Tells good from bad,
+    # but writes neither: in the check we pick the lines that it calls good.
+    input jsonl
+    tally 'gawk -v dropped=$(wc -l <$IN.dlq) "/^[0-9]+ validated, / {
+        print \$3, \$5 + dropped }" $DB.log'
+    peer 'sourcemeta --fast' bench-jsonschema <<'END'
+bench-jsonschema validate --fast --format-assertion --continue \
+    ${CHECK:+--verbose} $SCHEMA $IN 2>$DB.log
+(($? == 2)) || exit # is what it says of bad lines
+[[ -z $CHECK ]] || gawk 'FNR < NR { if (FNR in good) print; next }
+    /^ok: .* \(entry #[0-9]+\)$/ { sub(/.*#/, ""); good[$0 + 0] }' $DB.log $IN
+END
+    input orders
+    tally ''
     peer jq <<'END'
 jq -Rc 'try (fromjson | select(
     (.order_id | type == "string" and test("^O[0-9]{8}-[0-9]{7,}$")) and
@@ -305,6 +328,39 @@ END
 mlr --ijsonl --ocsv cat <$IN | sqlite3 $DB "CREATE TABLE t($COLUMNS_SQL)" \
     '.import --csv --skip 1 /dev/stdin t'
 END
+    input csv
+    peer 'sqlite3 (.import)' <<'END'
+sqlite3 $DB "CREATE TABLE t($COLUMNS_SQL)" ".import --csv --skip 1 $IN t"
+END
+    # Values that are ready, one statement, one transaction: what is left is
+    # SQLite.
+    input packed
+    peer 'bare C loop' bench-sqlite <<'END'
+bench-sqlite append $DB <$IN
+END
+}
+
+task_upsert-sqlite() {
+    input flat
+    database 'SELECT count(*), count(DISTINCT order_id), min(customer_id),
+        max(updated_at), sum(CAST(round(total_amount * 100) AS INTEGER)) FROM t'
+    ours <<'END'
+pipe-load sqlite:$DB -t t --mode upsert -k order_id --create <$IN
+END
+    input csv
+    peer 'sqlite3 (temporary table)' <<'END'
+sqlite3 $DB "CREATE TABLE t(${COLUMNS_SQL/TEXT/TEXT NOT NULL PRIMARY KEY})" \
+    "CREATE TEMP TABLE s($COLUMNS_SQL)" ".import --csv --skip 1 $IN s" \
+    'INSERT INTO t SELECT * FROM s WHERE true ON CONFLICT(order_id) DO UPDATE
+    SET customer_id = excluded.customer_id, order_date = excluded.order_date,
+    status = excluded.status, country = excluded.country,
+    channel = excluded.channel, total_amount = excluded.total_amount,
+    updated_at = excluded.updated_at'
+END
+    input packed
+    peer 'bare C loop' bench-sqlite <<'END'
+bench-sqlite upsert $DB <$IN
+END
 }
 
 # Five processes of ours; dead letters are counted too, where a peer keeps them.
@@ -409,16 +465,18 @@ END
 
 # Not a race: the peak of these has to stay below a limit on any input.
 task_memory() {
+    local validate='pipe-validate -s $SCHEMA --dlq $DB.dlq -q <$IN'
     limit_mib=32
     streaming_commands "$RECORDS" ''
     streaming_commands $((RECORDS * 4)) ' 4x'
+    input orders
+    also validate <<<"$validate"
+    input orders $((RECORDS * 4))
+    also 'validate 4x' <<<"$validate"
     limit_mib=64
     input orders
     also pipe-extract <<'END'
 pipe-extract --format ndjson - --dlq $DB.dlq -q <$IN
-END
-    also pipe-validate <<'END'
-pipe-validate -s $SCHEMA --dlq $DB.dlq -q <$IN
 END
     also pipe-load <<'END'
 pipe-load sqlite:$DB -t t --mode append --create --dlq $DB.dlq \

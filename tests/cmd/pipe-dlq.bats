@@ -38,6 +38,7 @@ states() {
     [ "$(jq -c '[.pipeline,.stage,.path,.state,.attempt,.source.line]' \
         <<<"${lines[0]}")" = '["shop","pipe-validate","/price","open",1,2]' ]
     [ "$(jq -r .code <<<"${lines[1]}")" = required ]
+    [ "$(jq -r .schema <<<"$output")" = $'/properties/price/type\n/required' ]
 }
 
 @test "list prints a table on a terminal, cut to its width" {
@@ -131,6 +132,8 @@ states() {
     [ "$(jq -r .source.partition <<<"$output")" = 2026-01-31 ]
     run -0 pipe-dlq show --code type --format text
     [[ $output == *"command   pipe-validate -s schema.json"* ]]
+    [[ $output == *'error     /price: is "2", wants number (type)
+schema    /properties/price/type'* ]]
     [[ $output == *'raw       {"id":2,"price":"2"}'* ]]
 }
 
@@ -335,6 +338,15 @@ states() {
     [ "$output" = '{"id":2,"price":"2"}' ]
     [[ $stderr == *"1 letter passed, not marked as replayed, 1 rejected again" ]]
     [ "$(states)" = $'2,"open",1\n3,"open",2' ]
+}
+
+@test "a letter that is rejected again tells the place in the schema of today" {
+    reject_two
+    printf '{"allOf":[{"required":["price"]}]}' >schema.json
+    run -0 --separate-stderr pipe-dlq replay
+    run -0 pipe-dlq show --code required
+    [ "$(jq -c '[.attempt,.errors]' <<<"$output")" = \
+        '[2,[{"code":"required","path":"/price","message":"is missing","schema":"/allOf/0/required"}]]' ]
 }
 
 @test "replay loads what passes now and marks it; what does not stays" {

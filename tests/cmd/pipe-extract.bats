@@ -482,7 +482,7 @@ END
         assert_file err "pipe-extract: header of '$file' is one column '$header': is the delimiter $delimiter? (--delimiter)"
     done <<'END'
 semicolon.csv a;b;c ';'
-tab.csv a\x09b tab
+tab.csv a\tb tab
 pipe.csv a|b '|'
 comma.tsv a,b ','
 END

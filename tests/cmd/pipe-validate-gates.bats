@@ -111,6 +111,22 @@ gate() {
 {"a":1,"b":1} {"b":1,"a":1} | unique a, b                   | unique a, b: 1 of 2 keys repeated, such as 1, 1
 {"a":"x"} {"a":null}       | values of a in ('x', 'y')      | good
 {"a":"x"} {"a":"z"}        | values of a in ('x', 'y')      | values of a: 1 of 2 not in ('x', 'y'), such as "z"
+{"a":1} {"a":1} {"a":1}    | duplicate count of a = 2       | good
+{"a":1} {"a":1.0} {}       | duplicate count of a < 1       | duplicate count of a is 1, wants < 1, such as 1
+{"a":1} {"a":1} {}         | duplicate share of a <= 50%    | good
+{"a":1} {"a":1} {}         | duplicate share of a < 50%     | duplicate share of a is 50% (1 of 2), wants < 50%, such as 1
+{"a":1,"b":1} {"a":1,"b":2} | duplicate count of a, b = 0   | good
+{"a":"x"} {"a":"n/a"} {}   | count of a in ('n/a', 'NA') < 2 | good
+{"a":"x"} {"a":"n/a"} {} {"a":null} | count of a in ('n/a', NULL) < 3 | count of a in ('n/a', NULL) is 3, wants < 3, such as "n/a"
+{"a":"x"} {"a":"n/a"} {} {"a":null} | share of a in ('n/a', NULL) <= 75% | good
+{"a":"x"} {"a":"z"} {}     | count of a not in ('x', 'y') = 0 | count of a not in ('x', 'y') is 1, wants = 0, such as "z"
+{"a":"x"} {"a":"z"} {} {}  | share of a not in ('x', NULL) < 26% | good
+{"a":"DE1"} {"a":"de1"} {"a":1} {} | count of a not matching '^[A-Z]{2}\d$' < 3 | good
+{"a":"DE1"} {"a":"de1"}    | count of a matching '^[A-Z]{2}\d$' = 0 | count of a matching '^[A-Z]{2}\d$' is 1, wants = 0, such as "DE1"
+{"a":1} {"a":2}            | rows > 2 and < 4               | rows is 2, wants > 2 and < 4
+{"a":1} {"a":2}            | rows >= 2 and <= 2             | good
+{"a":1} {"a":2}            | rows < 2 or > 2                | rows is 2, wants < 2 or > 2
+{"a":1} {"a":2}            | rows <= 2 or >= 5              | good
 {"a":0.1} {"a":0.2}        | sum of a = 0.3                 | good
 {"a":0.1} {"a":0.2}        | sum of a > 0.3                 | sum of a is 0.3, wants > 0.3
 {"a":1} {"a":2}            | mean of a between 1.5 and 1.5  | good
@@ -173,6 +189,10 @@ END
     assert_exit 65 pipe-validate --expect 'values of a in codes.gz' <in
     assert_file err 'pipe-validate: gate failed: values of a: 1 of 1 not in codes.gz, such as "12"'
     assert_exit 66 pipe-validate --expect 'values of a in none' <in
+    records null 7 >codes
+    records '{"a":7}' '{"a":8}' '{}' >in
+    assert_exit 0 pipe-validate --expect "count of a in 'codes' = 2" <in
+    assert_exit 0 pipe-validate --expect "count of a not in 'codes' = 1" <in
     records x '"y' >codes
     assert_exit 78 pipe-validate --expect 'values of a in codes' <in
     grep -q "line 2 of 'codes' is no JSON value" err
@@ -227,6 +247,9 @@ END
             --expect 'distinct count of country = 5' \
             --expect 'distinct share of id > 0' \
             --expect 'null share of note = 1' \
+            --expect 'duplicate count of country = 49995' \
+            --expect "count of country not in ('DE', 'FR') > 1" \
+            --expect "share of country matching '^D' < 1" \
             --expect 'newest date within 1d of now' \
             --expect "values of country in ('DE', 'FR', 'GB')" <in
         cmp -s in out
@@ -297,7 +320,7 @@ END
     [ "$(jq -r .error r-2026-01-31.json)" = \
         'gate failed: mean of n is 2, wants between 3 and 4' ]
     [ "$(jq -c .counts r-2026-01-31.json)" = '{"read":5,"out":2,"rejected":3}' ]
-    [ "$(jq -c .rules r-2026-01-31.json)" = '[{"code":"type","path":"/n","records":2}]' ]
+    [ "$(jq -c .rules r-2026-01-31.json)" = '[{"code":"type","path":"/n","schema":"/properties/n/type","records":2}]' ]
     [ "$(jq -c .checks r-2026-01-31.json)" = \
         '[{"name":"pos","expression":"n > 0","severity":"error","failed":1,"errors":2,"passed":false}]' ]
     [ "$(jq -c '.gates[] | [.name, .severity, .measure, .value, .bound, .low, .high, .passed]' r-2026-01-31.json)" = \

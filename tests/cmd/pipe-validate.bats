@@ -30,8 +30,25 @@ END
 # records LINE...: one a line.
 records() { printf '%s\n' "$@"; }
 
+# places SCHEMA-FILE LETTERS: prints the places of rules in the letters' errors
+# that lead nowhere in the schema.
+places() {
+    jq -r --slurpfile schema "$1" '
+        def leads_in(names): names == [] or
+            (names[0] as $k | if type == "array"
+                then (try ($k | tonumber) catch -1) as $i |
+                    $i >= 0 and $i < length and (.[$i] | leads_in(names[1:]))
+                else type == "object" and has($k) and
+                    (.[$k] | leads_in(names[1:])) end);
+        .errors[] | (.schema // "none") as $place | $place | split("/") |
+            .[1:] | map(gsub("~1"; "/") | gsub("~0"; "~")) as $names |
+            select(($place | startswith("/") | not) or
+                ($schema[0] | leads_in($names) | not)) | $place' "$2"
+}
+
 # verdict SCHEMA VALUE: prints "good", or "code path" of each error, for the
-# record {"v": VALUE} under {"properties": {"v": SCHEMA}}.
+# record {"v": VALUE} under {"properties": {"v": SCHEMA}}; and the errors' places
+# in the schema that are not there.
 verdict() {
     printf '{"properties":{"v":%s}}' "$1" >v.json
     rm -f v.dlq
@@ -41,6 +58,7 @@ verdict() {
     if [ -e v.dlq ]; then
         [ ! -s v.out ] || echo "both out and rejected"
         jq -r '[.errors[] | .code + " " + .path] | join("; ")' v.dlq
+        places v.json v.dlq
     else
         [ "$(cat v.out)" = "{\"v\":$2}" ] || echo "changed: $(cat v.out)"
         echo good
@@ -118,7 +136,14 @@ check() {
 {"minProperties":1}                   | {}          | min_properties /v
 {"maxProperties":1}                   | {"a":1,"b":1} | max_properties /v
 {"dependentRequired":{"a":["b"]}}     | {"a":1}     | dependent_required /v/b
+{"dependencies":{"a":["b"]}}          | {"a":1}     | dependent_required /v/b
+{"dependencies":{"a":{"required":["b/~"]}}} | {"a":1} | required /v/b~1~0
+{"properties":{"a/~":{"type":"null"}}} | {"a/~":1}  | type /v/a~1~0
+{"unevaluatedProperties":{"type":"null"}} | {"a":1} | type /v/a
+{"contains":{"const":1},"minContains":2} | [1]      | min_contains /v
+{"contains":{"const":1},"maxContains":1} | [1,1]    | max_contains /v
 {"allOf":[{"minimum":1},{"maximum":3}]} | 5         | maximum /v
+{"if":{"minimum":5},"else":false}     | 1           | false_schema /v
 {"anyOf":[{"type":"null"},{"minimum":1}]} | 0       | any_of /v
 {"oneOf":[{"minimum":1},{"maximum":3}]} | 2         | one_of /v
 {"not":{"type":"null"}}               | null        | not /v
@@ -240,7 +265,7 @@ END
     [ "$output" = '{"id":1,"qty":1}' ]
     [ "$(jq -r .raw dlq.ndjson)" = '{"id" : "1","qty":0 }' ]
     [ "$(jq -c '[.stage,.class,.source.line]' dlq.ndjson)" = '["pipe-validate","permanent",2]' ]
-    [ "$(jq -c '.errors' dlq.ndjson)" = '[{"code":"type","path":"/id","message":"is \"1\", wants integer"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0"}]' ]
+    [ "$(jq -c '.errors' dlq.ndjson)" = '[{"code":"type","path":"/id","message":"is \"1\", wants integer","schema":"/properties/id/type"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0","schema":"/properties/qty/exclusiveMinimum"}]' ]
 }
 
 @test "without a DLQ one reject fails, unless --max-reject allows it" {
@@ -280,6 +305,113 @@ END
     [ "$(grep -c 'rejected line' <<<"$output")" = 10 ]
 }
 
+# ---- rejects on standard error
+
+# bad_of N: N records, of which all but the first are bad in two ways, and a
+# line that is none.
+bad_of() {
+    echo '{"id":1,"qty":1}'
+    for ((i = 2; i < $1; i++)); do echo "{\"id\":\"$i\",\"qty\":0}"; done
+    echo 'no record'
+}
+
+@test "--error-format json tells all rejects, as their dead letters do" {
+    need_command jq
+    local j
+    bad_of 30 >in
+    pipe-validate -s order.json --dlq letters --max-reject 100% <in >out
+    for j in 1 3; do
+        run -0 --separate-stderr pipe-validate -j $j -s order.json \
+            --error-format json --max-reject 100% <in
+        [ "$output" = '{"id":1,"qty":1}' ]
+        [ "$(jq -c '[.source,.errors]' <<<"$stderr")" = \
+            "$(jq -c '[.source,.errors]' letters)" ]
+        [ "$(jq -r '.level + .event + .stage' <<<"$stderr" | uniq -c)" = \
+            "     29 warnrejectpipe-validate" ]
+    done
+    [ "$(jq -c 'select(.source.line == 3) | [.source,.errors]' <<<"$stderr")" = '[{"uri":"-","line":3,"offset":36},[{"code":"type","path":"/id","message":"is \"3\", wants integer","schema":"/properties/id/type"},{"code":"exclusive_minimum","path":"/qty","message":"is 0, must be greater than 0","schema":"/properties/qty/exclusiveMinimum"}]]' ]
+}
+
+@test "--error-format json is heeded beside a DLQ and with -q, and alone on standard error" {
+    need_command jq
+    bad_of 30 >in
+    run -0 --separate-stderr pipe-validate -s order.json --dlq letters -q \
+        --error-format json --max-reject 100% <in
+    [ "$(jq -s length <<<"$stderr")" = 29 ]
+    [ "$(wc -l <letters)" = 29 ]
+}
+
+@test "--error-format text shows ten rejects, also beside a DLQ, and counts the others" {
+    bad_of 30 >in
+    run -0 --separate-stderr pipe-validate -s order.json --dlq letters \
+        --error-format text --max-reject 100% <in
+    [ "$(grep -c 'rejected line' <<<"$stderr")" = 10 ]
+    [[ $stderr == *$'\npipe-validate: and 19 more rejected' ]]
+    run -0 --separate-stderr pipe-validate -s order.json \
+        --error-format text --max-reject 100% <in
+    [[ $stderr == *$'\npipe-validate: and 19 more rejected (--dlq keeps them all)' ]]
+    run -0 --separate-stderr pipe-validate -s order.json -q \
+        --error-format text --max-reject 100% <in
+    [ -z "$stderr" ]
+}
+
+@test "--log json tells ten rejects as objects, and --error-format has its say" {
+    need_command jq
+    local kinds='.event // (.msg | sub("line [0-9]*:.*"; "line"))'
+    bad_of 30 >in
+    run -65 --separate-stderr pipe-validate -s order.json --log json \
+        --max-reject 20 <in
+    [[ $(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs) == "10 reject 1 21 of "*" records rejected, --max-reject is 20 1 and 11 more rejected (--dlq keeps them all) 1 end" ]]
+    run -0 --separate-stderr pipe-validate -s order.json --log json \
+        --error-format json --max-reject 100% <in
+    [ "$(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs)" = "29 reject 1 end" ]
+    run -0 --separate-stderr pipe-validate -s order.json --log json \
+        --error-format text --max-reject 100% <in
+    [ "$(jq -r "$kinds" <<<"$stderr" | uniq -c | xargs)" = "10 rejected line 1 and 19 more rejected (--dlq keeps them all) 1 end" ]
+}
+
+@test "a rule in another document is placed behind its URI" {
+    need_command jq
+    mkdir parts by-uri
+    echo '{"$defs":{"eur":{"minimum":0}}}' >parts/money.json
+    echo '{"type":"string"}' >by-uri/text.json
+    echo '{"properties":{"a":{"$ref":"parts/money.json#/$defs/eur"},"b":{"$ref":"https://example.net/text.json"}}}' >s.json
+    run -65 --separate-stderr pipe-validate -s s.json -q --error-format json \
+        --schema-dir https://example.net/=by-uri <<<'{"a":-1,"b":1}'
+    [ "$(head -n 1 <<<"$stderr" | jq -r '.errors[].schema')" = "file://$PWD/parts/money.json#/\$defs/eur/minimum
+https://example.net/text.json#/type" ]
+}
+
+@test "a reject with a thousand errors is cut as text and whole as JSON" {
+    need_command jq
+    awk 'BEGIN { printf "{\"id\":1,\"qty\":1"; for (i = 0; i < 900; i++) printf ",\"unknown%d\":1", i; print "}" }' >in
+    run -65 --separate-stderr pipe-validate -s order.json <in
+    [[ $stderr == *"and 8"??" more errors"* ]]
+    ((${#stderr} < 6000))
+    run -65 --separate-stderr pipe-validate -s order.json -q --error-format json <in
+    [ "$(head -n 1 <<<"$stderr" | jq '.errors | length')" = 900 ]
+}
+
+@test "nothing in a reject drives a terminal" {
+    need_command jq
+    printf '{"id":1,"qty":1,"%b":"%b"}\n' '\x7f\xc2\x9b31m\xe2\x80\xae' \
+        '\xc2\x9d' '\\u001b[31m\xf0\x9f\x98\x80' '\xc2\x85' >in
+    echo '{"properties":{"id":false}}' >none.json
+    local log format
+    for log in text json; do
+        for format in text json; do
+            assert_exit 65 pipe-validate -s order.json --log $log -v \
+                --error-format $format --max-reject 1 <in
+            run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' err
+            grep -q additional_property err
+            [ "$format$log" = texttext ] || grep '^{' err | jq . >/dev/null
+        done
+    done
+    run -65 --separate-stderr pipe-validate -s order.json -q --error-format json <in
+    [ "$(jq -c '.errors[0].path' <<<"$(head -n 1 <<<"$stderr")" | jq -r 'explode | map(tostring) | join(" ")')" = \
+        "47 127 155 51 49 109 8238" ]
+}
+
 @test "what is no record is rejected beside what breaks the schema" {
     need_command jq
     printf '{"id":1,"qty":1}\nnot json\n[1]\n{"id":1}\n{"id":2,"qty":2}\n' >in
@@ -299,30 +431,96 @@ END
 
 # ---- summary and notes
 
-@test "-v tells which rule rejected how many" {
-    for ((i = 0; i < 7; i++)); do echo '{"id":1,"qty":0,"tags":["a","b"]}'; done >in
-    for ((i = 0; i < 3; i++)); do echo '{"id":1,"qty":0}'; done >>in
-    run -0 --separate-stderr pipe-validate -s order.json -v --max-reject 100% <in
-    [[ $stderr == *$'pipe-validate: 10 rejected by exclusive_minimum at /qty\npipe-validate: 7 rejected by min_length at /tags/*\n'* ]]
-    [[ $stderr == *"read 10 = 0 out + 10 rejected"* ]]
-    run -0 --separate-stderr pipe-validate -s order.json --max-reject 100% <in
-    [[ $stderr != *"rejected by"* ]]
+# Rejects: two kinds in the schema, one check of two, and one line that is none.
+many_rejects() {
+    echo '{"id":1,"qty":1}'
+    for ((i = 0; i < 7; i++)); do echo '{"id":1,"qty":0,"tags":["aa","b"]}'; done
+    echo 'no record'
+    for ((i = 0; i < 4; i++)); do echo '{"id":1,"qty":0}'; done
+    printf '{"id":%d,"qty":1}\n' 20 30
+}
+
+@test "-v tells which rule rejected how many, where it stands, and the first" {
+    many_rejects >in
+    run -0 --separate-stderr pipe-validate -s order.json -v --dlq d.ndjson \
+        --check 'small: id < 10' --check 'id > 0' --max-reject 100% <in
+    [ "$stderr" = 'pipe-validate: 14 records rejected, by rule:
+  RECORDS  CODE               FIELD          SCHEMA
+       11  exclusive_minimum  /qty           /properties/qty/exclusiveMinimum
+           first in line 2: /qty is 0, must be greater than 0
+        7  min_length         /tags/*        /properties/tags/items/minLength
+           first in line 2: /tags/1 is "b", length 1, minimum is 2
+        2  check              check '"'small'"'
+           first in line 14: check '"'small'"' failed: id < 10
+        1  not_json           -
+           first in line 9: value expected at byte 1
+pipe-validate: read 15 = 1 out + 14 rejected; dead letters in d.ndjson' ] ||
+        fail "$stderr"
+    run -0 --separate-stderr pipe-validate -s order.json --dlq e.ndjson \
+        --max-reject 100% <in
+    [ -z "$stderr" ]
+}
+
+@test "--log json tells the same as objects" {
+    need_command jq
+    many_rejects >in
+    run -0 --separate-stderr pipe-validate -s order.json -v --dlq d.ndjson \
+        --check 'small: id < 10' --log json --max-reject 100% <in
+    [ "$(jq -c 'select(.event == "rejected_by") |
+        [.records,.code,.path,.schema,.check,.first]' <<<"$stderr")" = \
+'[11,"exclusive_minimum","/qty","/properties/qty/exclusiveMinimum",null,{"line":2,"message":"is 0, must be greater than 0","path":"/qty"}]
+[7,"min_length","/tags/*","/properties/tags/items/minLength",null,{"line":2,"message":"is \"b\", length 1, minimum is 2","path":"/tags/1"}]
+[2,"check",null,null,"small",{"line":14,"message":"check '"'small'"' failed: id < 10"}]
+[1,"not_json",null,null,null,{"line":9,"message":"value expected at byte 1"}]' ]
+}
+
+@test "a rule of the schema that stands in two places is two" {
+    echo '{"allOf":[{"required":["a"]},{"required":["a"]}]}' >twice.json
+    run -65 --separate-stderr pipe-validate -s twice.json -v <<<'{}'
+    [[ $stderr == *"        1  required  /a     /allOf/0/required"*"        1  required  /a     /allOf/1/required"* ]] || fail "$stderr"
 }
 
 @test "the summary names ten rules and counts the others" {
     echo '{"additionalProperties":false}' >none.json
     for ((i = 0; i < 15; i++)); do echo "{\"p$i\":1}"; done >in
     run -0 --separate-stderr pipe-validate -s none.json -v --max-reject 100% <in
-    [ "$(grep -c 'rejected by additional_property' <<<"$stderr")" = 10 ]
-    [[ $stderr == *"and by 5 other rules"* ]]
+    [ "$(grep -c '^        1  additional_property  /p' <<<"$stderr")" = 10 ]
+    [[ $stderr == *$'\n  and by 5 other rules\n'* ]]
+    for ((i = 0; i < 5000; i++)); do echo "{\"p$i\":1}"; done >in
+    run -0 --separate-stderr pipe-validate -s none.json -v --max-reject 100% <in
+    [[ $stderr == *$'\n  and by 4086 or more other rules\n'* ]]
 }
 
-@test "a terminal shows the summary, -q does not" {
-    records '{"id":1}' '{"id":1,"qty":1}' >in
-    run run_in_pty 'pipe-validate -s order.json --max-reject 1 <in >out'
-    [[ $output == *"1 rejected by required at /qty"* ]]
-    run run_in_pty 'pipe-validate -s order.json --max-reject 1 -q <in >out'
-    [[ $output != *"rejected by"* ]]
+@test "a terminal shows the summary within its width, -q does not" {
+    local columns line
+    printf '{"id":1,"qty":1,"a_long_%050dname":1}\n' 1 >in
+    many_rejects >>in
+    for columns in 60 100; do
+        run run_in_pty "stty cols $columns; pipe-validate -s order.json --dlq d.$columns --max-reject 100% <in >out"
+        [[ $output == *'13 records rejected, by rule:'* ]] || fail "$output"
+        [[ $output == *'       11  exclusive_minimum'*'first in line 3: /qty is 0'* ]]
+        [[ $output == *'additional_property  ...0'*'1name  '* ]]
+        # The last but one is a note on drift.
+        for line in "${lines[@]:0:10}"; do
+            ((${#line} <= columns + 1)) || fail "too long: $line"
+        done
+    done
+    [[ $output == *'  /properties/qty/exclusiveMinimum'* ]]
+    run run_in_pty 'pipe-validate -s order.json --max-reject 100% -q <in >out'
+    [[ $output != *"by rule"* ]]
+}
+
+@test "nothing in a summary drives a terminal" {
+    printf '{"id":1,"qty":1,"%b":"%b"}\n' '\x7f\xc2\x9b31m\xe2\x80\xae' 'x' \
+        '\\u001b[31m' '\xc2\x85' >in
+    local log
+    for log in text json; do
+        assert_exit 0 pipe-validate -s order.json --log $log -v \
+            --dlq $log.ndjson --check $'id <> 1 AND \'\xc2\x9b\' <> \'\x01\'' \
+            --max-reject 100% <in
+        run -1 grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' err
+        grep -q '"records":2,"code":"check"\|  2  check ' err
+    done
 }
 
 @test "-v names what the schema says and nobody checks" {
@@ -531,17 +729,19 @@ END
     echo '{"properties":{"id":{"type":"integer"},"amount":{"type":"number","maximum":85},
         "country":{"enum":["DE","FR","GB","NL"]}}}' >s.json
     make_orders 20000 | awk 'NR % 89 == 0 { print "{\"id\":\"" NR "\"}" }
-        NR % 301 == 0 { print "{\"id\":" NR } { print }' >in
+        NR % 301 == 0 { print "{\"id\":" NR }
+        NR >= 15000 && NR % 25 == 0 { sub("}$", ",\"late\":1}") } { print }' >in
     for j in 1 2 5; do
         pipe-validate -j $j -s s.json --dlq dead$j.ndjson --max-reject 50% -v \
             <in >out$j 2>err$j
         jq -c '[.errors,.source,.raw]' dead$j.ndjson >letters$j
-        # Threads do not know the lines' numbers.
-        sed -i 's/dead[0-9]/dead/g; s/, first in line [0-9]*$//' err$j
+        sed -i 's/dead[0-9]/dead/g' err$j
         cmp out1 out$j
         cmp letters1 letters$j
         cmp err1 err$j
     done
     [ "$(wc -l <letters1)" -gt 4000 ]
-    grep -q 'rejected by enum at /country' err1
+    grep -q '^     [0-9]*  enum  */country' err1
+    grep -q "field /late is unknown to the schema, in 201 records, first in line $(grep -n -m 1 late in | cut -d: -f1)\$" err1
+    grep -q '^           first in line 4: /country is "SE"' err1
 }

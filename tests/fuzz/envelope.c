@@ -25,7 +25,7 @@ static void read_line(struct str line)
 
 static void write_and_read(struct str bytes)
 {
-    struct dlq_error error = { "code", bytes, bytes };
+    struct dlq_error error = { "code", bytes, bytes, bytes };
     struct dlq_letter l = {
         .pipeline = bytes,
         .stage = STR("pipe-test"),

@@ -32,8 +32,8 @@ static void evolve_begin(struct evolvecheck *k, struct str was, struct str now)
     struct err e = { 0 };
     *k = (struct evolvecheck){ .usable = false };
     struct compat *c = compat_new(&options, &e);
-    int ok = c && compat_add_text(c, was, "old", &e) == 0 &&
-                     compat_add_text(c, now, "new", &e) == 0
+    int ok = c && compat_add_text(c, was, "old", NULL, &e) == 0 &&
+                     compat_add_text(c, now, "new", NULL, &e) == 0
                  ? compat_run(c, evolve_note, &k->breaks, &r, &e)
                  : -1;
     compat_free(c);

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "dlq/base64.h"
+#include "base/base64.h"
 #include "dlq/dlq.h"
 #include "dlq/envelope.h"
 #include "dlq/read.h"
@@ -49,9 +49,12 @@ static const char *const argv[] = { "pipe-test", "--flag", NULL };
 
 static struct dlq_letter letter(const char *raw)
 {
-    static const struct dlq_error error = { "type",
-                                            { "/a", 2 },
-                                            { "expected number", 15 } };
+    static const struct dlq_error error = {
+        .code = "type",
+        .path = { "/a", 2 },
+        .message = { "expected number", 15 },
+        .schema = { "/properties/a/type", 18 },
+    };
     return (struct dlq_letter){
         .pipeline = STR("shop"),
         .run_id = STR("r1"),
@@ -209,7 +212,8 @@ TEST("the envelope has its members in the documented order")
         "\"class\":\"permanent\",\"source\":{\"uri\":\"in.csv\",\"line\":7,"
         "\"offset\":123,\"partition\":\"2026-01-31\"},"
         "\"context\":{\"header\":[]},\"errors\":[{\"code\":\"type\","
-        "\"path\":\"/a\",\"message\":\"expected number\"}],"
+        "\"path\":\"/a\",\"message\":\"expected number\","
+        "\"schema\":\"/properties/a/type\"}],"
         "\"raw\":\"{\\\"a\\\":1}\",\"raw_length\":99}\n");
     buf_free(&b);
 }
@@ -217,9 +221,10 @@ TEST("the envelope has its members in the documented order")
 TEST("bytes that are not UTF-8 never spoil an envelope")
 {
     static const char *const odd[] = { "pipe-test", "caf\xe9", NULL };
-    static const struct dlq_error error = { "x",
-                                            { "/\xff", 2 },
-                                            { "\xc3", 1 } };
+    static const struct dlq_error error = { .code = "x",
+                                            .path = { "/\xff", 2 },
+                                            .message = { "\xc3", 1 },
+                                            .schema = { "\xff#", 2 } };
     struct buf b = { 0 };
     struct envelope v;
     struct dlq_letter l = letter("caf\xc3\xa9 cut in a letter: \xc3");

@@ -66,8 +66,8 @@ static int verdict(struct str original, struct str updated, char *why, size_t n)
     struct err e = { 0 };
     unsigned breaks = 0;
     struct compat *c = compat_new(&options, &e);
-    int ok = c && compat_add_text(c, original, "original", &e) == 0 &&
-                     compat_add_text(c, updated, "updated", &e) == 0
+    int ok = c && compat_add_text(c, original, "original", NULL, &e) == 0 &&
+                     compat_add_text(c, updated, "updated", NULL, &e) == 0
                  ? compat_run(c, note, &breaks, &r, &e)
                  : -1;
     compat_free(c);

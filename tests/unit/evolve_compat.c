@@ -30,8 +30,8 @@ static const char *diff_of(const char *was, const char *now, bool format)
     size_t n = 0;
     answer[0] = '\0';
     struct compat *c = compat_new(&options, &e);
-    if (!c || compat_add_text(c, str_of(was), "old", &e) ||
-        compat_add_text(c, str_of(now), "new", &e) ||
+    if (!c || compat_add_text(c, str_of(was), "old", NULL, &e) ||
+        compat_add_text(c, str_of(now), "new", NULL, &e) ||
         compat_run(c, add_line, &n, &r, &e) < 0)
         snprintf(answer, sizeof(answer), "refused %d: %s", (int)e.code, e.msg);
     compat_free(c);
@@ -468,7 +468,7 @@ static const char *run_kind(unsigned direction, bool transitive,
     answer[0] = '\0';
     struct compat *c = compat_new(&options, &e);
     for (size_t i = 0; c && i < n; i++)
-        CHECK(compat_add_text(c, str_of(texts[i]), "v", &e) == 0);
+        CHECK(compat_add_text(c, str_of(texts[i]), "v", NULL, &e) == 0);
     int ok = c ? compat_run(c, add_line, &at, &r, &e) : -1;
     compat_free(c);
     snprintf(answer, sizeof(answer), "%d of %d: %s", (int)r.incompatible,

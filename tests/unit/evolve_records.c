@@ -258,7 +258,14 @@ static int look_line(void *context, const struct reader_line *l)
 {
     struct watch *w = context;
     struct err e;
-    return drift_look(w->run, l->line.text, l->shaped, ++w->line, &e);
+    size_t n;
+    if (drift_look(w->run, l->line.text, l->shaped, &e))
+        return -1;
+    w->line++;
+    uint64_t *const *lines = drift_lines(w->run, &n);
+    for (size_t i = 0; i < n; i++)
+        *lines[i] = w->line;
+    return 0;
 }
 
 /* "kind pointer records line; ..." */

@@ -364,6 +364,17 @@ TEST("dates are days in the zone of the run")
               "1");
     CHECK_STR(calc("days('2010-12-09', '2010-12-01') + 1"), "9");
     CHECK_STR(calc("days(NULL, '2024-02-28')"), "null");
+    CHECK_STR(calc("seconds('2024-03-01', '2024-02-28')"), "172800");
+    CHECK_STR(calc("seconds('2024-03-01T00:00:00+01:00', '2024-03-01')"),
+              "-3600");
+    CHECK_STR(calc("seconds('2024-03-01 00:00:00.25', '2024-03-01T00:00:00Z')"),
+              "0.25");
+    CHECK_STR(value_in(&berlin, "{\"t\":\"2024-03-01T00:00:00\"}",
+                       "seconds(t, '2024-03-01T00:00:00Z')"),
+              "-3600");
+    CHECK_STR(calc("seconds(MISSING, '2024-02-28')"), "null");
+    CHECK_STR(calc("seconds('2024-02-28', 'soon')"), "!expr_date");
+    CHECK_STR(calc("seconds(1, '2024-02-28')"), "!expr_type");
     CHECK_STR(calc("date('2023-02-29')"), "!expr_date");
     CHECK_STR(calc("date('0000-01-01T00:00:00+01:00')"), "!expr_date");
     CHECK_STR(calc("date(20240229)"), "!expr_type");

@@ -40,12 +40,14 @@ static const char *parts(const char *text)
 TEST("measures, bounds and names are taken apart")
 {
     CHECK_STR(parts("rows >= 1"), "rows >= 1|rows|rows|>= 1");
-    CHECK_STR(parts(" few : rows >= 1"), "! --expect: measure expected: rows, "
-                                         "rejects, reject share, null, missing "
-                                         "or distinct share or count of, sum, "
-                                         "mean, min, max or stddev of, newest, "
-                                         "unique, values of at byte 2\n"
-                                         "   few : rows >= 1\n   ^");
+    CHECK_STR(parts(" few : rows >= 1"),
+              "! --expect: measure expected: rows, "
+              "rejects, reject share, null, missing, "
+              "distinct or duplicate share or count "
+              "of, share or count of, sum, mean, "
+              "min, max or stddev of, newest, "
+              "unique, values of at byte 2\n"
+              "   few : rows >= 1\n   ^");
     CHECK_STR(parts("few: rows >= 1 "), "few|rows|rows|>= 1");
     CHECK_STR(parts("warn: rows >= 1"), "warn rows >= 1|rows|rows|>= 1");
     CHECK_STR(parts("WARN:few-1.x:rows>=1"), "warn few-1.x|rows|rows|>=1");
@@ -68,6 +70,17 @@ TEST("measures, bounds and names are taken apart")
               "missing count of between between 0 and 3|"
               "missing count of /between|missing count of between|"
               "between 0 and 3");
+    CHECK_STR(parts("d: duplicate share of a, \"b c\" < 1%"),
+              "d|duplicate share of /a, /b c|duplicate share of a, \"b c\"|"
+              "< 1%");
+    CHECK_STR(parts("c: count of a  NOT in (NULL, 'x') < 5"),
+              "c|count of /a NOT in (NULL, 'x')|"
+              "count of a  NOT in (NULL, 'x')|< 5");
+    CHECK_STR(parts("c: share of a in 'f' between 0 and 1"),
+              "c|share of /a in 'f'|share of a in 'f'|between 0 and 1");
+    CHECK_STR(parts("c: count of a matching '^it''s \\d+$' = 0"),
+              "c|count of /a matching '^it''s \\d+$'|"
+              "count of a matching '^it''s \\d+$'|= 0");
 }
 
 static bool range_is(const char *text, const char *low, const char *high)
@@ -98,6 +111,8 @@ TEST("bounds are exact; a percentage is a hundredth")
     CHECK(range_is("null share of a <= 5%", "", "0.05"));
     CHECK(range_is("null share of a <= 0.125%", "", "0.00125"));
     CHECK(range_is("distinct share of a >= 1", "1", ""));
+    CHECK(range_is("rows > 5 and <= 7", "5", "7"));
+    CHECK(range_is("rows < 5 or >= 7", "5", "7"));
     CHECK(range_is("sum of a between -12345678901234567890123456789012345678901"
                    " and 0.10",
                    "-12345678901234567890123456789012345678901", "0.10"));
@@ -123,14 +138,35 @@ TEST("mistakes are told with their byte")
     CHECK_STR(wrong("rows"),
               "bound expected: a comparison, 'between' or 'within' at byte 5");
     CHECK_STR(wrong("rowss > 1") + 1, "easure expected: rows, rejects, reject "
-                                      "share, null, missing or distinct share "
-                                      "or count of, sum, mean, min, max or "
-                                      "stddev of, newest, unique, values of at "
-                                      "byte 1");
+                                      "share, null, missing, distinct or "
+                                      "duplicate share or count of, share or "
+                                      "count of, sum, mean, min, max or stddev "
+                                      "of, newest, unique, values of at byte "
+                                      "1");
     CHECK_STR(wrong("rows > "), "number expected at byte 7");
     CHECK_STR(wrong("rows > 01"), "not a number as JSON writes it at byte 8");
     CHECK_STR(wrong("rows > 5 x"), "end expected at byte 10");
     CHECK_STR(wrong("rows > 5%"), "a percentage is for shares only at byte 8");
+    CHECK_STR(wrong("rows > 5 or < 6"), "end expected at byte 10");
+    CHECK_STR(wrong("rows >= 5 and > 6"), "'<' expected at byte 15");
+    CHECK_STR(wrong("rows > 5 and < 4"),
+              "upper bound is below the lower one at byte 14");
+    CHECK_STR(wrong("rows < 5 or > 4"),
+              "upper bound is below the lower one at byte 13");
+    CHECK_STR(wrong("count a = 1"), "'of' expected at byte 7");
+    CHECK_STR(wrong("count of a = 1"),
+              "'in' or 'matching' expected at byte 12");
+    CHECK_STR(wrong("count of a in f = 1"),
+              "list of values, or a file in quotes, expected at byte 15");
+    CHECK_STR(wrong("count of a in (NUL) = 1"),
+              "string, number, TRUE, FALSE or NULL expected at byte 16");
+    CHECK_STR(wrong("values of a in (NULL)"),
+              "string, number, TRUE or FALSE expected at byte 17");
+    CHECK_STR(wrong("count of a matching x = 1"),
+              "regular expression in quotes expected at byte 21");
+    CHECK(strstr(wrong("count of a matching '(' = 1"), "at byte 21"));
+    CHECK_STR(wrong("share of a in (1) < 2"),
+              "a share is from 0 to 1, or 0% to 100% at byte 21");
     CHECK_STR(wrong("rows between 5 or 6"), "'and' expected at byte 16");
     CHECK_STR(wrong("rows between 6 and 5"),
               "upper bound is below the lower one at byte 20");

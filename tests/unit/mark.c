@@ -33,6 +33,23 @@ TEST("a writer that ends well is clean, with its own count only")
     close(p[0]);
 }
 
+TEST("a pipe that was marked in whatever way is told from one that was not")
+{
+    int p[2];
+    struct mark m;
+    CHECK(pipe(p) == 0);
+    CHECK(!mark_present(p[0]));
+    CHECK(mark_begin_own(&m, p[1]) == 0);
+    CHECK(mark_present(p[0]));
+    mark_ok(&m, MARK_UNVERIFIED, 0);
+    CHECK(mark_present(p[0]) && !mark_trusted(p[0]));
+    mark_fail(&m, 65);
+    CHECK(mark_present(p[0]));
+    close(p[0]);
+    close(p[1]);
+    CHECK(!mark_present(p[0]));
+}
+
 TEST("a failure keeps its exit code and is sticky")
 {
     int p[2];

@@ -646,7 +646,7 @@ TEST("the report is JSON and has what was judged")
     struct buf out = { 0 };
     struct json_fault fault;
     const struct check_fault *f;
-    struct report_rule rules[] = { { "type", STR("/a\"b"), 3 } };
+    struct report_rule rules[] = { { "type", STR("/a\"b"), STR("/c"), 3 } };
     struct report_run run = { .stage = "pipe-validate",
                               .run_id = "r",
                               .exit = 65,
@@ -681,6 +681,7 @@ TEST("the report is JSON and has what was judged")
     CHECK(
         strstr(buf_z(&out), "\"error\":\"gate \\\"failed\\\" \xef\xbf\xbd\""));
     CHECK(strstr(buf_z(&out), "{\"code\":\"type\",\"path\":\"/a\\\"b\","
+                              "\"schema\":\"/c\","
                               "\"records\":3}"));
     buf_free(&out);
     quality_free(&q);

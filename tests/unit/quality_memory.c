@@ -19,6 +19,10 @@ static const char *const gates[] = {
     "newest t within 2h of date",
     "null share of \"od\"\"d\".x[0] = 1",
     "rows within 10% of baseline",
+    "count of s in ('x', NULL) = 3",
+    "share of s not in 'codes' < 1",
+    "count of s not matching '^[xy]$' < 1 or > 5",
+    "duplicate count of s, n >= 0 and < 3",
     "distinct share of /n between 50% and 1",
 };
 

@@ -3,7 +3,6 @@
 #include "base/buf.h"
 #include "schema/limit.h"
 #include "schema/schema.h"
-#include "schema/tally.h"
 
 #include <stdlib.h>
 
@@ -371,6 +370,24 @@ TEST("of duplicate keys the last counts, in every keyword")
          "{\"a\":2,\"a\":1}");
 }
 
+TEST("duplicates are found among few members and among many")
+{
+    for (int n = 1; n < 70; n++) {
+        char text[1024], want[64] = "{\"a\":\"x\"";
+        size_t used = (size_t)snprintf(text, sizeof(text), "%s", want);
+        for (int i = 1; i < n; i++)
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                                     ",\"m%d\":{\"a\":%d}", i, i);
+        snprintf(text + used, sizeof(text) - used, ",\"\\u0061\":%d}", n);
+        GOOD("{\"properties\":{\"a\":{\"type\":\"integer\"}}}", text);
+        BAD("{\"properties\":{\"a\":{\"type\":\"string\"}}}", text, "type /a");
+        snprintf(want, sizeof(want), "{\"maxProperties\":%d}", n);
+        GOOD(want, text);
+        snprintf(want, sizeof(want), "{\"minProperties\":%d}", n + 1);
+        BAD(want, text, "min_properties ");
+    }
+}
+
 TEST("of duplicate keywords in a schema the last counts")
 {
     GOOD("{\"type\":\"string\",\"type\":\"integer\"}", "1");
@@ -711,37 +728,6 @@ TEST("casts reach through references, combinations and containers")
                       "\"#/$defs/t\"}}}}}",
                       "{\"v\":\"1\",\"k\":{\"v\":\"2\",\"k\":{\"v\":\"3\"}}}"),
               "{\"v\":1,\"k\":{\"v\":2,\"k\":{\"v\":3}}}");
-}
-
-/* ---- tally */
-
-TEST("a rule counts each record once, the most frequent first")
-{
-    const struct schema_error a[] = {
-        { "type", STR("/i/0"), STR("/i/*"), STR(""), STR("") },
-        { "type", STR("/i/1"), STR("/i/*"), STR(""), STR("") },
-        { "minimum", STR("/q"), STR("/q"), STR(""), STR("") },
-    };
-    struct tally t = { 0 };
-    CHECK(tally_add(&t, a, 3) == 0 && tally_add(&t, a, 2) == 0);
-    tally_sort(&t);
-    CHECK(t.n == 2 && t.rows[0].records == 2 && t.rows[1].records == 1);
-    CHECK(str_eq(t.rows[0].rule, STR("/i/*")));
-    tally_free(&t);
-}
-
-TEST("rules without end are counted as others in bounded memory")
-{
-    struct tally t = { 0 };
-    char name[32];
-    for (int i = 0; i < 10000; i++) {
-        snprintf(name, sizeof(name), "/p%d", i);
-        struct schema_error x = { "additional_property", str_of(name),
-                                  str_of(name), STR(""), STR("") };
-        CHECK(tally_add(&t, &x, 1) == 0);
-    }
-    CHECK(t.n == TALLY_RULES_MAX && t.others == 10000 - TALLY_RULES_MAX);
-    tally_free(&t);
 }
 
 UNIT_MAIN

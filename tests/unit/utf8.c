@@ -296,4 +296,14 @@ TEST("random text, whole and damaged: all kernels say what the scalar one says")
     CHECK(right > 6000 && right < 14000); /* both happen */
 }
 
+TEST("every byte of no character is shown as one, the others stay")
+{
+    struct buf out = { 0 };
+    CHECK(utf8_lossy(&out, STR("a\xc3\xa9\xff\xe2\x82z\xf0\x9f\x98\x80")) == 0);
+    CHECK_STR(buf_z(&out), "a\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                           "z\xf0\x9f\x98\x80");
+    CHECK(utf8_valid(buf_str(&out)));
+    buf_free(&out);
+}
+
 UNIT_MAIN

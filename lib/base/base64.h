@@ -1,6 +1,6 @@
 /* base64: bytes as text (RFC 4648, section 4, with padding). */
-#ifndef DLQ_BASE64_H
-#define DLQ_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include "base/buf.h"
 #include "base/str.h"

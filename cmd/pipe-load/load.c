@@ -1,0 +1,275 @@
+/* The stream into the sink. */
+#include "load.h"
+
+#include "base/date.h"
+#include "json/path.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A record that the target refuses, now or later. */
+static int refuse(void *context, const struct sink_record *r,
+                  const struct sink_refusal *why, struct err *e)
+{
+    struct load *l = context;
+    const struct record rec = {
+        .text = r->raw, .uri = "-", .line = r->line, .offset = r->offset
+    };
+    struct buf path = { .max = 65536 };
+    if (why->column.n)
+        path_pointer(&path, why->column);
+    struct reason reason = { .code = why->code,
+                             .path = buf_str(&path),
+                             .message = str_of(why->message) };
+    l->st->counts.out--;
+    int done = stage_reject(l->st, &rec, &reason, 1);
+    buf_free(&path);
+    if (done && e != &l->st->err)
+        *e = l->st->err;
+    return done;
+}
+
+/* The connector: before the records, so that a target that is not there is
+ * found before anything is read. */
+static int open_sink(struct stage *st, struct load *l)
+{
+    l->st = st;
+    l->spec.refuse = refuse;
+    l->spec.context = l;
+    l->hash = XXH3_createState();
+    if (!l->hash || XXH3_128bits_reset(l->hash) != XXH_OK)
+        return err_nomem(&st->err);
+    stage_output(st, l->spec.uri, l->args->table);
+    l->sink = sink_open(&l->spec, &st->err);
+    return l->sink ? 0 : -1;
+}
+
+/* The transaction is opened when there is something to write. */
+int load_begin(struct stage *st, struct load *l)
+{
+    if (l->begun)
+        return 0;
+    l->begun = true;
+    if (sink_begin(l->sink, &st->err))
+        return -1;
+    return l->batch.on ? batch_look(st, l) : 0;
+}
+
+static int write_record(struct stage *st, struct load *l,
+                        const struct record *rec)
+{
+    const struct sink_record r = { .op = SINK_ROW,
+                                   .text = rec->text,
+                                   .raw = rec->text,
+                                   .shaped = rec->shaped,
+                                   .line = rec->line,
+                                   .offset = rec->offset };
+    /* The line feed is there already, but for the last line. */
+    XXH3_128bits_update(l->hash, rec->text.p, rec->text.n + rec->feed);
+    if (!rec->feed)
+        XXH3_128bits_update(l->hash, "\n", 1);
+    l->bytes += rec->text.n + 1;
+    bool done = false;
+    if (l->batch.on && batch_skip(st, l, &done))
+        return -1;
+    if (done)
+        return 0;
+    if (load_begin(st, l))
+        return -1;
+    st->counts.out++; /* unless it is refused */
+    if (sink_write(l->sink, &r, &st->err))
+        return -1;
+    return l->batch.on ? batch_written(st, l) : 0;
+}
+
+static const char nothing_came[] = "nothing committed: no record came, and "
+                                   "the upstream cannot be verified "
+                                   "(--allow-empty commits)";
+
+/* It may be what is left of a mistyped command. */
+static bool is_doubtful(const struct stage *st, const struct load_args *a)
+{
+    return st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 &&
+           !a->allow_empty;
+}
+
+int load_judge_unknown(struct stage *st, struct load *l, enum verdict verdict)
+{
+    const struct load_args *a = l->args;
+    if (verdict != VERDICT_UNKNOWN)
+        return 0;
+    if (stage_gated(st))
+        return 0; /* pipe-run sees how the upstream ended */
+    if (is_doubtful(st, a))
+        return err_set(&st->err, ERR_TEMPFAIL, "%s", nothing_came);
+    if (a->on_unknown && strcmp(a->on_unknown, "accept") == 0)
+        return 0;
+    if (a->on_unknown && strcmp(a->on_unknown, "refuse") == 0)
+        return err_set(&st->err, ERR_CONFIG,
+                       "nothing%s committed: the upstream cannot be verified",
+                       l->batch.at.found ? " more" : "");
+    if (a->dry_run || l->batch.warned)
+        return 0;
+    l->batch.warned = true;
+    stage_note(st,
+               "cannot verify that the upstream ended well: it is no pipeutils "
+               "stage, or a shell group or wrapper shares its pipe (start it "
+               "with exec); loading all the same");
+    return 0;
+}
+
+/* ---- the end */
+
+void load_hash(const struct load *l, char hex[33])
+{
+    XXH128_hash_t h = XXH3_128bits_digest(l->hash);
+    hash128_hex((struct hash128){ h.low64, h.high64 }, hex);
+}
+
+/* Who the run is, if nobody named it: its pipeline, day, table and input. */
+static void default_run_id(struct stage *st, const char *table,
+                           const char *input_hash, char id[33])
+{
+    struct buf b = { 0 };
+    const char *parts[] = { st->opts.pipeline, st->opts.date, table,
+                            input_hash };
+    for (size_t i = 0; i < 4; i++) {
+        buf_addz(&b, parts[i] ? parts[i] : "");
+        buf_addc(&b, '\0');
+    }
+    hash128_hex(hash128(buf_str(&b)), id);
+    buf_free(&b);
+}
+
+/* For the record of the run; then the word of pipe-run, if it runs us. */
+static int wait_for_word(struct stage *st, struct load *l,
+                         const struct sink_run *run)
+{
+    const char *const members[][2] = { { "target", l->spec.uri },
+                                       { "table", l->args->table },
+                                       { "mode", l->args->mode },
+                                       { "partition", run->partition },
+                                       { "run_id", run->run_id } };
+    struct buf b = { .max = 32768 };
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        buf_addf(&b, "%c\"%s\":", i ? ',' : '{', members[i][0]);
+        json_quote(&b, str_of(members[i][1]));
+    }
+    buf_addf(&b, ",\"rows\":%" PRIu64 "}", run->loaded);
+    int r = b.failed
+                ? err_nomem(&st->err)
+                : stage_ready(st, buf_str(&b),
+                              is_doubtful(st, l->args) ? nothing_came : NULL);
+    buf_free(&b);
+    return r;
+}
+
+static int commit(struct stage *st, struct load *l, const struct sink_run *run)
+{
+    const char *table = l->args->table;
+    if (l->args->dry_run) {
+        stage_note(st, "dry run: would load %" PRIu64 " records into '%s'",
+                   st->counts.out, table);
+        return 0;
+    }
+    if (wait_for_word(st, l, run) || sink_commit(l->sink, &st->err))
+        return -1;
+    if (!l->batch.on && isatty(STDERR_FILENO))
+        stage_note(st, "loaded %" PRIu64 " records into '%s'", st->counts.out,
+                   table);
+    return 0;
+}
+
+/* What the ledger says of the run decides. */
+static int act_on(struct stage *st, struct load *l, enum sink_outcome outcome,
+                  const struct sink_run *run, const char *when)
+{
+    switch (outcome) {
+    case SINK_NEW: return commit(st, l, run);
+    case SINK_CONFLICT:
+        return err_set(&st->err, ERR_DATA,
+                       "run '%s' was loaded on %s with other records: append "
+                       "would double it (another --run-id, or mode replace)",
+                       run->run_id, when);
+    case SINK_SAME: break;
+    }
+    stage_note(st, "run '%s' was loaded on %s already: nothing changed",
+               run->run_id, when);
+    st->counts.duplicates += st->counts.out;
+    st->counts.out = 0;
+    return 0;
+}
+
+/* The run as the ledger has it: of batches each has a row of its own, with
+ * what it brought and the position that it reached. */
+static int settle(struct stage *st, struct load *l, struct sink_run *run,
+                  struct buf *before)
+{
+    char input_hash[33], id[33], watermark[80];
+    struct counts *then = &l->batch.then;
+    load_hash(l, input_hash);
+    default_run_id(st, l->args->table, input_hash, id);
+    snprintf(watermark, sizeof(watermark),
+             "{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
+             l->batch.records, l->bytes);
+    run->pipeline = st->opts.pipeline ? st->opts.pipeline : "";
+    run->run_id = st->opts.run_id ? st->opts.run_id : id;
+    run->input_bytes = l->bytes;
+    run->input_hash = input_hash;
+    run->read = st->counts.in - then->in;
+    run->loaded = st->counts.out - then->out;
+    run->rejected = st->counts.rejected - then->rejected;
+    run->watermark = l->batch.on ? watermark : NULL;
+    run->continues = l->batch.on && l->batch.at.found;
+    enum sink_outcome outcome = SINK_NEW;
+    if (sink_prepare(l->sink, run, &outcome, before, &st->err))
+        return -1;
+    const char *when = buf_z(before);
+    return when ? act_on(st, l, outcome, run, when) : err_nomem(&st->err);
+}
+
+int load_settle(struct stage *st, struct load *l)
+{
+    struct buf now = { 0 }, before = { 0 };
+    time_format(&now, time_now());
+    struct sink_run run = { .partition = buf_z(&l->partition),
+                            .started_at = buf_z(&l->started_at),
+                            .loaded_at = buf_z(&now) };
+    int r = !run.partition || !run.started_at || !run.loaded_at
+                ? err_nomem(&st->err)
+                : settle(st, l, &run, &before);
+    buf_free(&now);
+    buf_free(&before);
+    return r;
+}
+
+/* What was staged is brought in, and with it the last refusals. */
+int load_apply(struct stage *st, struct load *l)
+{
+    if (load_begin(st, l) || sink_apply(l->sink, &st->err))
+        return -1;
+    uint64_t ignored = sink_ignored(l->sink);
+    st->counts.out -= ignored;
+    st->counts.duplicates += ignored;
+    return 0;
+}
+
+int load_stream(struct stage *st, struct load *l)
+{
+    struct record rec;
+    bool done = false;
+    int r;
+    if (load_spec(st, l) || open_sink(st, l))
+        return -1;
+    batch_start(st, l);
+    while ((r = stage_next(st, &rec)) > 0)
+        if (write_record(st, l, &rec))
+            return -1;
+    if (r < 0 || load_judge_unknown(st, l, st->verdict) ||
+        (l->batch.on && batch_end(st, l, &done)))
+        return -1;
+    if (done)
+        return stage_settle(st);
+    return load_apply(st, l) || stage_settle(st) || load_settle(st, l) ? -1 : 0;
+}

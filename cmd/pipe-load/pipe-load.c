@@ -1,0 +1,113 @@
+/* pipe-load: write a stream into a table, in one transaction with its ledger
+ * row, so that running it again changes nothing. */
+#include "load.h"
+
+#include <stdlib.h>
+
+static struct load_args args = { .lock_timeout_ms = 10000, .tmpdir = "/tmp" };
+
+static const char *const policies[] = { "warn", "refuse", "accept", NULL };
+static const char *const missings[] = { "keep", "null", NULL };
+
+#define NO_LIMIT 0
+#define PLAIN NULL, 0, NO_LIMIT, 0, COMPLETE_NONE, NULL
+#define ONE_OF(group) NULL, 0, NO_LIMIT, group, COMPLETE_NONE, NULL
+
+static const struct opt rows[] = {
+    { OPT_STRING, 't', "table", "NAME", &args.table, "the table to load",
+      PLAIN },
+    { OPT_CHOICE, 'm', "mode", "MODE", &args.mode, "how to write", load_modes,
+      0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 'k', "key", "COL[,COL...]", &args.keys, "key columns", PLAIN },
+    { OPT_STRING, 0, "partition", "COL=VAL", &args.partition,
+      "load this partition: replace empties it first; records without COL get "
+      "VAL, records with another value are rejected; {date} expands",
+      ONE_OF(1) },
+    { OPT_STRING, 0, "range", "COL=FROM..TO", &args.range,
+      "replace the rows with FROM <= COL < TO; other records are rejected; "
+      "{start} and {end} expand",
+      ONE_OF(1) },
+    { OPT_FLAG, 0, "all", NULL, &args.all, "replace the whole table",
+      ONE_OF(1) },
+    { OPT_CHOICE, 0, "missing", "WHAT", &args.missing,
+      "upsert: what a missing field does to the column; default keep", missings,
+      0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "track", "COL[,COL...]", &args.tracked,
+      "scd2: only changes of these columns make a version; scd3: columns whose "
+      "previous value is kept in previous_COL",
+      PLAIN },
+    { OPT_STRING, 0, "effective", "FIELD", &args.effective,
+      "scd2: the time of a change; default the load's clock", PLAIN },
+    { OPT_STRING, 0, "scd2-columns", "FROM,TO,CURRENT,HASH", &args.scd2_columns,
+      "scd2: their names; default valid_from,valid_to,is_current,row_hash",
+      PLAIN },
+    { OPT_STRING, 0, "latest-view", "NAME", &args.latest_view,
+      "append: keep a view of the latest row of each --key", PLAIN },
+    { OPT_STRING, 0, "latest-by", "COL", &args.latest_by,
+      "the latest is the one with the greatest COL, then the one loaded last",
+      PLAIN },
+    { OPT_COUNT, 0, "keep-versions", "N", &args.keep_versions,
+      "versioned: drop all versions but the latest N; default none", NULL, 1,
+      NO_LIMIT, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "table", NULL, NULL, "Table", PLAIN },
+    { OPT_FLAG, 0, "create", NULL, &args.create,
+      "create the database, the table and columns that are not there", PLAIN },
+    { OPT_STRING, 0, "schema", "FILE", &args.schema,
+      "columns follow this JSON Schema, not the records", NULL, 0, 0, 0,
+      COMPLETE_FILE, NULL },
+    { OPT_STRING, 0, "approve", "FILE", &args.approve,
+      "columns that the schema has no more, signed off: \"remove /COL\" lines",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_LIST, 0, "decimal", "COL=text|scaled:N", &args.decimals,
+      "keep a column's numbers exact: as text, or as integers of 10^-N",
+      PLAIN },
+    { OPT_STRING, 0, "audit", "all|COL[,COL...]", &args.audit,
+      "fill _run_id, _loaded_at and _source in each row", PLAIN },
+    { OPT_STRING, 0, "source", "TEXT", &args.source,
+      "what --audit writes into _source", PLAIN },
+    { OPT_GROUP, 0, "commit", NULL, NULL, "Commit", PLAIN },
+    { OPT_COUNT, 0, "batch", "N", &args.batch,
+      "commit every N records; a restart goes on behind them", NULL, 1,
+      NO_LIMIT, 0, COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "batch-time", "TIME", &args.batch_ms,
+      "commit what has come when its first record is so old", NULL, 1, NO_LIMIT,
+      0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "on-unknown", "POLICY", &args.on_unknown,
+      "what to do if the upstream cannot be verified; default warn", policies,
+      0, 0, 0, COMPLETE_NONE, "PIPE_ON_UNKNOWN" },
+    { OPT_FLAG, 0, "allow-empty", NULL, &args.allow_empty,
+      "commit zero records also behind an upstream that cannot be verified",
+      PLAIN },
+    { OPT_TIME, 0, "lock-timeout", "TIME", &args.lock_timeout_ms,
+      "wait so long for another writer; default 10s", PLAIN },
+    { OPT_STRING, 0, "tmpdir", "DIR", &args.tmpdir,
+      "where records are set aside that PostgreSQL may want again; default "
+      "/tmp",
+      NULL, 0, 0, 0, COMPLETE_DIR, "TMPDIR" },
+    { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
+      "do all but commit, and say what would be loaded", PLAIN },
+    { 0 }
+};
+
+static const struct command command = {
+    .name = "pipe-load",
+    .summary = "write records into a table, all or nothing, once",
+    .usage = "[OPTION...] URI -t TABLE --mode MODE",
+    .opts = rows,
+    .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_LOADS,
+    .operands = COMPLETE_FILE,
+    .notes =
+        "URI is sqlite:FILE or postgresql://[USER@][HOST][:PORT][/DATABASE].",
+};
+
+int main(int argc, char **argv)
+{
+    struct stage st;
+    struct load l = { .args = &args };
+    if (stage_start(&st, &command, argc, argv) == 0)
+        (void)load_stream(&st, &l);
+    sink_close(l.sink);
+    load_spec_free(&l);
+    XXH3_freeState(l.hash);
+    return stage_finish(&st);
+}

@@ -1,0 +1,492 @@
+#include "job.h"
+
+#include "attempt.h"
+#include "base/date.h"
+#include "base/seed.h"
+#include "run/backoff.h"
+#include "run/breaker.h"
+#include "run/clock.h"
+#include "run/runlog.h"
+#include "run/state.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct job {
+    struct stage *st;
+    const struct job_opts *o;
+    struct runlog_dir dir;
+    struct runlog record;
+    struct buf command; /* as one text, for the record */
+    struct buf stages;  /* of the last attempt */
+    struct buf breaker_path;
+    struct breaker breaker;
+    int lock; /* -1: none */
+    int64_t started_ms;
+    bool begun; /* there is a folder */
+};
+
+/* ---- what the job is called, and what its stages are told */
+
+/* Appends the name with {date} and the like filled in; it must be plain. */
+static int expand_name(struct stage *st, struct buf *out, const char *option,
+                       const char *name)
+{
+    if (stage_expand(st, out, name))
+        return -1;
+    if (!buf_z(out))
+        return err_nomem(&st->err);
+    if (stage_plain_name(out->p))
+        return 0;
+    return err_set(&st->err, ERR_USAGE,
+                   "%s '%s' may hold only letters, digits, '-', '_' and '.'",
+                   option, out->p);
+}
+
+static int check_names(struct stage *st)
+{
+    const struct stage_opts *o = &st->opts;
+    if (o->pipeline && !stage_plain_name(o->pipeline))
+        return err_set(&st->err, ERR_USAGE,
+                       "pipeline name '%s' may hold only letters, digits, "
+                       "'-', '_' and '.'",
+                       o->pipeline);
+    if (!stage_plain_name(st->run_id))
+        return err_set(&st->err, ERR_USAGE,
+                       "run id '%s' may hold only letters, digits, '-', '_' "
+                       "and '.'",
+                       st->run_id);
+    return 0;
+}
+
+static int set_env(struct stage *st, const char *name, const char *value)
+{
+    return value && setenv(name, value, 1) ? err_nomem(&st->err) : 0;
+}
+
+static int export_expanded(struct stage *st, const char *name, const char *text)
+{
+    struct buf b = { .max = 65536 };
+    int r = stage_expand(st, &b, text);
+    if (r == 0)
+        r = buf_z(&b) ? set_env(st, name, b.p) : err_nomem(&st->err);
+    buf_free(&b);
+    return r;
+}
+
+static int export_all(struct job *j)
+{
+    struct stage *st = j->st;
+    const struct stage_opts *o = &st->opts;
+    if (set_env(st, "PIPE_PIPELINE", o->pipeline) ||
+        set_env(st, "PIPE_RUN_ID", st->run_id) ||
+        set_env(st, "PIPE_DATE", o->date) || set_env(st, "PIPE_TZ", o->tz) ||
+        set_env(st, "PIPE_LOG", o->log) || set_env(st, "PIPE_DLQ", j->o->dlq) ||
+        set_env(st, "PIPE_STATE", buf_z(&j->dir.state)))
+        return -1;
+    return o->date && (export_expanded(st, "PIPE_START", "{start}") ||
+                       export_expanded(st, "PIPE_END", "{end}"))
+               ? -1
+               : 0;
+}
+
+/* Stages may run in other folders: an absolute path. */
+static int find_state(struct job *j)
+{
+    struct stage *st = j->st;
+    struct buf *state = &j->dir.state;
+    if (stage_state_dir(st, state))
+        return -1;
+    if (!buf_z(state))
+        return err_nomem(&st->err);
+    if (state_folder(state->p, &st->err))
+        return -1;
+    char *path = realpath(state->p, NULL);
+    buf_reset(state);
+    int r = !path || buf_addz(state, path) ? err_nomem(&st->err) : 0;
+    free(path);
+    if (r == 0 && st->opts.verbose)
+        stage_note(st, "state is in '%.*s'", STR_ARG(buf_str(state)));
+    return r;
+}
+
+/* STATE/FOLDER/NAME, the folder made. */
+static int place(struct job *j, struct buf *out, const char *folder,
+                 const char *name, const char *suffix)
+{
+    struct stage *st = j->st;
+    buf_addf(out, "%.*s/%s", STR_ARG(buf_str(&j->dir.state)), folder);
+    if (!buf_z(out))
+        return err_nomem(&st->err);
+    if (state_folder(out->p, &st->err))
+        return -1;
+    buf_addf(out, "/%s%s", name, suffix);
+    return buf_z(out) ? 0 : err_nomem(&st->err);
+}
+
+/* ---- runs that did not begin */
+
+/* A line in the index, so that whoever watches sees more than silence. */
+static void note_refused(struct job *j, const char *outcome)
+{
+    struct err ignored;
+    j->record.outcome = outcome;
+    j->record.message = j->st->err.msg;
+    j->record.exit = (int)j->st->err.code;
+    j->record.ended_us = time_now();
+    (void)runlog_index(&j->dir, &j->record, &ignored);
+}
+
+static int take_lock(struct job *j)
+{
+    struct stage *st = j->st;
+    const char *wanted = j->o->lock ? j->o->lock : st->opts.pipeline;
+    struct buf name = { .max = 4096 }, path = { .max = 65536 };
+    struct buf holder = { .max = 4096 };
+    if (!wanted || strcmp(wanted, "none") == 0)
+        return 0;
+    int r = expand_name(st, &name, "lock", wanted) ||
+                    place(j, &path, "lock", name.p, "")
+                ? -1
+                : 0;
+    if (r == 0)
+        j->lock = state_lock(path.p, j->o->lock_wait_ms, stage_stopping,
+                             &holder, &st->err);
+    if (r == 0 && j->lock >= 0) {
+        char text[200];
+        snprintf(text, sizeof(text), "pid %d, run %.130s\n", (int)getpid(),
+                 st->run_id);
+        state_lock_sign(j->lock, text);
+    } else if (r == 0 && j->lock == -2) {
+        struct str who = buf_str(&holder);
+        while (who.n && who.p[who.n - 1] == '\n')
+            who.n--;
+        err_set(&st->err, ERR_TEMPFAIL,
+                "lock '%s' is held by another run (%.*s): nothing was run",
+                name.p, STR_ARG(who));
+        note_refused(j, "busy");
+    }
+    buf_free(&name);
+    buf_free(&path);
+    buf_free(&holder);
+    return r || j->lock < 0 ? -1 : 0;
+}
+
+static int find_breaker(struct job *j)
+{
+    struct stage *st = j->st;
+    struct buf name = { .max = 4096 };
+    if (!j->o->breaker)
+        return 0;
+    int r = expand_name(st, &name, "breaker", j->o->breaker) ||
+                    place(j, &j->breaker_path, "breaker", name.p, ".json")
+                ? -1
+                : 0;
+    buf_free(&name);
+    j->breaker = (struct breaker){
+        .path = j->breaker_path.p,
+        .name = j->o->breaker,
+        .failures = j->o->breaker_failures,
+        .reset_ms = j->o->breaker_reset_ms,
+        .lease_ms = j->o->breaker_lease_ms,
+        .now = clock_now,
+    };
+    return r;
+}
+
+/* ---- attempts */
+
+static void renew(void *ctx)
+{
+    struct err ignored;
+    (void)breaker_renew(ctx, &ignored);
+}
+
+static enum breaker_result result_of(const struct attempt *a)
+{
+    if (a->exit == 0)
+        return BREAKER_GOOD;
+    return backoff_transient(a->exit) ? BREAKER_BAD : BREAKER_UNKNOWN;
+}
+
+/* Where the breaker's state cannot be written the run is what it was. */
+static void leave_breaker(struct job *j, enum breaker_result result)
+{
+    bool opened = false;
+    struct err e;
+    if (!j->o->breaker)
+        return;
+    if (breaker_leave(&j->breaker, result, &opened, &e))
+        stage_note(j->st, "%s", e.msg);
+}
+
+static int begin(struct job *j)
+{
+    struct stage *st = j->st;
+    if (j->begun)
+        return 0;
+    if (runlog_open(&j->dir, &j->record, &st->err))
+        return -1;
+    j->begun = true;
+    return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
+}
+
+static int keep_attempt(struct job *j, const struct attempt *a,
+                        int64_t started_us)
+{
+    struct runlog_attempt kept = {
+        .started_us = started_us,
+        .ended_us = time_now(),
+        .exit = a->exit,
+        .outcome = a->outcome,
+        .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
+    };
+    buf_reset(&j->stages);
+    if (roll_format(&a->roll, &j->stages))
+        return err_nomem(&j->st->err);
+    j->record.stages = buf_str(&j->stages);
+    return runlog_attempt(&j->record, &kept, &j->st->err);
+}
+
+static void fill_spec(struct job *j, struct attempt_spec *s)
+{
+    *s = (struct attempt_spec){
+        .command = j->st->rest,
+        .gated = true,
+        .made_run_id = !j->st->opts.run_id,
+        .own_stdin = j->o->own_stdin,
+        .early_close = j->o->early_close,
+        .timeout_ms = j->o->timeout_ms,
+        .kill_after_ms = j->o->kill_after_ms,
+        .linger_ms = j->o->linger_ms,
+        .keep = { j->lock, j->dir.live },
+        .tick = renew,
+        .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
+        .ctx = &j->breaker,
+    };
+}
+
+/* One attempt: 0 done, 1 failed with st->err, -1 it could not be made. */
+static int try_once(struct job *j)
+{
+    struct stage *st = j->st;
+    struct attempt_spec spec;
+    struct attempt a;
+    bool begun = false;
+    int64_t started_us = time_now();
+    if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
+        if (!j->begun)
+            note_refused(j, "open");
+        return -1;
+    }
+    if (begin(j) == 0) {
+        fill_spec(j, &spec);
+        begun = attempt_run(&spec, &a, &st->err) == 0;
+    }
+    leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
+    if (!begun)
+        return -1;
+    j->record.outcome = a.outcome;
+    j->record.exit = a.exit;
+    int r = keep_attempt(j, &a, started_us);
+    if (r == 0 && a.exit) {
+        err_set(&st->err, (enum err_code)a.exit, "%s", a.message);
+        r = 1;
+    }
+    st->counts.in = st->counts.out = roll_rows(&a.roll);
+    attempt_free(&a);
+    return r;
+}
+
+static void nap(uint64_t ms)
+{
+    int64_t until = clock_ms() + (int64_t)ms, left;
+    while ((left = until - clock_ms()) > 0 && !stage_stopping())
+        poll(NULL, 0, left > 1000 ? 1000 : (int)left);
+}
+
+/* Is there to be another attempt? Waits until it is due. */
+static bool again(struct job *j, unsigned n)
+{
+    const struct job_opts *o = j->o;
+    if (n >= o->retries || stage_stopping() ||
+        !backoff_transient((int)j->st->err.code))
+        return false;
+    uint64_t wait =
+        backoff_ms(n, o->retry_base_ms, o->retry_cap_ms, seed(n + 1));
+    if (o->retry_deadline_ms && clock_ms() - j->started_ms + (int64_t)wait >
+                                    (int64_t)o->retry_deadline_ms)
+        return false;
+    stage_note(j->st, "attempt %u of %u: %s; the next in %.1fs", n + 1,
+               (unsigned)o->retries + 1, j->st->err.msg, (double)wait / 1000);
+    nap(wait);
+    return !stage_stopping();
+}
+
+static int attempts(struct job *j)
+{
+    for (unsigned n = 0;; n++) {
+        int r = try_once(j);
+        if (r <= 0)
+            return r;
+        if (!again(j, n))
+            return -1;
+        j->st->err = (struct err){ 0 };
+    }
+}
+
+/* ---- the end */
+
+static int run_hook(struct job *j, const char *command)
+{
+    char number[16];
+    struct buf path = { .max = 65536 };
+    struct stage *st = j->st;
+    struct err e = { 0 };
+    struct attempt a;
+    char *words[] = { (char *)(uintptr_t)command, NULL };
+    bool stopping = stage_stopping();
+    struct attempt_spec spec = {
+        .command = words,
+        .deaf = stopping,
+        .timeout_ms = stopping ? j->o->kill_after_ms : j->o->timeout_ms,
+        .kill_after_ms = j->o->kill_after_ms,
+        .linger_ms = j->o->linger_ms,
+        .keep = { j->lock, j->dir.live },
+    };
+    snprintf(number, sizeof(number), "%d", j->record.exit);
+    buf_addf(&path, "%.*s/record.json", STR_ARG(buf_str(&j->dir.path)));
+    int r = !buf_z(&path) || setenv("PIPE_RUN_RECORD", path.p, 1) ||
+            setenv("PIPE_RUN_OUTCOME", j->record.outcome, 1) ||
+            setenv("PIPE_RUN_EXIT", number, 1) ||
+            setenv("PIPE_RUN_MESSAGE",
+                   j->record.message ? j->record.message : "", 1);
+    buf_free(&path);
+    if (r)
+        return err_nomem(&st->err);
+    if (attempt_run(&spec, &a, &e)) {
+        st->err = e;
+        return -1;
+    }
+    j->record.hook = a.exit;
+    attempt_free(&a);
+    return 0;
+}
+
+/* Data that is committed stays so, whatever becomes of the hook; but what
+ * should have followed has not, so the job has failed. */
+static int follow_up(struct job *j)
+{
+    struct stage *st = j->st;
+    bool good = st->err.code == ERR_NONE;
+    struct err first = st->err;
+    const char *hook = good ? j->o->on_success : j->o->on_failure;
+    if (!hook)
+        return 0;
+    int r = run_hook(j, hook);
+    if (!good) {
+        if (r || j->record.hook)
+            stage_note(st, "--on-failure failed with exit %d",
+                       r ? (int)st->err.code : j->record.hook);
+        st->err = first;
+        return 0;
+    }
+    if (r == 0 && j->record.hook)
+        r = err_set(&st->err, (enum err_code)j->record.hook,
+                    "--on-success failed with exit %d; what was loaded is "
+                    "committed",
+                    j->record.hook);
+    return r;
+}
+
+static void end_record(struct job *j)
+{
+    struct runlog *r = &j->record;
+    struct err *e = &j->st->err;
+    r->ended_us = time_now();
+    r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
+    if (e->code == ERR_NONE)
+        return;
+    r->message = e->msg;
+    r->exit = (int)e->code;
+    if (strcmp(r->outcome, "ok") == 0 || strcmp(r->outcome, "running") == 0)
+        r->outcome = "failed";
+}
+
+/* The failure that there is already is the one to tell. */
+static int keep_first(struct stage *st, int r, const struct err *e)
+{
+    if (r == 0)
+        return 0;
+    if (st->err.code == ERR_NONE)
+        return err_set(&st->err, e->code, "%s", e->msg);
+    stage_note(st, "%s", e->msg);
+    return 0;
+}
+
+static int finish(struct job *j)
+{
+    struct stage *st = j->st;
+    struct err e;
+    static struct err told;
+    end_record(j);
+    told = st->err; /* the record borrows the message; st->err may change */
+    if (told.code != ERR_NONE)
+        j->record.message = told.msg;
+    int r = keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
+    r |= follow_up(j);
+    if (j->record.hook >= 0)
+        r |= keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
+    return r | keep_first(st, runlog_index(&j->dir, &j->record, &e), &e);
+}
+
+static int name_command(struct job *j)
+{
+    for (char **word = j->st->rest; *word; word++)
+        buf_addf(&j->command, "%s%s", word == j->st->rest ? "" : " ", *word);
+    return buf_z(&j->command) ? 0 : err_nomem(&j->st->err);
+}
+
+static int prepare(struct job *j)
+{
+    struct stage *st = j->st;
+    if (check_names(st) || name_command(j) || find_state(j) || export_all(j))
+        return -1;
+    j->record = (struct runlog){
+        .run_id = st->run_id,
+        .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
+        .date = st->opts.date,
+        .command = j->command.p,
+        .outcome = "running",
+        .hook = -1,
+        .started_us = time_now(),
+    };
+    if (find_breaker(j) || take_lock(j))
+        return -1;
+    return runlog_sweep(&j->dir.state, j->record.pipeline, j->o->keep_ms,
+                        &st->err);
+}
+
+int job_run(struct stage *st, const struct job_opts *o)
+{
+    struct job j = { .st = st,
+                     .o = o,
+                     .dir = { .live = -1 },
+                     .lock = -1,
+                     .started_ms = clock_ms() };
+    int r = prepare(&j);
+    if (r == 0)
+        r = attempts(&j);
+    if (j.begun && finish(&j))
+        r = -1;
+    runlog_free(&j.record);
+    runlog_close(&j.dir);
+    if (j.lock >= 0)
+        close(j.lock);
+    buf_free(&j.command);
+    buf_free(&j.stages);
+    buf_free(&j.breaker_path);
+    return r;
+}

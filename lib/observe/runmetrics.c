@@ -1,0 +1,160 @@
+#include "observe/runmetrics.h"
+
+#include "base/hash.h"
+
+#define LABEL_BYTES 200 /* of a gate that is named by its text */
+
+/* Seconds: from a filter over a small file to a load that takes the night. */
+static const double buckets[] = { 0.1, 0.5, 1,    5,    10,   30,   60,
+                                  300, 600, 1800, 3600, 7200, 21600 };
+
+/* ---- labels */
+
+/* The labels of every sample. */
+static int add_who(struct buf *labels, const struct facts *f)
+{
+    buf_reset(labels);
+    (void)metrics_label(labels, "pipeline",
+                        str_of(f->pipeline ? f->pipeline : ""));
+    return metrics_label(labels, "stage", str_of(f->stage));
+}
+
+/* A sample of this run, with one more label where name is not NULL. */
+static void set(struct metrics *m, const struct facts *f, const char *name,
+                struct str text, double value)
+{
+    struct buf labels = { .max = 65536 };
+    if (add_who(&labels, f) || (name && metrics_label(&labels, name, text)))
+        m->failed = true;
+    else
+        metrics_set(m, buf_str(&labels), value);
+    buf_free(&labels);
+}
+
+/* Of a long name the beginning, and a hash of it all: no two are the same. */
+static int add_gate(struct buf *labels, struct str name)
+{
+    if (name.n <= LABEL_BYTES)
+        return metrics_label(labels, "gate", name);
+    struct buf cut = { .max = 1024 };
+    buf_add(&cut, name.p, LABEL_BYTES);
+    buf_addf(&cut, "...%016llx", (unsigned long long)hash64(name));
+    int r = metrics_label(labels, "gate", buf_str(&cut));
+    buf_free(&cut);
+    return r;
+}
+
+/* ---- families */
+
+static void add_records(struct metrics *m, const struct facts *f)
+{
+    uint64_t settled = f->out + f->rejected + f->filtered + f->duplicates;
+    const struct {
+        const char *name;
+        uint64_t n;
+    } outcomes[] = {
+        { "out", f->out },
+        { "rejected", f->rejected },
+        { "filtered", f->filtered },
+        { "duplicate", f->duplicates },
+        { "unsettled", f->read > settled ? f->read - settled : 0 },
+    };
+    metrics_family(m, "pipeline_records_total", METRIC_COUNTER,
+                   "Records that entered the pipeline: read by a stage that "
+                   "no other stage feeds.");
+    set(m, f, NULL, STR(""), f->heads ? (double)f->read : 0);
+    metrics_family(m, "pipeline_errors_total", METRIC_COUNTER,
+                   "Records that were rejected.");
+    set(m, f, NULL, STR(""), (double)f->rejected);
+    metrics_family(m, "pipeline_stage_records_total", METRIC_COUNTER,
+                   "Records that the stage read, by what became of them.");
+    for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
+        set(m, f, "outcome", str_of(outcomes[i].name), (double)outcomes[i].n);
+    metrics_family(m, "pipeline_rejects_total", METRIC_COUNTER,
+                   "Records that were rejected, by their first error.");
+    for (size_t i = 0; i < f->n_codes; i++)
+        set(m, f, "code", str_of(f->codes[i].code), (double)f->codes[i].n);
+}
+
+static void add_run(struct metrics *m, const struct facts *f, int64_t now)
+{
+    static const struct {
+        const char *name;
+        enum facts_end how;
+    } ends[] = { { "success", FACTS_SUCCESS },
+                 { "failed", FACTS_FAILED },
+                 { "aborted", FACTS_ABORTED } };
+    struct buf labels = { .max = 65536 };
+    metrics_family(m, "pipeline_runs_total", METRIC_COUNTER,
+                   "Runs of the stage, by how they ended.");
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+        set(m, f, "status", str_of(ends[i].name), f->how == ends[i].how);
+    metrics_family(m, "pipeline_duration_seconds", METRIC_HISTOGRAM,
+                   "How long runs of the stage took.");
+    m->failed |= add_who(&labels, f) != 0;
+    metrics_observe(m, buf_str(&labels), buckets,
+                    sizeof(buckets) / sizeof(*buckets), f->seconds);
+    buf_free(&labels);
+    if (f->how != FACTS_SUCCESS)
+        return;
+    metrics_family(m, "pipeline_last_success_timestamp_seconds", METRIC_GAUGE,
+                   "When the stage last ended well.");
+    set(m, f, NULL, STR(""), (double)(now / 1000000));
+}
+
+static bool has_gates(const struct facts *f)
+{
+    for (size_t i = 0; i < f->n_assertions; i++)
+        if (f->assertions[i].gate)
+            return true;
+    return false;
+}
+
+static void add_gates(struct metrics *m, const struct facts *f, bool values)
+{
+    struct buf labels = { .max = 65536 };
+    for (size_t i = 0; i < f->n_assertions; i++) {
+        const struct assertion *a = &f->assertions[i];
+        if (!a->gate || (values && !a->has_value))
+            continue;
+        m->failed |= add_who(&labels, f) || add_gate(&labels, a->name);
+        if (!values)
+            m->failed |= metrics_label(&labels, "severity",
+                                       str_of(a->warn ? "warn" : "error")) != 0;
+        metrics_set(m, buf_str(&labels), values ? a->value : a->passed);
+    }
+    buf_free(&labels);
+}
+
+static void add_quality(struct metrics *m, const struct facts *f)
+{
+    double score;
+    if (facts_score(f, &score)) {
+        metrics_family(m, "pipeline_data_quality_score", METRIC_GAUGE,
+                       "Share of good records times share of gates that hold, "
+                       "in the last run.");
+        set(m, f, NULL, STR(""), score);
+    }
+    if (!has_gates(f))
+        return;
+    metrics_family(m, "pipeline_quality_gate", METRIC_GAUGE,
+                   "1 where the gate held when it was last judged, else 0.");
+    add_gates(m, f, false);
+    metrics_family(m, "pipeline_quality_value", METRIC_GAUGE,
+                   "What was measured for the gate when it was last judged.");
+    add_gates(m, f, true);
+}
+
+void runmetrics_add(struct metrics *m, const struct facts *f, int64_t now)
+{
+    add_records(m, f);
+    add_run(m, f, now);
+    add_quality(m, f);
+}
+
+int runmetrics_file(struct buf *out, const struct facts *f)
+{
+    if (f->pipeline)
+        buf_addf(out, "%s.", f->pipeline);
+    return buf_addz(out, f->stage);
+}

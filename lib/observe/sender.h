@@ -1,0 +1,38 @@
+/* sender: a process that posts events to a URL while the stage works.
+ *
+ * A start event must not hold up the run, a library that is loaded for it must
+ * not be in the way of the data, and a name server that hangs must not keep the
+ * stage from ending: so a child does it, and what it has not done in time is
+ * given up. It holds none of the stage's descriptors, and ends when the stage
+ * does, however that is. */
+#ifndef OBSERVE_SENDER_H
+#define OBSERVE_SENDER_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <sys/types.h>
+
+#define SENDER_PATIENCE_MS                             \
+    5500 /* one event's time, and some to load libcurl \
+          */
+
+struct sender {
+    pid_t pid;
+    int fd; /* -1: none */
+};
+
+/* Starts it; before threads are. key as post_open. 0, or -1 with e. */
+int sender_start(struct sender *s, const char *url, const char *key,
+                 struct err *e);
+
+/* Hands over an event, a line with LF. Does not wait for it to be sent. 0, or
+ * -1 with e. */
+int sender_send(struct sender *s, struct str line, struct err *e);
+
+/* Waits until all events are sent, at most SENDER_PATIENCE_MS. 0, or -1 with
+ * ERR_UNAVAILABLE: why the first of those that were not was not. Safe on what
+ * was never started. */
+int sender_end(struct sender *s, struct err *e);
+
+#endif

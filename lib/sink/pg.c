@@ -1,0 +1,468 @@
+#include "sink/pg.h"
+
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIES 6        /* of a transaction that is given up for another */
+#define RECONNECT_S 60 /* how long an unknown outcome is asked for */
+
+/* ---- the target's name ---- */
+
+/* Reads one identifier, quoted as in SQL or plain, from *p. */
+static char *take_name(const char **p)
+{
+    struct buf b = { .max = 4096 };
+    const char *q = *p;
+    if (*q == '"') {
+        for (q++; *q && (*q != '"' || q[1] == '"'); q++) {
+            q += *q == '"';
+            buf_addc(&b, *q);
+        }
+        q += *q == '"';
+    } else {
+        for (; *q && *q != '.'; q++)
+            buf_addc(&b, *q);
+    }
+    *p = q;
+    char *name = buf_z(&b) ? strdup(b.p) : NULL;
+    buf_free(&b);
+    return name;
+}
+
+/* table, schema.table, "odd.table", "odd schema"."table". A name that only
+ * looks quoted is a name. */
+static int take_table(struct pg_sink *s, struct err *e)
+{
+    const char *given = s->base.spec->table, *p = given;
+    s->name = take_name(&p);
+    if (s->name && *p == '.') {
+        p++;
+        s->schema = s->name;
+        s->name = take_name(&p);
+    }
+    if (!s->name)
+        return err_nomem(e);
+    if (*p) { /* x"); DROP ... */
+        free(s->schema);
+        free(s->name);
+        s->schema = NULL;
+        s->name = strdup(given);
+        if (!s->name)
+            return err_nomem(e);
+    }
+    if (!*s->name || (s->schema && !*s->schema))
+        return err_set(e, ERR_USAGE, "table name '%s' is empty", given);
+    if (strlen(s->name) > 63 || (s->schema && strlen(s->schema) > 63))
+        return err_set(e, ERR_USAGE,
+                       "table name '%s' is longer than PostgreSQL's 63 bytes",
+                       given);
+    if (strcmp(s->name, PG_LEDGER) == 0)
+        return err_set(e, ERR_USAGE, "table name '%s' is reserved", given);
+    if (s->schema) {
+        pg_ident(&s->qualified, str_of(s->schema));
+        buf_addc(&s->qualified, '.');
+        buf_add_str(&s->ledger, buf_str(&s->qualified));
+    }
+    pg_ident(&s->qualified, str_of(s->name));
+    buf_addz(&s->ledger, PG_LEDGER);
+    return s->qualified.failed || s->ledger.failed ? err_nomem(e) : 0;
+}
+
+/* ---- opening ---- */
+
+static void pg_close(struct sink *base)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    PQfinish(s->db); /* an open transaction ends with it */
+    pg_copy_free(s);
+    table_free(&s->table);
+    backlog_close(&s->backlog);
+    free(s->schema);
+    free(s->name);
+    buf_free(&s->qualified);
+    buf_free(&s->ledger);
+    buf_free(&s->refused);
+    buf_free(&s->sql);
+    buf_free(&s->fields);
+    buf_free(&s->text);
+    buf_free(&s->bytes);
+    buf_free(&s->encoded);
+    free(s);
+}
+
+static bool is_staged(enum sink_mode m)
+{
+    return m != SINK_APPEND && m != SINK_REPLACE;
+}
+
+/* What is not there and may not be made, before a record is read. */
+static int look(struct pg_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    if (pg_table_read(s, e))
+        return -1;
+    if (!s->table.exists && !spec->create)
+        return err_set(e, ERR_CONFIG,
+                       "table '%s' is not there (--create makes it)",
+                       spec->table);
+    if (spec->part_column.n && s->table.exists && !spec->create &&
+        !table_find(&s->table, spec->part_column))
+        return err_set(e, ERR_CONFIG,
+                       "partition column '%.*s' is not in table '%s'",
+                       STR_ARG(spec->part_column), spec->table);
+    return 0;
+}
+
+static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
+{
+    struct pg_sink *s = calloc(1, sizeof(*s));
+    if (!s) {
+        err_nomem(e);
+        return NULL;
+    }
+    s->base =
+        (struct sink){ spec->uri[8] == 's' ? &sink_postgres : &sink_postgresql,
+                       spec, 0 };
+    s->staged = is_staged(spec->mode);
+    s->table = (struct table){ .max = PG_COLUMNS_MAX,
+                               .add = pg_table_add,
+                               .context = s };
+    int r = 0;
+    if (spec->n_decimals)
+        r = err_set(e, ERR_USAGE,
+                    "option --decimal is for targets that round: PostgreSQL's "
+                    "numeric keeps every digit");
+    if (r || take_table(s, e) || table_init(&s->table, spec, e) ||
+        backlog_open(&s->backlog, spec->tmpdir, e) || pg_connect(s, e) ||
+        look(s, e)) {
+        pg_close(&s->base);
+        return NULL;
+    }
+    return &s->base;
+}
+
+/* ---- the transaction ---- */
+
+static uint32_t lock_key(struct pg_sink *s)
+{
+    return (uint32_t)hash128(buf_str(&s->qualified)).lo;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Takes the lock of loads into this table, first thing in the transaction:
+ * every statement behind it sees what the one before had committed. */
+static int take_lock(struct pg_sink *s, struct err *e)
+{
+    uint64_t until = now_ms() + s->base.spec->lock_timeout_ms;
+    for (;;) {
+        buf_reset(&s->sql);
+        buf_addf(&s->sql, "SELECT pg_try_advisory_xact_lock(%d, %d)",
+                 PG_LOCK_SPACE, (int)lock_key(s));
+        PGresult *r = pg_query(s, "lock", e);
+        if (!r)
+            return -1;
+        bool got = *PQgetvalue(r, 0, 0) == 't';
+        PQclear(r);
+        if (got)
+            return 0;
+        if (now_ms() >= until)
+            return err_set(e, ERR_TEMPFAIL,
+                           "cannot lock '%s': another load is running",
+                           s->base.spec->table);
+        if (pg_nap(s, 20, e))
+            return -1;
+    }
+}
+
+static int begin_locked(struct pg_sink *s, struct err *e)
+{
+    if (pg_run(s, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE", "begin",
+               e))
+        return -1;
+    s->begun = true;
+    buf_reset(&s->sql);
+    buf_addf(&s->sql, "SET LOCAL lock_timeout = %llu",
+             (unsigned long long)(s->base.spec->lock_timeout_ms
+                                      ? s->base.spec->lock_timeout_ms
+                                      : 1));
+    return pg_run_sql(s, "lock", e) || take_lock(s, e) ? -1 : 0;
+}
+
+/* Deletes what the run replaces. The table may not be there yet. */
+static int empty_partition(struct pg_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    if (spec->mode != SINK_REPLACE || !s->table.exists)
+        return 0;
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "DELETE FROM ");
+    buf_add_str(&s->sql, buf_str(&s->qualified));
+    if (spec->all)
+        return pg_run_sql(s, "empty", e);
+    struct column *c = table_find(&s->table, spec->part_column);
+    if (!c)
+        return 0; /* it is added with the first record */
+    /* Texts by their bytes, as records are compared. */
+    const char *order = c->kind == COLUMN_TEXT ? " COLLATE \"C\"" : "";
+    buf_addz(&s->sql, " WHERE ");
+    pg_ident(&s->sql, spec->part_column);
+    if (spec->range_to.n) {
+        buf_addf(&s->sql, "%s >= ", order);
+        pg_literal(&s->sql, spec->range_from);
+        buf_addz(&s->sql, " AND ");
+        pg_ident(&s->sql, spec->part_column);
+        buf_addf(&s->sql, "%s < ", order);
+        pg_literal(&s->sql, spec->range_to);
+    } else {
+        buf_addz(&s->sql, " = ");
+        pg_literal(&s->sql, spec->part_value);
+    }
+    if (pg_run_sql(s, "empty the partition of", e) == 0)
+        return 0;
+    if (e->code == ERR_DATA)
+        e->code = ERR_USAGE;
+    return -1;
+}
+
+/* Opens the transaction, up to where records can come. */
+static int start(struct pg_sink *s, struct err *e)
+{
+    pg_copy_free(s);
+    s->stage_made = s->truncated = false;
+    s->base.ignored = 0;
+    s->room = (size_t)8 << 20;
+    if (begin_locked(s, e))
+        return -1;
+    if (pg_ledger_create(s, e) || look(s, e))
+        return -1;
+    return empty_partition(s, e);
+}
+
+static void give_up(struct pg_sink *s)
+{
+    struct err lost = { 0 };
+    if (s->begun && !s->dead)
+        (void)pg_run(s, "ROLLBACK", "give up the load of", &lost);
+    s->begun = false;
+}
+
+/* ---- once more, for what was given up for a transaction beside it ---- */
+
+typedef int step(struct pg_sink *s, void *arg, struct err *e);
+
+/* Runs what; where the server gave the transaction up for another one, feeds
+ * it again from the backlog, runs `before` and then what. */
+static int with_retry(struct pg_sink *s, step *before, step *what, void *arg,
+                      struct err *e)
+{
+    struct err first = { 0 };
+    int r = what(s, arg, &first);
+    for (int i = 1; r < 0 && s->retry && !s->dead && i < TRIES; i++) {
+        unsigned cap = 50u << i;
+        give_up(s);
+        if (pg_nap(s, (unsigned)random() % cap, e))
+            return -1;
+        first = (struct err){ 0 };
+        s->retry = false;
+        r = start(s, &first) || pg_copy_again(s, &first) ||
+                    (before && before(s, arg, &first))
+                ? -1
+                : what(s, arg, &first);
+    }
+    if (r < 0)
+        *e = first;
+    return r;
+}
+
+static int do_start(struct pg_sink *s, void *arg, struct err *e)
+{
+    (void)arg;
+    give_up(s);
+    return start(s, e);
+}
+
+static int pg_begin(struct sink *base, struct err *e)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    buf_reset(&s->refused);
+    if (s->backlog.n && backlog_reset(&s->backlog, e))
+        return -1;
+    return with_retry(s, NULL, do_start, NULL, e);
+}
+
+/* The record that is written, which is the backlog's last. */
+static int do_write(struct pg_sink *s, void *arg, struct err *e)
+{
+    struct sink_refusal why;
+    const struct sink_record *r = arg;
+    uint64_t number = s->backlog.n - 1;
+    int done = pg_copy_take(s, r, number, &why, e);
+    return done ? (done < 0 ? -1 : 0) : pg_copy_refuse(s, number, &why, e);
+}
+
+/* Begins again with all that has come, the last record too. */
+static int retry_after(struct pg_sink *s, struct err *e)
+{
+    give_up(s);
+    if (pg_nap(s, (unsigned)random() % 100, e))
+        return -1;
+    s->retry = false;
+    return start(s, e) || pg_copy_again(s, e) ? -1 : 0;
+}
+
+static int pg_write(struct sink *base, const struct sink_record *r,
+                    struct err *e)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    struct err first = { 0 };
+    if (backlog_add(&s->backlog, r, e))
+        return -1;
+    int done = do_write(s, (void *)(uintptr_t)r, &first);
+    for (int i = 1; done < 0 && s->retry && !s->dead && i < TRIES; i++) {
+        first = (struct err){ 0 };
+        done = retry_after(s, &first);
+    }
+    if (done < 0)
+        *e = first;
+    return done;
+}
+
+static int do_apply(struct pg_sink *s, void *arg, struct err *e)
+{
+    (void)arg;
+    if (pg_copy_flush(s, e))
+        return -1;
+    return s->staged ? pg_merge(s, e) : 0;
+}
+
+static int pg_apply(struct sink *base, struct err *e)
+{
+    return with_retry((struct pg_sink *)base, NULL, do_apply, NULL, e);
+}
+
+struct preparing {
+    const struct sink_run *run;
+    enum sink_outcome *outcome;
+    struct buf *previous;
+};
+
+static int do_prepare(struct pg_sink *s, void *arg, struct err *e)
+{
+    struct preparing *p = arg;
+    if (p->previous)
+        buf_reset(p->previous);
+    if (pg_ledger_find(s, p->run, p->outcome, p->previous, e))
+        return -1;
+    return *p->outcome == SINK_NEW ? pg_ledger_write(s, p->run, e) : 0;
+}
+
+static int pg_resume(struct sink *base, const struct sink_run *run,
+                     struct sink_position *at, struct err *e)
+{
+    return pg_ledger_resume((struct pg_sink *)base, run, at, e);
+}
+
+static int pg_prepare(struct sink *base, const struct sink_run *run,
+                      enum sink_outcome *outcome, struct buf *previous,
+                      struct err *e)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    struct preparing p = { run, outcome, previous };
+    s->run = run;
+    return with_retry(s, do_apply, do_prepare, &p, e);
+}
+
+/* ---- the commit ---- */
+
+/* The connection was lost at COMMIT: the ledger knows how it went. Under the
+ * same lock, which is free only when the transaction has ended. */
+static int ask_ledger(struct pg_sink *s, struct err *e)
+{
+    struct buf when = { 0 };
+    enum sink_outcome outcome = SINK_NEW;
+    uint64_t until = now_ms() + RECONNECT_S * 1000;
+    struct err failed = { 0 };
+    struct sink_run run = *s->run;
+    int r = -1;
+    run.continues = false;
+    for (unsigned nap = 100; r < 0; nap = nap < 2000 ? nap * 2 : nap) {
+        failed = (struct err){ 0 };
+        r = pg_connect(s, &failed) || begin_locked(s, &failed) ||
+                    pg_ledger_find(s, &run, &outcome, &when, &failed)
+                ? -1
+                : 0;
+        if (r < 0 && (now_ms() > until || pg_nap(s, nap, &failed)))
+            break;
+    }
+    give_up(s);
+    buf_free(&when);
+    if (r < 0)
+        return err_set(e, ERR_TEMPFAIL,
+                       "the connection was lost at the commit, and whether it "
+                       "was done is not known (%s); run it again: it loads "
+                       "once",
+                       failed.msg);
+    if (outcome == SINK_SAME)
+        return 0;
+    return err_set(e, ERR_TEMPFAIL,
+                   "the connection was lost at the commit, which was not "
+                   "done: nothing is loaded");
+}
+
+static int do_commit(struct pg_sink *s, void *arg, struct err *e)
+{
+    (void)arg;
+    return pg_run(s, "COMMIT", "commit the load of", e);
+}
+
+static int prepare_again(struct pg_sink *s, void *arg, struct err *e)
+{
+    enum sink_outcome outcome;
+    struct buf when = { 0 };
+    struct preparing p = { s->run, &outcome, &when };
+    (void)arg;
+    int r = do_apply(s, NULL, e) || do_prepare(s, &p, e) ? -1 : 0;
+    buf_free(&when);
+    return r;
+}
+
+static int pg_commit(struct sink *base, struct err *e)
+{
+    struct pg_sink *s = (struct pg_sink *)base;
+    struct err failed = { 0 };
+    int r = with_retry(s, prepare_again, do_commit, NULL, &failed);
+    if (r < 0 && s->dead)
+        r = ask_ledger(s, &failed);
+    if (r < 0)
+        *e = failed;
+    s->begun = false;
+    return r;
+}
+
+#define PG_MODES                                            \
+    (SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |      \
+     SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |     \
+     SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
+     SINK_MODE(SINK_CDC))
+
+#define PG_TYPE(name)                                                \
+    {                                                                \
+        .scheme = name, .modes = PG_MODES,                           \
+        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,        \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,  \
+        .write = pg_write, .apply = pg_apply, .prepare = pg_prepare, \
+        .resume = pg_resume, .commit = pg_commit, .close = pg_close, \
+    }
+
+const struct sink_type sink_postgresql = PG_TYPE("postgresql");
+const struct sink_type sink_postgres = PG_TYPE("postgres");

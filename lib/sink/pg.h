@@ -1,0 +1,150 @@
+/* pg: what the parts of the PostgreSQL connector share; nobody else includes
+ * it.
+ *
+ * pg.c is the transaction, pg_ledger.c the ledger, pg_talk.c statements and
+ * COPY on the connection, pg_table.c the table's columns (reading, creating,
+ * changing), pg_row.c one record's values as COPY text, pg_copy.c blocks of
+ * rows on their way, pg_merge.c from the staging table to the target. */
+#ifndef SINK_PG_H
+#define SINK_PG_H
+
+#include "sink/backlog.h"
+#include "sink/table.h"
+
+#include <libpq-fe.h>
+
+#define PG_COLUMNS_MAX 1600 /* PostgreSQL's own limit */
+#define PG_SETS_MAX 4096    /* different sets of fields in one load */
+
+/* What the failure of a statement means. */
+enum pg_fault {
+    PG_FATAL,   /* nothing helps: e is filled */
+    PG_ROW,     /* rows are at fault: why is filled */
+    PG_REPEATED /* one statement met the same key twice */
+};
+
+/* Rows with the same fields, encoded. */
+struct pg_rows {
+    char *fields;       /* owned: one '0' or '1' a column */
+    size_t n_fields;    /* columns then */
+    struct buf text;    /* COPY text */
+    struct buf starts;  /* size_t of each row in text */
+    struct buf numbers; /* uint64_t of each row in the backlog */
+    size_t n;
+    uint64_t used; /* for making room */
+};
+
+#define PG_OPEN_SETS 16
+
+struct pg_sink {
+    struct sink base;
+    PGconn *db;
+    char *schema; /* owned; NULL: the first of the search path */
+    char *name;   /* owned */
+    struct buf qualified, ledger; /* quoted, for SQL */
+    bool begun, staged, stage_made;
+    bool dead;  /* the connection was lost */
+    bool retry; /* the transaction was given up for one beside it */
+    struct table table;
+    struct pg_rows rows[PG_OPEN_SETS];
+    size_t n_rows, pending; /* sets; bytes in all of them */
+    size_t room;            /* bytes before they are sent */
+    uint64_t clock;
+    char **sets; /* owned: sets of fields in the staging table */
+    size_t n_sets, cap_sets;
+    struct backlog backlog;
+    struct buf refused; /* uint64_t: numbers that the target refused */
+    bool truncated;     /* cdc: all rows before this load are gone */
+    struct buf sql, fields, text, bytes, encoded;
+    const struct sink_run *run; /* from prepare to commit */
+};
+
+#define PG_LEDGER "_pipe_loads"
+
+/* Advisory locks of ours have this first key; the second is the table's. */
+#define PG_LOCK_SPACE 0x70697065 /* "pipe" */
+
+/* ---- pg_ledger.c */
+
+int pg_ledger_create(struct pg_sink *s, struct err *e);
+int pg_ledger_find(struct pg_sink *s, const struct sink_run *run,
+                   enum sink_outcome *outcome, struct buf *previous,
+                   struct err *e);
+int pg_ledger_write(struct pg_sink *s, const struct sink_run *run,
+                    struct err *e);
+int pg_ledger_resume(struct pg_sink *s, const struct sink_run *run,
+                     struct sink_position *at, struct err *e);
+
+/* ---- pg_talk.c */
+
+int pg_connect(struct pg_sink *s, struct err *e);
+
+/* Runs s->sql. Returns the result, owned; NULL with e filled and s->retry or
+ * s->dead set where that is so. */
+PGresult *pg_query(struct pg_sink *s, const char *doing, struct err *e);
+
+/* Runs s->sql, or sql, and wants no result. 0 or -1. */
+int pg_run_sql(struct pg_sink *s, const char *doing, struct err *e);
+int pg_run(struct pg_sink *s, const char *sql, const char *doing,
+           struct err *e);
+
+/* Runs s->sql, whose rows may be at fault: 1 with *changed rows, 0 with *fault
+ * (ROW or REPEATED) and why, -1 with e. */
+int pg_try(struct pg_sink *s, const char *doing, uint64_t *changed,
+           enum pg_fault *fault, struct sink_refusal *why, struct err *e);
+
+/* Sends s->sql, a COPY FROM STDIN, and its data. The same results. */
+int pg_copy(struct pg_sink *s, struct str data, struct sink_refusal *why,
+            uint64_t *line, struct err *e);
+
+/* Appends a quoted identifier; a quoted literal. */
+void pg_ident(struct buf *b, struct str name);
+void pg_literal(struct buf *b, struct str text);
+
+/* Naps; -1 with e if a signal wants us to stop. */
+int pg_nap(struct pg_sink *s, unsigned ms, struct err *e);
+
+/* ---- pg_table.c */
+
+int pg_table_read(struct pg_sink *s, struct err *e);
+int pg_table_create(struct pg_sink *s, struct str record, struct err *e);
+int pg_table_add(void *sink, struct str name, struct val v,
+                 struct sink_refusal *why, struct err *e);
+
+/* Makes an integer column one of any number. 0 or -1. */
+int pg_table_widen(struct pg_sink *s, struct column *c, struct err *e);
+
+/* ---- pg_row.c */
+
+/* Appends the record at hand (s->table) as a line of COPY text, of the columns
+ * with a '1' in fields, to out. 1, 0 with why (out as it was), -1. */
+int pg_row_encode(struct pg_sink *s, const char *fields, struct buf *out,
+                  struct sink_refusal *why, struct err *e);
+
+/* ---- pg_copy.c */
+
+/* Takes a record in, which has that number in the backlog: 1, 0 with why, -1
+ * with e. */
+int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
+                 uint64_t number, struct sink_refusal *why, struct err *e);
+
+/* Takes the whole backlog in again, but for what was refused. */
+int pg_copy_again(struct pg_sink *s, struct err *e);
+
+/* Sends all that is waiting. */
+int pg_copy_flush(struct pg_sink *s, struct err *e);
+void pg_copy_free(struct pg_sink *s);
+
+/* Tells of the refusal of a record by its number. 0 or -1. */
+int pg_copy_refuse(struct pg_sink *s, uint64_t number,
+                   const struct sink_refusal *why, struct err *e);
+
+/* ---- pg_merge.c */
+
+/* Makes the staging table, of the target's columns. */
+int pg_merge_stage(struct pg_sink *s, struct err *e);
+
+/* Brings the staging table into the target. */
+int pg_merge(struct pg_sink *s, struct err *e);
+
+#endif

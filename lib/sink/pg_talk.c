@@ -1,0 +1,443 @@
+#include "sink/pg.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define LOOK_MS 100 /* how often a signal is looked for */
+#define PIECE ((size_t)64 << 10)
+
+/* ---- words ---- */
+
+void pg_ident(struct buf *b, struct str name)
+{
+    buf_addc(b, '"');
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == '"')
+            buf_addc(b, '"');
+        buf_addc(b, name.p[i]);
+    }
+    buf_addc(b, '"');
+}
+
+void pg_literal(struct buf *b, struct str text)
+{
+    buf_addc(b, '\''); /* standard_conforming_strings is on */
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\'')
+            buf_addc(b, '\'');
+        buf_addc(b, text.p[i]);
+    }
+    buf_addc(b, '\'');
+}
+
+/* ---- failures ---- */
+
+static bool starts(const char *state, const char *class)
+{
+    return strncmp(state, class, strlen(class)) == 0;
+}
+
+static enum err_code code_of(const char *state)
+{
+    if (starts(state, "28") || strcmp(state, "42501") == 0 ||
+        strcmp(state, "25006") == 0)
+        return ERR_NOPERM;
+    if (starts(state, "22") || starts(state, "23") ||
+        strcmp(state, "P0001") == 0)
+        return ERR_DATA;
+    if (starts(state, "08") || starts(state, "40") || starts(state, "53") ||
+        starts(state, "55") || starts(state, "57") || starts(state, "58") ||
+        !*state)
+        return ERR_TEMPFAIL;
+    return ERR_CONFIG; /* 42: SQL that does not fit the database, and others */
+}
+
+/* A message of the server, on one line. */
+static void one_line(char *out, size_t size, const char *message)
+{
+    size_t n = 0;
+    for (; *message && n + 1 < size; message++)
+        if (*message != '\n' && *message != '\t')
+            out[n++] = *message;
+        else if (n && message[1] && out[n - 1] != ' ')
+            out[n++] = ' ';
+    out[n] = '\0';
+}
+
+static int fail_connection(struct pg_sink *s, struct err *e, const char *doing)
+{
+    char text[600];
+    one_line(text, sizeof(text), PQerrorMessage(s->db));
+    s->dead = true;
+    return err_set(e, ERR_TEMPFAIL, "cannot %s '%s': %s", doing,
+                   s->base.spec->table,
+                   *text ? text : "the connection is lost");
+}
+
+static const char *field(const PGresult *r, int which)
+{
+    const char *v = PQresultErrorField(r, which);
+    return v ? v : "";
+}
+
+/* Fills e from a result that is an error. */
+static int fail(struct pg_sink *s, struct err *e, const PGresult *r,
+                const char *doing)
+{
+    const char *state = field(r, PG_DIAG_SQLSTATE);
+    char text[400], more[300];
+    if (PQstatus(s->db) != CONNECTION_OK)
+        return fail_connection(s, e, doing);
+    s->retry = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
+    one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
+    one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
+    return err_set(e, code_of(state), "cannot %s '%s': %s%s%s%s", doing,
+                   s->base.spec->table, text, *more ? " (" : "", more,
+                   *more ? ")" : "");
+}
+
+/* Are rows at fault? Then why is filled, which borrows from s->text. */
+static bool blames_row(struct pg_sink *s, const PGresult *r,
+                       struct sink_refusal *why)
+{
+    const char *state = field(r, PG_DIAG_SQLSTATE);
+    const char *column = field(r, PG_DIAG_COLUMN_NAME);
+    char text[300], more[200];
+    if (!starts(state, "22") && !starts(state, "23") &&
+        strcmp(state, "P0001") != 0 && strcmp(state, "54000") != 0)
+        return false;
+    one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
+    one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
+    /* COPY names the column in the context: "COPY t, line 3, column a: ..." */
+    struct str name = str_of(column);
+    const char *context = field(r, PG_DIAG_CONTEXT);
+    for (size_t i = 0; name.n == 0 && i < s->table.n; i++) {
+        char mark[300];
+        int n =
+            snprintf(mark, sizeof(mark), ", column %s: ", s->table.v[i].name);
+        if (n > 0 && (size_t)n < sizeof(mark) && strstr(context, mark))
+            name = str_of(s->table.v[i].name);
+    }
+    buf_reset(&s->text);
+    buf_add_str(&s->text, name);
+    sink_refusef(why, starts(state, "23") ? "constraint" : "invalid_value",
+                 buf_str(&s->text), "%s%s%s%s", text, *more ? " (" : "", more,
+                 *more ? ")" : "");
+    return true;
+}
+
+/* ---- waiting ---- */
+
+int pg_nap(struct pg_sink *s, unsigned ms, struct err *e)
+{
+    const struct timespec nap = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    nanosleep(&nap, NULL);
+    if (s->base.spec->stop && s->base.spec->stop())
+        return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+    return 0;
+}
+
+/* Waits until the connection can be read (or also written). */
+static int wait_for(struct pg_sink *s, bool write, struct err *e)
+{
+    struct pollfd p = { PQsocket(s->db),
+                        (short)(POLLIN | (write ? POLLOUT : 0)), 0 };
+    for (;;) {
+        int n = poll(&p, 1, LOOK_MS);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, ERR_IO, errno, "cannot wait for the server");
+        if (s->base.spec->stop && s->base.spec->stop()) {
+            char text[256];
+            PGcancel *cancel = PQgetCancel(s->db);
+            if (cancel)
+                (void)PQcancel(cancel, text, sizeof(text));
+            PQfreeCancel(cancel);
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+        }
+    }
+}
+
+/* Pushes out what libpq holds. */
+static int push(struct pg_sink *s, const char *doing, struct err *e)
+{
+    int r;
+    while ((r = PQflush(s->db)) > 0) {
+        if (wait_for(s, true, e))
+            return -1;
+        if (!PQconsumeInput(s->db))
+            break;
+    }
+    return r ? fail_connection(s, e, doing) : 0;
+}
+
+/* The next result, NULL at the end of them or with e. */
+static PGresult *result(struct pg_sink *s, const char *doing, struct err *e)
+{
+    if (push(s, doing, e))
+        return NULL;
+    while (PQisBusy(s->db)) {
+        if (wait_for(s, false, e))
+            return NULL;
+        if (!PQconsumeInput(s->db)) {
+            fail_connection(s, e, doing);
+            return NULL;
+        }
+    }
+    return PQgetResult(s->db);
+}
+
+/* The last result of a statement, the others dropped. */
+static PGresult *last_result(struct pg_sink *s, const char *doing,
+                             struct err *e)
+{
+    PGresult *last = NULL, *r;
+    struct err lost = { 0 };
+    while ((r = result(s, doing, &lost))) {
+        PQclear(last);
+        last = r;
+        ExecStatusType t = PQresultStatus(r);
+        if (t == PGRES_COPY_IN || PQstatus(s->db) != CONNECTION_OK)
+            break;
+    }
+    if (lost.code || !last) {
+        PQclear(last);
+        if (lost.code)
+            *e = lost;
+        else
+            fail_connection(s, e, doing);
+        return NULL;
+    }
+    return last;
+}
+
+/* ---- statements ---- */
+
+static PGresult *ask(struct pg_sink *s, const char *doing, struct err *e)
+{
+    const char *sql = buf_z(&s->sql);
+    s->retry = false;
+    if (!sql) {
+        err_nomem(e);
+        return NULL;
+    }
+    if (!PQsendQuery(s->db, sql)) {
+        fail_connection(s, e, doing);
+        return NULL;
+    }
+    return last_result(s, doing, e);
+}
+
+static bool is_good(const PGresult *r)
+{
+    ExecStatusType t = PQresultStatus(r);
+    return t == PGRES_COMMAND_OK || t == PGRES_TUPLES_OK;
+}
+
+PGresult *pg_query(struct pg_sink *s, const char *doing, struct err *e)
+{
+    PGresult *r = ask(s, doing, e);
+    if (r && !is_good(r)) {
+        fail(s, e, r, doing);
+        PQclear(r);
+        r = NULL;
+    }
+    return r;
+}
+
+int pg_run_sql(struct pg_sink *s, const char *doing, struct err *e)
+{
+    PGresult *r = pg_query(s, doing, e);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+int pg_run(struct pg_sink *s, const char *sql, const char *doing, struct err *e)
+{
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, sql);
+    return pg_run_sql(s, doing, e);
+}
+
+int pg_try(struct pg_sink *s, const char *doing, uint64_t *changed,
+           enum pg_fault *fault, struct sink_refusal *why, struct err *e)
+{
+    PGresult *r = ask(s, doing, e);
+    int done = -1;
+    if (!r)
+        return -1;
+    if (is_good(r)) {
+        *changed = strtoull(PQcmdTuples(r), NULL, 10);
+        done = 1;
+    } else if (strcmp(field(r, PG_DIAG_SQLSTATE), "21000") == 0) {
+        *fault = PG_REPEATED;
+        done = 0;
+    } else if (blames_row(s, r, why)) {
+        *fault = PG_ROW;
+        done = 0;
+    } else {
+        fail(s, e, r, doing);
+    }
+    PQclear(r);
+    return done;
+}
+
+/* ---- COPY ---- */
+
+static int send_data(struct pg_sink *s, struct str data, struct err *e)
+{
+    while (data.n) {
+        size_t n = data.n < PIECE ? data.n : PIECE;
+        int r = PQputCopyData(s->db, data.p, (int)n);
+        if (r < 0)
+            return fail_connection(s, e, "write to");
+        if (r == 0) {
+            if (push(s, "write to", e))
+                return -1;
+            continue;
+        }
+        data = (struct str){ data.p + n, data.n - n };
+        if (PQflush(s->db) > 0 && push(s, "write to", e))
+            return -1;
+    }
+    int r;
+    while ((r = PQputCopyEnd(s->db, NULL)) == 0)
+        if (push(s, "write to", e))
+            return -1;
+    return r < 0 ? fail_connection(s, e, "write to") : 0;
+}
+
+/* The line that COPY names in its context; 0: it does not. */
+static uint64_t line_of(const PGresult *r)
+{
+    const char *p = field(r, PG_DIAG_CONTEXT);
+    while ((p = strchr(p, ','))) {
+        p += 1 + strcspn(p + 1, "0123456789,:\n");
+        if (*p >= '0' && *p <= '9')
+            return strtoull(p, NULL, 10);
+    }
+    return 0;
+}
+
+int pg_copy(struct pg_sink *s, struct str data, struct sink_refusal *why,
+            uint64_t *line, struct err *e)
+{
+    PGresult *r = ask(s, "write to", e);
+    if (!r)
+        return -1;
+    if (PQresultStatus(r) != PGRES_COPY_IN) {
+        fail(s, e, r, "write to");
+        PQclear(r);
+        return -1;
+    }
+    PQclear(r);
+    if (send_data(s, data, e) || !(r = last_result(s, "write to", e)))
+        return -1;
+    int done = is_good(r) ? 1 : blames_row(s, r, why) ? 0 : -1;
+    if (done == 0)
+        *line = line_of(r);
+    if (done < 0)
+        fail(s, e, r, "write to");
+    PQclear(r);
+    return done;
+}
+
+/* ---- the connection ---- */
+
+static void ignore_notice(void *context, const PGresult *r)
+{
+    (void)context;
+    (void)r;
+}
+
+/* A password on the command line is seen by everybody who asks ps. */
+static int check_uri(const char *uri, struct err *e)
+{
+    char *text = NULL;
+    PQconninfoOption *o = PQconninfoParse(uri, &text);
+    if (!o) {
+        char line[300];
+        one_line(line, sizeof(line), text ? text : "no memory");
+        PQfreemem(text);
+        return err_set(e, ERR_USAGE, "target: %s", line);
+    }
+    int r = 0;
+    for (PQconninfoOption *p = o; p->keyword && r == 0; p++)
+        if (p->val && (strcmp(p->keyword, "password") == 0 ||
+                       strcmp(p->keyword, "sslpassword") == 0))
+            r = err_set(e, ERR_USAGE,
+                        "target: a %s on the command line can be read by "
+                        "others; use ~/.pgpass, PGPASSFILE or PGPASSWORD",
+                        p->keyword);
+    PQconninfoFree(o);
+    return r;
+}
+
+static int fail_connect(struct pg_sink *s, struct err *e)
+{
+    char text[700];
+    one_line(text, sizeof(text), PQerrorMessage(s->db));
+    /* There is no SQLSTATE for a connection that was not made. */
+    enum err_code code = strstr(text, "authentication") ||
+                                 strstr(text, "no password supplied") ||
+                                 strstr(text, "pg_hba.conf")
+                             ? ERR_NOPERM
+                         : strstr(text, "does not exist") ? ERR_CONFIG
+                                                          : ERR_UNAVAILABLE;
+    return err_set(e, code, "cannot connect to PostgreSQL: %s", text);
+}
+
+/* Waits for a connection to be made. */
+static int await_connection(struct pg_sink *s, struct err *e)
+{
+    PostgresPollingStatusType t = PGRES_POLLING_WRITING;
+    time_t until = time(NULL) + 30;
+    while (t != PGRES_POLLING_OK) {
+        struct pollfd p = { PQsocket(s->db),
+                            t == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
+        int n = poll(&p, 1, LOOK_MS);
+        if (s->base.spec->stop && s->base.spec->stop())
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+        if (n == 0 && time(NULL) > until)
+            return err_set(e, ERR_UNAVAILABLE,
+                           "cannot connect to PostgreSQL: no answer within 30 "
+                           "s");
+        if (n <= 0)
+            continue;
+        t = PQconnectPoll(s->db);
+        if (t == PGRES_POLLING_FAILED)
+            return fail_connect(s, e);
+    }
+    return 0;
+}
+
+int pg_connect(struct pg_sink *s, struct err *e)
+{
+    const char *const names[] = { "dbname", "fallback_application_name",
+                                  "client_encoding", NULL };
+    const char *const values[] = { s->base.spec->uri, "pipe-load", "UTF8",
+                                   NULL };
+    if (check_uri(s->base.spec->uri, e))
+        return -1;
+    PQfinish(s->db);
+    s->dead = false;
+    s->begun = false;
+    s->db = PQconnectStartParams(names, values, 1);
+    if (!s->db)
+        return err_nomem(e);
+    if (PQstatus(s->db) == CONNECTION_BAD)
+        return fail_connect(s, e);
+    if (await_connection(s, e))
+        return -1;
+    PQsetNoticeReceiver(s->db, ignore_notice, NULL);
+    if (PQsetnonblocking(s->db, 1))
+        return fail_connection(s, e, "connect to the database of");
+    return pg_run(s,
+                  "SET standard_conforming_strings = on; SET datestyle = ISO;"
+                  " SET timezone = 'UTC'; SET client_min_messages = warning",
+                  "connect to the database of", e);
+}

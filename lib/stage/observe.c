@@ -1,0 +1,429 @@
+/* Metrics and lineage of the run: what is collected for them, when they are
+ * written, and what becomes of a failure: a word on stderr, never more. */
+#include "base/date.h"
+#include "observe/eventlog.h"
+#include "observe/lineage.h"
+#include "observe/naming.h"
+#include "observe/runmetrics.h"
+#include "observe/sender.h"
+#include "observe/textfile.h"
+#include "stage/private.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define ENDPOINT "api/v1/lineage"
+#define EVENT_BYTES_MAX ((size_t)64 << 20)
+
+struct observe {
+    struct facts facts;
+    struct buf metrics;         /* folder; empty: none */
+    struct buf lineage;         /* file or URL; empty: none */
+    struct buf shown;           /* the same for messages: without a query */
+    bool posts;                 /* it is a URL */
+    struct sender sender;       /* of it */
+    struct buf namespace, name; /* scratch */
+    ptrdiff_t input;            /* the one that is read; -1: none */
+    uint64_t rows_before, bytes_before;
+    bool rows_given;
+    uint64_t rows;
+};
+
+struct facts *stage_facts(struct stage *st)
+{
+    return st->priv->observe ? &st->priv->observe->facts : NULL;
+}
+
+void observe_reject(struct stage *st, const char *code)
+{
+    facts_reject(&st->priv->observe->facts, code);
+}
+
+/* ---- datasets */
+
+static uint64_t bytes_so_far(const struct stage *st)
+{
+    const struct stage_private *p = st->priv;
+    return p->raw_in + (p->current ? p->current->raw_bytes : 0);
+}
+
+/* Names what is behind fd; what has no name of its own is called by the
+ * stage's. */
+static int name_fd(struct stage *st, int fd)
+{
+    struct observe *o = st->priv->observe;
+    int r = naming_fd(&o->namespace, &o->name, fd);
+    if (r != 0)
+        return r;
+    buf_addz(&o->namespace, "pipe");
+    (void)runmetrics_file(&o->name, &o->facts);
+    return buf_addz(&o->name, fd == STDIN_FILENO ? ".stdin" : ".stdout");
+}
+
+void stage_input_end(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (!o || o->input < 0)
+        return;
+    struct dataset *d = &o->facts.inputs[o->input];
+    d->has_rows = d->has_bytes = true;
+    d->rows = st->counts.in - o->rows_before;
+    d->bytes = bytes_so_far(st) - o->bytes_before;
+    o->input = -1;
+}
+
+void stage_input(struct stage *st, const char *uri)
+{
+    struct observe *o = st->priv->observe;
+    if (!o)
+        return;
+    stage_input_end(st);
+    int r = strcmp(uri, "-") == 0
+                ? name_fd(st, STDIN_FILENO)
+                : naming_uri(&o->namespace, &o->name, uri, NULL);
+    struct dataset *d = r < 0 ? NULL
+                              : facts_input(&o->facts, buf_str(&o->namespace),
+                                            buf_str(&o->name));
+    o->input = d ? d - o->facts.inputs : -1;
+    o->rows_before = st->counts.in;
+    o->bytes_before = bytes_so_far(st);
+}
+
+void stage_output(struct stage *st, const char *uri, const char *table)
+{
+    struct observe *o = st->priv->observe;
+    if (o && naming_uri(&o->namespace, &o->name, uri, table) == 0)
+        (void)facts_output(&o->facts, buf_str(&o->namespace),
+                           buf_str(&o->name));
+}
+
+void stage_output_rows(struct stage *st, uint64_t rows)
+{
+    struct observe *o = st->priv->observe;
+    if (!o)
+        return;
+    o->rows_given = true;
+    o->rows = rows;
+}
+
+/* What every stage of its kind reads and writes. */
+static int add_streams(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    struct buf path = { .max = 65536 };
+    int r = 0;
+    if (st->cmd->flags & STAGE_READS)
+        stage_input(st, "-");
+    if (!(st->cmd->flags & STAGE_EMITS))
+        return 0;
+    if (st->opts.output) {
+        r = stage_expand(st, &path, st->opts.output);
+        if (r == 0 && buf_z(&path))
+            stage_output(st, path.p, NULL);
+    } else if (name_fd(st, STDOUT_FILENO) >= 0) {
+        (void)facts_output(&o->facts, buf_str(&o->namespace),
+                           buf_str(&o->name));
+    }
+    buf_free(&path);
+    return r;
+}
+
+/* ---- start */
+
+/* "scheme://": its length, or 0. */
+static size_t has_scheme(const char *s)
+{
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    return n && strncmp(s + n, "://", 3) == 0 ? n + 3 : 0;
+}
+
+/* A URL without a path is that of a server, which takes events at a place that
+ * is the same for all. */
+static int take_url(struct stage *st, const char *option, const char *url)
+{
+    struct observe *o = st->priv->observe;
+    const char *host = url + has_scheme(url);
+    size_t n = strcspn(host, "/?#");
+    if (memchr(host, '@', n))
+        return err_set(&st->err, ERR_USAGE,
+                       "%s: the URL has a user or a password in it: set "
+                       "OPENLINEAGE_API_KEY instead",
+                       option);
+    if (n == 0)
+        return err_set(&st->err, ERR_USAGE, "%s: '%s' has no host", option,
+                       url);
+    o->posts = true;
+    buf_addz(&o->lineage, url);
+    if (host[n] == '\0' || strcmp(host + n, "/") == 0)
+        buf_addz(&o->lineage, host[n] ? ENDPOINT : "/" ENDPOINT);
+    return 0;
+}
+
+static bool is_http(const char *s)
+{
+    return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
+}
+
+/* The variables that clients of OpenLineage have in common. */
+static int take_environment(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    const char *url = getenv("OPENLINEAGE_URL");
+    const char *endpoint = getenv("OPENLINEAGE_ENDPOINT");
+    const char *off = getenv("OPENLINEAGE_DISABLED");
+    if (!url || !*url || (off && strcasecmp(off, "true") == 0))
+        return 0;
+    if (!is_http(url))
+        return err_set(&st->err, ERR_USAGE,
+                       "OPENLINEAGE_URL: '%s' is no http or https URL", url);
+    if (take_url(st, "OPENLINEAGE_URL", url))
+        return -1;
+    /* There it is the server's, also with a path. */
+    buf_reset(&o->lineage);
+    buf_addz(&o->lineage, url);
+    if (url[strlen(url) - 1] != '/')
+        buf_addc(&o->lineage, '/');
+    buf_addz(&o->lineage, endpoint && *endpoint ? endpoint : ENDPOINT);
+    return 0;
+}
+
+static int take_lineage(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    const char *to = st->opts.lineage;
+    if (!to)
+        return take_environment(st);
+    if (is_http(to))
+        return take_url(st, "option --lineage", to);
+    if (has_scheme(to) && strncmp(to, "file:", 5) != 0)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --lineage: '%s' is neither a file nor an http "
+                       "or https URL",
+                       to);
+    if (strncmp(to, "file:", 5) == 0)
+        to += strncmp(to, "file:///", 8) == 0 ? 7 : 5;
+    if (!*to)
+        return err_set(&st->err, ERR_USAGE, "option --lineage: no file named");
+    return stage_expand(st, &o->lineage, to);
+}
+
+static int take_options(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (st->opts.metrics && !*st->opts.metrics)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --metrics: no folder named");
+    if ((st->opts.metrics && stage_expand(st, &o->metrics, st->opts.metrics)) ||
+        take_lineage(st))
+        return -1;
+    struct str to = buf_str(&o->lineage);
+    size_t n = 0;
+    while (n < to.n && !(o->posts && (to.p[n] == '?' || to.p[n] == '#')))
+        n++;
+    buf_add(&o->shown, to.p, n);
+    if ((o->metrics.n && !buf_z(&o->metrics)) ||
+        (o->lineage.n && !buf_z(&o->lineage)) ||
+        (o->shown.n && !buf_z(&o->shown)) || o->metrics.failed ||
+        o->lineage.failed || o->shown.failed)
+        return err_nomem(&st->err);
+    return 0;
+}
+
+static void set_run(struct stage *st)
+{
+    struct facts *f = &st->priv->observe->facts;
+    int64_t day;
+    f->stage = st->cmd->name;
+    f->pipeline = st->opts.pipeline;
+    f->run_id = st->run_id;
+    f->run_is_shared = st->opts.run_id != NULL;
+    f->argv = st->priv->full_argv;
+    f->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    if (f->dated) {
+        f->start = tz_day_start(day, st->opts.tz);
+        f->end = tz_day_start(day + 1, st->opts.tz);
+    }
+}
+
+/* ---- lineage */
+
+static void tell_lineage(struct stage *st, const struct err *e)
+{
+    struct observe *o = st->priv->observe;
+    if (o->posts)
+        report_warning(st, "lineage is not sent to '%s': %s", o->shown.p,
+                       e->msg);
+    else
+        report_warning(st, "lineage is not written: %s", e->msg);
+}
+
+static void start_sender(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    const char *key = getenv("OPENLINEAGE_API_KEY");
+    struct err e = { 0 };
+    if (sender_start(&o->sender, o->lineage.p, key && *key ? key : NULL, &e))
+        tell_lineage(st, &e);
+}
+
+/* Writes the event, or hands it to the sender. */
+static void put_event(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    const char *namespace = getenv("OPENLINEAGE_NAMESPACE");
+    struct buf line = { .max = EVENT_BYTES_MAX };
+    struct err e = { 0 };
+    int r;
+    if (o->posts && o->sender.fd < 0)
+        return; /* has been told */
+    if (lineage_event(&line, &o->facts,
+                      namespace && *namespace ? namespace : "default",
+                      time_now()))
+        r = err_nomem(&e);
+    else
+        r = o->posts ? sender_send(&o->sender, buf_str(&line), &e)
+                     : eventlog_append(o->lineage.p, buf_str(&line), &e);
+    if (r && !o->posts) /* the sender's end tells what went wrong with it */
+        tell_lineage(st, &e);
+    buf_free(&line);
+}
+
+static void observe_free(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    facts_free(&o->facts);
+    buf_free(&o->metrics);
+    buf_free(&o->lineage);
+    buf_free(&o->shown);
+    buf_free(&o->namespace);
+    buf_free(&o->name);
+    free(o);
+    st->priv->observe = NULL;
+}
+
+int observe_start(struct stage *st)
+{
+    bool works = (st->cmd->flags & (STAGE_EMITS | STAGE_READS)) != 0;
+    const char *url = getenv("OPENLINEAGE_URL");
+    if (!st->opts.metrics && !st->opts.lineage && !(url && *url))
+        return 0;
+    struct observe *o = calloc(1, sizeof(*o));
+    if (!o)
+        return err_nomem(&st->err);
+    st->priv->observe = o;
+    o->sender.fd = -1;
+    o->input = -1;
+    facts_init(&o->facts);
+    set_run(st);
+    int r = take_options(st) || add_streams(st) ? -1 : 0;
+    /* A command that only looks at things is no run. */
+    if (r || !works || (!o->metrics.n && !o->lineage.n)) {
+        observe_free(st);
+        return r;
+    }
+    if (o->posts)
+        start_sender(st);
+    if (o->lineage.n)
+        put_event(st);
+    return 0;
+}
+
+/* ---- finish */
+
+static void set_outputs(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    struct facts *f = &o->facts;
+    bool emits = (st->cmd->flags & STAGE_EMITS) != 0;
+    /* A table and a file of -o have all of it or nothing. */
+    bool nothing = f->how != FACTS_SUCCESS && (!emits || st->opts.output);
+    for (size_t i = 0; i < f->n_outputs; i++) {
+        struct dataset *d = &f->outputs[i];
+        d->has_rows = true;
+        d->rows = nothing ? 0 : o->rows_given ? o->rows : st->counts.out;
+        d->has_bytes = emits;
+        d->bytes = nothing ? 0 : st->out.bytes;
+    }
+    if (!st->priv->dlq_uri || !f->rejected ||
+        naming_uri(&o->namespace, &o->name, st->priv->dlq_uri, NULL))
+        return;
+    struct dataset *d =
+        facts_output(f, buf_str(&o->namespace), buf_str(&o->name));
+    if (d) {
+        d->has_rows = true;
+        d->rows = f->rejected;
+    }
+}
+
+static void set_end(struct stage *st, int exit_code, int sig)
+{
+    struct facts *f = &st->priv->observe->facts;
+    const struct timespec *then = &st->priv->started;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    f->seconds = (double)(now.tv_sec - then->tv_sec) +
+                 (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+    f->how = sig ? FACTS_ABORTED : exit_code ? FACTS_FAILED : FACTS_SUCCESS;
+    f->exit_code = exit_code;
+    f->error = st->err.code != ERR_NONE ? st->err.msg : NULL;
+    f->read = st->counts.in;
+    f->out = st->counts.out;
+    f->rejected = st->counts.rejected;
+    f->filtered = st->counts.filtered;
+    f->duplicates = st->counts.duplicates;
+    f->heads = !mark_present(STDIN_FILENO);
+}
+
+/* Whoever reads our stdout has all of it, and need not wait for what we have
+ * still to do. */
+static void let_reader_go(struct stage *st)
+{
+    int null = st->cmd->flags & STAGE_EMITS
+                   ? open("/dev/null", O_WRONLY | O_CLOEXEC)
+                   : -1;
+    if (null < 0)
+        return;
+    (void)dup2(null, STDOUT_FILENO);
+    close(null);
+}
+
+static void write_metrics(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    struct buf name = { .max = 1024 };
+    struct metrics m;
+    struct err e = { 0 };
+    metrics_init(&m);
+    runmetrics_add(&m, &o->facts, time_now());
+    (void)runmetrics_file(&name, &o->facts);
+    int r = !buf_z(&name) || m.failed
+                ? err_nomem(&e)
+                : textfile_add(o->metrics.p, name.p, &m, &e);
+    if (r)
+        report_warning(st, "metrics are not written: %s", e.msg);
+    metrics_free(&m);
+    buf_free(&name);
+}
+
+void observe_finish(struct stage *st, int exit_code, int sig)
+{
+    struct observe *o = st->priv->observe;
+    struct err e = { 0 };
+    if (!o)
+        return;
+    if (st->priv->in_open || st->priv->stream_done)
+        stage_input_end(st);
+    set_end(st, exit_code, sig);
+    set_outputs(st);
+    let_reader_go(st);
+    if (o->lineage.n)
+        put_event(st);
+    if (o->metrics.n)
+        write_metrics(st);
+    if (sender_end(&o->sender, &e))
+        tell_lineage(st, &e);
+    observe_free(st);
+}

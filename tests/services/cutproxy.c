@@ -1,0 +1,99 @@
+/* cutproxy: passes connections on to PostgreSQL on loopback and cuts the first
+ * one that commits.
+ *
+ *     cutproxy PORT TARGET_PORT before|during|after
+ *
+ * before: COMMIT does not reach the server; during: it does, and nothing is
+ * waited for; after: the server has answered, which the client never learns.
+ * Prints "ready", and "cut" when it did. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int at_port(int port, int listening)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons((unsigned short)port) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+                        listen(fd, 16)
+                  : connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+        perror("cutproxy");
+        exit(1);
+    }
+    return fd;
+}
+
+/* Is there a COMMIT among what the client says? It is the whole of a simple
+ * query message: 'Q', a length of 11, the text and NUL. */
+static int commits(const char *p, ssize_t n)
+{
+    return memmem(p, (size_t)n, "Q\0\0\0\013COMMIT", 12) != NULL;
+}
+
+/* Passes bytes between both until one of them ends. 1: it was cut. */
+static int pass(int client, int server, const char *when)
+{
+    char buf[65536];
+    struct pollfd p[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
+    int committing = 0;
+    for (;;) {
+        if (poll(p, 2, -1) < 0)
+            return 0;
+        for (int i = 0; i < 2; i++) {
+            if (!p[i].revents)
+                continue;
+            ssize_t n = read(p[i].fd, buf, sizeof(buf));
+            if (n <= 0)
+                return 0;
+            if (i == 1 && committing)
+                return 1;
+            if (i == 0 && when && commits(buf, n)) {
+                if (strcmp(when, "before") == 0)
+                    return 1;
+                committing = 1;
+            }
+            for (ssize_t at = 0, put; at < n; at += put)
+                if ((put = write(p[!i].fd, buf + at, (size_t)(n - at))) <= 0)
+                    return 0;
+            if (committing && strcmp(when, "during") == 0)
+                return 1;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 64;
+    int listener = at_port(atoi(argv[1]), 1);
+    int target = atoi(argv[2]);
+    const char *when = argv[3];
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
+    puts("ready");
+    fflush(stdout);
+    for (;;) {
+        int client = accept(listener, NULL, NULL);
+        if (client < 0)
+            return 1;
+        int server = at_port(target, 0);
+        int one_at_a_time = pass(client, server, when);
+        close(client);
+        close(server);
+        if (one_at_a_time) {
+            when = NULL;
+            puts("cut");
+            fflush(stdout);
+        }
+    }
+}

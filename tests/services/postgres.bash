@@ -1,0 +1,87 @@
+# postgres: a PostgreSQL of the test's own, on loopback.
+#
+#   setup_file() { pg_start; }      exports PGHOST PGPORT PGUSER PGDATABASE URL
+#   teardown_file() { pg_stop; }
+#
+# Its files are in /tmp and not in the tests' folder, because root has to hand
+# them to a user who may run a server.
+# shellcheck shell=bash
+
+# The newest that is installed.
+pg_bin() {
+    local dir
+    dir=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [ -x "$dir/postgres" ] || dir=$(dirname "$(command -v postgres)")
+    printf '%s\n' "$dir"
+}
+
+# Runs a command as the user the server runs as.
+pg_as() {
+    if ((EUID == 0)); then
+        setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# pg_launch: starts the server in $PG_DIR and waits until it answers.
+pg_launch() {
+    (cd / && pg_as "$PG_BIN/pg_ctl" -D "$PG_DIR/data" -l "$PG_DIR/log" -w -t 60 \
+        -o "-c port=$PGPORT" start) >/dev/null 2>&1 </dev/null 3>&-
+}
+
+pg_start() {
+    PG_BIN=$(pg_bin)
+    [ -x "$PG_BIN/initdb" ] || {
+        echo "PostgreSQL is not installed" >&2
+        return 1
+    }
+    PG_DIR=$(mktemp -d /tmp/pipe-pg.XXXXXX)
+    export PG_BIN PG_DIR
+    ((EUID)) || chown postgres "$PG_DIR"
+    (cd / && pg_as "$PG_BIN/initdb" -D "$PG_DIR/data" -U pipe -A trust -E UTF8 \
+        --locale=C.UTF-8 -N) >"$PG_DIR.log" 2>&1 3>&- || {
+        cat "$PG_DIR.log" >&2
+        return 1
+    }
+    rm -f "$PG_DIR.log"
+    cat >>"$PG_DIR/data/postgresql.conf" <<END
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '$PG_DIR'
+fsync = off
+max_connections = 60
+END
+    export PGHOST=127.0.0.1 PGUSER=pipe PGDATABASE=postgres PGPORT
+    local try
+    for ((try = 0; try < 10; try++)); do
+        PGPORT=$((20000 + RANDOM % 20000))
+        pg_launch && break
+    done
+    ((try < 10)) || {
+        cat "$PG_DIR/log" >&2
+        return 1
+    }
+    export URL=postgresql://pipe@127.0.0.1:$PGPORT/postgres
+}
+
+pg_stop() {
+    [ -n "${PG_DIR-}" ] || return 0
+    (cd / && pg_as "$PG_BIN/pg_ctl" -D "$PG_DIR/data" -m immediate -w stop) \
+        >/dev/null 2>&1 </dev/null 3>&-
+    rm -rf "$PG_DIR"
+}
+
+# pg_crash: the server dies as by a power cut of the process, all of it.
+pg_crash() {
+    local pid
+    pid=$(head -n 1 "$PG_DIR/data/postmaster.pid")
+    # shellcheck disable=SC2046 # one word a process
+    kill -9 "$pid" $(pgrep -P "$pid") 2>/dev/null
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+    rm -f "$PG_DIR/data/postmaster.pid" "$PG_DIR"/.s.PGSQL.*
+}
+
+# sql STATEMENT: its rows, fields separated by |.
+sql() {
+    psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"
+}
