@@ -35,6 +35,7 @@ struct pg_rows {
 };
 
 #define PG_OPEN_SETS 16
+#define PG_ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
 
 struct pg_sink {
     struct sink base;

@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#define ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
-#define ROOM_LEAST ((size_t)64 << 10)
+#define ROOM_LEAST ((size_t)64 << 10) /* of PG_ROOM, where rows are bad */
 
 /* ---- refusals ---- */
 
@@ -235,7 +234,7 @@ static int send_all(struct pg_sink *s, const struct pg_rows *r, size_t from,
 
 int pg_copy_flush(struct pg_sink *s, struct err *e)
 {
-    if (s->room < ROOM)
+    if (s->room < PG_ROOM)
         s->room *= 2;
     for (size_t i = 0; i < s->n_rows; i++) {
         if (s->rows[i].n && send_all(s, &s->rows[i], 0, s->rows[i].n, e))
