@@ -58,7 +58,7 @@ struct pg_sink {
     bool truncated;     /* cdc: all rows before this load are gone */
     bool was_truncated; /* when the group began */
     uint64_t group;     /* cdc: number of the first record of the group */
-    bool split;         /* a record of a group was refused */
+    bool split;         /* a record was refused of which more is there */
     struct buf groups;  /* pairs of uint64_t: first and last number */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
@@ -139,6 +139,11 @@ int pg_copy_again(struct pg_sink *s, struct err *e);
 /* Sends all that is waiting. */
 int pg_copy_flush(struct pg_sink *s, struct err *e);
 void pg_copy_free(struct pg_sink *s);
+
+/* The number of a set of fields ("0110...") in the staging table, which may
+ * have up to max; -1 with e. */
+int pg_copy_set(struct pg_sink *s, struct str fields, size_t max,
+                struct err *e);
 
 /* Records from this number on are not to be loaded, as one of them was
  * refused. 0 or -1. */

@@ -52,14 +52,16 @@ int pg_copy_refuse(struct pg_sink *s, uint64_t number,
     struct sink_record r;
     if (group && is_noted(s, number))
         return 0; /* told with another one of its group */
-    s->split = s->split || group;
     for (uint64_t i = group ? group[0] : number;
          i <= (group ? group[1] : number); i++)
         if (note(s, i, e))
             return -1;
-    return backlog_get(&s->backlog, number, &r, e)
-               ? -1
-               : spec->refuse(spec->context, &r, why, e);
+    if (backlog_get(&s->backlog, number, &r, e))
+        return -1;
+    /* Parts of it may be in the target: others of its group, or the end of the
+     * row that had its old key. */
+    s->split = s->split || group || r.old_key.n;
+    return spec->refuse(spec->context, &r, why, e);
 }
 
 /* ---- sets of rows ---- */
@@ -123,17 +125,16 @@ int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e)
     return pg_run_sql(s, "write to", e);
 }
 
-/* The number of a set of fields in the staging table; -1 with e. */
-static int number_of_set(struct pg_sink *s, struct str fields, struct err *e)
+int pg_copy_set(struct pg_sink *s, struct str fields, size_t max, struct err *e)
 {
     for (size_t i = 0; i < s->n_sets; i++)
         if (str_eq(str_of(s->sets[i]), fields))
             return (int)i;
-    if (s->n_sets == PG_SETS_MAX)
+    if (s->n_sets >= max)
         return err_set(e, ERR_DATA,
-                       "records have more than %d different sets of fields: "
+                       "records have more than %zu different sets of fields: "
                        "too many for mode %s",
-                       PG_SETS_MAX, s->base.spec->mode_name);
+                       max, s->base.spec->mode_name);
     if (s->n_sets == s->cap_sets) {
         size_t cap = s->cap_sets ? s->cap_sets * 2 : 16;
         char **grown = realloc(s->sets, cap * sizeof(*grown));
@@ -317,7 +318,7 @@ static int add_row(struct pg_sink *s, char op, uint64_t number,
     from = r->text.n;
     buf_add_str(&r->text, buf_str(&s->encoded));
     if (s->staged) {
-        int set = number_of_set(s, buf_str(&s->fields), e);
+        int set = pg_copy_set(s, buf_str(&s->fields), PG_SETS_MAX, e);
         if (set < 0)
             return -1;
         buf_addf(&r->text, "%s%llu\t%d\t%c", s->encoded.n ? "\t" : "",
