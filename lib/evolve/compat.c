@@ -63,11 +63,6 @@ static int add(struct compat *c, struct document *doc, struct err *e)
     return 0;
 }
 
-int compat_add_file(struct compat *c, const char *path, struct err *e)
-{
-    return add(c, rules_load(&c->set, path, e), e);
-}
-
 int compat_add_text(struct compat *c, struct str text, const char *name,
                     const char *base, struct err *e)
 {

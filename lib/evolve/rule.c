@@ -418,17 +418,6 @@ struct document *rules_parse(struct rules *s, struct str text, const char *name,
     return ok ? doc : NULL;
 }
 
-struct document *rules_load(struct rules *s, const char *path, struct err *e)
-{
-    struct buf text = { 0 }, base = { 0 };
-    struct document *doc = NULL;
-    if (schema_read(path, &text, &base, e) == 0)
-        doc = rules_parse(s, buf_str(&text), path, buf_z(&base), e);
-    buf_free(&text);
-    buf_free(&base);
-    return doc;
-}
-
 int rule_where(struct buf *out, const struct rule *rule)
 {
     if (!rule->tree)
