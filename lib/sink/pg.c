@@ -131,7 +131,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
                        spec, 0 };
     s->staged = is_staged(spec->mode);
     s->table = (struct table){ .max = PG_COLUMNS_MAX,
-                               .add = pg_table_add,
+                               .add = pg_create_add,
                                .context = s };
     int r = 0;
     if (spec->n_decimals)
@@ -245,7 +245,7 @@ static int start(struct pg_sink *s, struct err *e)
     s->room = PG_ROOM;
     if (begin_locked(s, e))
         return -1;
-    if (pg_ledger_create(s, e) || look(s, e))
+    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e))
         return -1;
     return empty_partition(s, e);
 }
@@ -497,14 +497,14 @@ static int pg_commit(struct sink *base, struct err *e)
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
      SINK_MODE(SINK_CDC))
 
-#define PG_TYPE(name)                                                    \
-    {                                                                    \
-        .scheme = name, .modes = PG_MODES,                               \
-        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,            \
-        .usage = name "://...", .open = pg_open, .begin = pg_begin,      \
-        .write = pg_write, .apply = pg_apply, .group = pg_group,         \
-        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit, \
-        .close = pg_close,                                               \
+#define PG_TYPE(name)                                                        \
+    {                                                                        \
+        .scheme = name, .modes = PG_MODES,                                   \
+        .features = SINK_RANGES | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES, \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,          \
+        .write = pg_write, .apply = pg_apply, .group = pg_group,             \
+        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,     \
+        .close = pg_close,                                                   \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

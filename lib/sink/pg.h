@@ -2,9 +2,10 @@
  * it.
  *
  * pg.c is the transaction, pg_ledger.c the ledger, pg_talk.c statements and
- * COPY on the connection, pg_table.c the table's columns (reading, creating,
- * changing), pg_row.c one record's values as COPY text, pg_copy.c blocks of
- * rows on their way, pg_merge.c from the staging table to the target. */
+ * COPY on the connection, pg_table.c the table's columns as they are,
+ * pg_create.c making and changing them, pg_row.c one record's values as COPY
+ * text, pg_copy.c blocks of rows on their way, pg_merge.c from the staging
+ * table to the target. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -65,6 +66,7 @@ struct pg_sink {
 };
 
 #define PG_LEDGER "_pipe_loads"
+#define PG_ORDER "_pipe_order" /* column: the order in which rows came */
 
 /* Advisory locks of ours have this first key; the second is the table's. */
 #define PG_LOCK_SPACE 0x70697065 /* "pipe" */
@@ -112,12 +114,28 @@ int pg_nap(struct pg_sink *s, unsigned ms, struct err *e);
 /* ---- pg_table.c */
 
 int pg_table_read(struct pg_sink *s, struct err *e);
-int pg_table_create(struct pg_sink *s, struct str record, struct err *e);
-int pg_table_add(void *sink, struct str name, struct val v,
-                 struct sink_refusal *why, struct err *e);
+/* Appends the spec's keys in parentheses to s->sql. */
+void pg_table_add_keys(struct pg_sink *s);
 
-/* Makes an integer column one of any number. 0 or -1. */
-int pg_table_widen(struct pg_sink *s, struct column *c, struct err *e);
+/* Fills what a type takes, by its name in the catalogue. */
+void pg_table_kind(struct column *c, const char *type, int modifier,
+                   char category);
+
+/* ---- pg_create.c */
+
+/* Creates the table as the schema or else the record shows it. */
+int pg_create(struct pg_sink *s, struct str record, struct err *e);
+
+/* Adds a column for a value: as struct table's add. */
+int pg_create_add(void *sink, struct str name, struct val v,
+                  struct sink_refusal *why, struct err *e);
+
+/* Makes a number's column one of any number. 0 or -1. */
+int pg_create_widen(struct pg_sink *s, struct column *c, struct err *e);
+
+/* At the start of a load: creates the table, adds its columns as the schema
+ * and the options want it. */
+int pg_create_evolve(struct pg_sink *s, struct err *e);
 
 /* ---- pg_row.c */
 

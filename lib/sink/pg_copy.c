@@ -172,6 +172,19 @@ static struct str slice(const struct pg_rows *r, size_t from, size_t to)
     return (struct str){ r->text.p + starts[from], end - starts[from] };
 }
 
+/* COPY wants a column: rows without a field are inserted. The same results. */
+static int send_empty(struct pg_sink *s, size_t n, struct sink_refusal *why,
+                      struct err *e)
+{
+    enum pg_fault fault;
+    uint64_t changed;
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "INSERT INTO ");
+    buf_add_str(&s->sql, buf_str(&s->qualified));
+    buf_addf(&s->sql, " SELECT FROM generate_series(1, %zu)", n);
+    return pg_try(s, "write to", &changed, &fault, why, e);
+}
+
 /* Sends rows from <= i < to. 1, 0 with why and the line at fault, -1. */
 static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
                 size_t to, struct sink_refusal *why, uint64_t *line,
@@ -189,7 +202,9 @@ static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
     add_text(s, r);
     buf_addz(&s->sql, ") FROM STDIN");
     *line = 0;
-    int done = pg_copy(s, slice(r, from, to), why, line, e);
+    int done = !s->staged && !memchr(r->fields, '1', r->n_fields)
+                   ? send_empty(s, to - from, why, e)
+                   : pg_copy(s, slice(r, from, to), why, line, e);
     if (done < 0)
         return -1;
     if (pg_run(s,
@@ -295,7 +310,9 @@ static int set_fields(struct pg_sink *s, bool keys_only, struct err *e)
         const struct column *c = &s->table.v[i];
         bool there = c->val.type != JSON_MISSING || c->audit || all;
         buf_addc(&s->fields,
-                 !c->derived && there && (!keys_only || c->key) ? '1' : '0');
+                 !c->derived && !c->dropped && there && (!keys_only || c->key)
+                     ? '1'
+                     : '0');
     }
     return s->fields.failed ? err_nomem(e) : 0;
 }
@@ -342,7 +359,7 @@ static int take_row(struct pg_sink *s, const struct sink_record *r,
     if (!s->table.exists) {
         /* What cannot be a row must not shape the table. */
         done = table_has_keys(spec, r->text, why);
-        if (done > 0 && pg_table_create(s, r->text, e))
+        if (done > 0 && pg_create(s, r->text, e))
             return -1;
     }
     if (done > 0)
