@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate transform load-sqlite
-    upsert-sqlite flow
+    upsert-sqlite load-postgresql upsert-postgresql flow
     gunzip unzstd memory linear pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -360,6 +360,44 @@ END
     input packed
     peer 'bare C loop' bench-sqlite <<'END'
 bench-sqlite upsert $DB <$IN
+END
+}
+
+# Into a table that is there, from text that is ready for COPY.
+export QUERY_PG='SELECT count(*), count(DISTINCT order_id), min(customer_id),
+    max(updated_at), sum(total_amount) FROM t'
+
+task_load-postgresql() {
+    input flat
+    server "${COLUMNS_SQL/REAL/NUMERIC}"
+    database "$QUERY_PG"
+    ours <<'END'
+pipe-load $URL -t t --mode append <$IN
+END
+    input tsv
+    peer 'psql (\copy)' <<'END'
+psql -Xqc '\copy t FROM PSTDIN' <$IN
+END
+}
+
+# Of a key that comes twice the last row stays.
+task_upsert-postgresql() {
+    input flat
+    local columns=${COLUMNS_SQL/REAL/NUMERIC}
+    server "${columns/TEXT/TEXT PRIMARY KEY}"
+    database "$QUERY_PG"
+    ours <<'END'
+pipe-load $URL -t t --mode upsert -k order_id <$IN
+END
+    input tsv
+    peer 'psql (staging table)' <<'END'
+psql -Xq1 -c "CREATE TEMP TABLE s(${COLUMNS_SQL/REAL/NUMERIC})" \
+    -c '\copy s FROM PSTDIN' -c 'INSERT INTO t SELECT DISTINCT ON (order_id) *
+    FROM s ORDER BY order_id, s.ctid DESC ON CONFLICT(order_id) DO UPDATE
+    SET customer_id = excluded.customer_id, order_date = excluded.order_date,
+    status = excluded.status, country = excluded.country,
+    channel = excluded.channel, total_amount = excluded.total_amount,
+    updated_at = excluded.updated_at' <$IN
 END
 }
 
