@@ -11,69 +11,21 @@
 #define TRIES 6        /* of a transaction that is given up for another */
 #define RECONNECT_S 60 /* how long an unknown outcome is asked for */
 
-/* ---- the target's name ---- */
+/* ---- opening ---- */
 
-/* Reads one identifier, quoted as in SQL or plain, from *p. */
-static char *take_name(const char **p)
-{
-    struct buf b = { .max = 4096 };
-    const char *q = *p;
-    if (*q == '"') {
-        for (q++; *q && (*q != '"' || q[1] == '"'); q++) {
-            q += *q == '"';
-            buf_addc(&b, *q);
-        }
-        q += *q == '"';
-    } else {
-        for (; *q && *q != '.'; q++)
-            buf_addc(&b, *q);
-    }
-    *p = q;
-    char *name = buf_z(&b) ? strdup(b.p) : NULL;
-    buf_free(&b);
-    return name;
-}
-
-/* table, schema.table, "odd.table", "odd schema"."table". A name that only
- * looks quoted is a name. */
 static int take_table(struct pg_sink *s, struct err *e)
 {
-    const char *given = s->base.spec->table, *p = given;
-    s->name = take_name(&p);
-    if (s->name && *p == '.') {
-        p++;
-        s->schema = s->name;
-        s->name = take_name(&p);
-    }
-    if (!s->name)
-        return err_nomem(e);
-    if (*p) { /* x"); DROP ... */
-        free(s->schema);
-        free(s->name);
-        s->schema = NULL;
-        s->name = strdup(given);
-        if (!s->name)
-            return err_nomem(e);
-    }
-    if (!*s->name || (s->schema && !*s->schema))
-        return err_set(e, ERR_USAGE, "table name '%s' is empty", given);
-    if (strlen(s->name) > 63 || (s->schema && strlen(s->schema) > 63))
-        return err_set(e, ERR_USAGE,
-                       "table name '%s' is longer than PostgreSQL's 63 bytes",
-                       given);
-    if (strcmp(s->name, PG_LEDGER) == 0)
-        return err_set(e, ERR_USAGE, "table name '%s' is reserved", given);
+    if (pg_name_take(s->base.spec->table, &s->schema, &s->name, e))
+        return -1;
     if (s->schema) {
-        pg_ident(&s->qualified, str_of(s->schema));
-        buf_addc(&s->qualified, '.');
-        buf_add_str(&s->ledger, buf_str(&s->qualified));
+        pg_ident(&s->ledger, str_of(s->schema));
+        buf_addc(&s->ledger, '.');
     }
-    pg_ident(&s->qualified, str_of(s->name));
     buf_addz(&s->ledger, PG_LEDGER);
+    pg_name_add(&s->qualified, s->schema, s->name);
+    s->lock_key = (uint32_t)hash128(buf_str(&s->qualified)).lo;
     return s->qualified.failed || s->ledger.failed ? err_nomem(e) : 0;
 }
-
-/* ---- opening ---- */
 
 static void pg_close(struct sink *base)
 {
@@ -149,27 +101,15 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
 
 /* ---- the transaction ---- */
 
-static uint32_t lock_key(struct pg_sink *s)
-{
-    return (uint32_t)hash128(buf_str(&s->qualified)).lo;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Takes the lock of loads into this table, first thing in the transaction:
  * every statement behind it sees what the one before had committed. */
 static int take_lock(struct pg_sink *s, struct err *e)
 {
-    uint64_t until = now_ms() + s->base.spec->lock_timeout_ms;
+    uint64_t until = pg_now_ms() + s->base.spec->lock_timeout_ms;
     for (;;) {
         buf_reset(&s->sql);
         buf_addf(&s->sql, "SELECT pg_try_advisory_xact_lock(%d, %d)",
-                 PG_LOCK_SPACE, (int)lock_key(s));
+                 PG_LOCK_SPACE, (int)s->lock_key);
         PGresult *r = pg_query(s, "lock", e);
         if (!r)
             return -1;
@@ -177,7 +117,7 @@ static int take_lock(struct pg_sink *s, struct err *e)
         PQclear(r);
         if (got)
             return 0;
-        if (now_ms() >= until)
+        if (pg_now_ms() >= until)
             return err_set(e, ERR_TEMPFAIL,
                            "cannot lock '%s': another load is running",
                            s->base.spec->table);
@@ -424,7 +364,7 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
 {
     struct buf when = { 0 };
     enum sink_outcome outcome = SINK_NEW;
-    uint64_t until = now_ms() + RECONNECT_S * 1000;
+    uint64_t until = pg_now_ms() + RECONNECT_S * 1000;
     struct err failed = { 0 };
     struct sink_run run = *s->run;
     int r = -1;
@@ -435,7 +375,7 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
                     pg_ledger_find(s, &run, &outcome, &when, &failed)
                 ? -1
                 : 0;
-        if (r < 0 && (now_ms() > until || pg_nap(s, nap, &failed)))
+        if (r < 0 && (pg_now_ms() > until || pg_nap(s, nap, &failed)))
             break;
     }
     give_up(s);

@@ -2,10 +2,12 @@
  * it.
  *
  * pg.c is the transaction, pg_ledger.c the ledger, pg_talk.c statements and
- * COPY on the connection, pg_table.c the table's columns as they are,
- * pg_create.c making and changing them, pg_row.c one record's values as COPY
- * text, pg_copy.c blocks of rows on their way, pg_merge.c from the staging
- * table to the target. */
+ * COPY on the connection, pg_name.c names, pg_table.c the table's columns as
+ * they are, pg_create.c making and changing them, pg_row.c one record's values
+ * as COPY text, pg_copy.c blocks of rows on their way, pg_merge.c from the
+ * staging table to the target, pg_view.c views that the load keeps,
+ * pg_version.c versions of the table, pg_rights.c who may read what is made
+ * anew. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -43,10 +45,13 @@ struct pg_sink {
     PGconn *db;
     char *schema; /* owned; NULL: the first of the search path */
     char *name;   /* owned */
-    struct buf qualified, ledger; /* quoted, for SQL */
+    struct buf qualified, ledger; /* quoted, for SQL; qualified: the table that
+                                     is filled, versioned: the version */
+    uint32_t lock_key;            /* of loads into the table */
     bool begun, staged, stage_made;
-    bool dead;  /* the connection was lost */
-    bool retry; /* the transaction was given up for one beside it */
+    bool dead;     /* the connection was lost */
+    bool retry;    /* the transaction was given up for one beside it */
+    char state[6]; /* SQLSTATE of the last failure */
     struct table table;
     struct pg_rows rows[PG_OPEN_SETS];
     size_t n_rows, pending; /* sets; bytes in all of them */
@@ -104,12 +109,25 @@ int pg_try(struct pg_sink *s, const char *doing, uint64_t *changed,
 int pg_copy(struct pg_sink *s, struct str data, struct sink_refusal *why,
             uint64_t *line, struct err *e);
 
-/* Appends a quoted identifier; a quoted literal. */
-void pg_ident(struct buf *b, struct str name);
-void pg_literal(struct buf *b, struct str text);
+uint64_t pg_now_ms(void);
 
 /* Naps; -1 with e if a signal wants us to stop. */
 int pg_nap(struct pg_sink *s, unsigned ms, struct err *e);
+
+/* ---- pg_name.c */
+
+#define PG_NAME_MAX 63 /* bytes of a name, PostgreSQL's own limit */
+
+/* Appends a quoted identifier; a quoted literal; [schema.]name as identifiers
+ * (schema may be NULL). */
+void pg_ident(struct buf *b, struct str name);
+void pg_literal(struct buf *b, struct str text);
+void pg_name_add(struct buf *b, const char *schema, const char *name);
+
+/* Reads table, schema.table, "odd.table", "odd schema"."table"; a name that
+ * only looks quoted is a name. Both are owned by the caller then, also after a
+ * failure; *schema may be NULL. 0, or -1 with ERR_USAGE. */
+int pg_name_take(const char *given, char **schema, char **name, struct err *e);
 
 /* ---- pg_table.c */
 

@@ -9,30 +9,6 @@
 #define LOOK_MS 100 /* how often a signal is looked for */
 #define PIECE ((size_t)64 << 10)
 
-/* ---- words ---- */
-
-void pg_ident(struct buf *b, struct str name)
-{
-    buf_addc(b, '"');
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] == '"')
-            buf_addc(b, '"');
-        buf_addc(b, name.p[i]);
-    }
-    buf_addc(b, '"');
-}
-
-void pg_literal(struct buf *b, struct str text)
-{
-    buf_addc(b, '\''); /* standard_conforming_strings is on */
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\'')
-            buf_addc(b, '\'');
-        buf_addc(b, text.p[i]);
-    }
-    buf_addc(b, '\'');
-}
-
 /* ---- failures ---- */
 
 static bool starts(const char *state, const char *class)
@@ -91,6 +67,7 @@ static int fail(struct pg_sink *s, struct err *e, const PGresult *r,
     char text[400], more[300];
     if (PQstatus(s->db) != CONNECTION_OK)
         return fail_connection(s, e, doing);
+    snprintf(s->state, sizeof(s->state), "%s", state);
     s->retry = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
     one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
     one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
@@ -130,6 +107,13 @@ static bool blames_row(struct pg_sink *s, const PGresult *r,
 }
 
 /* ---- waiting ---- */
+
+uint64_t pg_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 int pg_nap(struct pg_sink *s, unsigned ms, struct err *e)
 {
