@@ -32,6 +32,7 @@ static void pg_close(struct sink *base)
     struct pg_sink *s = (struct pg_sink *)base;
     PQfinish(s->db); /* an open transaction ends with it */
     pg_copy_free(s);
+    pg_view_free(s);
     table_free(&s->table);
     backlog_close(&s->backlog);
     free(s->schema);
@@ -50,13 +51,15 @@ static void pg_close(struct sink *base)
 
 static bool is_staged(enum sink_mode m)
 {
-    return m != SINK_APPEND && m != SINK_REPLACE;
+    return m != SINK_APPEND && m != SINK_REPLACE && m != SINK_VERSIONED;
 }
 
 /* What is not there and may not be made, before a record is read. */
 static int look(struct pg_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
+    if (spec->mode == SINK_VERSIONED)
+        return pg_version_begin(s, e);
     if (pg_table_read(s, e))
         return -1;
     if (!s->table.exists && !spec->create)
@@ -82,6 +85,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
         (struct sink){ spec->uri[8] == 's' ? &sink_postgres : &sink_postgresql,
                        spec, 0 };
     s->staged = is_staged(spec->mode);
+    s->order_at = PG_NO_ORDER;
     s->table = (struct table){ .max = PG_COLUMNS_MAX,
                                .add = pg_create_add,
                                .context = s };
@@ -92,7 +96,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
                     "numeric keeps every digit");
     if (r || take_table(s, e) || table_init(&s->table, spec, e) ||
         backlog_open(&s->backlog, spec->tmpdir, e) || pg_connect(s, e) ||
-        look(s, e)) {
+        pg_view_open(s, e) || look(s, e)) {
         pg_close(&s->base);
         return NULL;
     }
@@ -100,6 +104,15 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
 }
 
 /* ---- the transaction ---- */
+
+/* How long locks on tables are waited for; 0 would be for ever. */
+int pg_lock_timeout(struct pg_sink *s, uint64_t ms, struct err *e)
+{
+    buf_reset(&s->sql);
+    buf_addf(&s->sql, "SET LOCAL lock_timeout = %llu",
+             (unsigned long long)(ms ? ms : 1));
+    return pg_run_sql(s, "lock", e);
+}
 
 /* Takes the lock of loads into this table, first thing in the transaction:
  * every statement behind it sees what the one before had committed. */
@@ -132,12 +145,10 @@ static int begin_locked(struct pg_sink *s, struct err *e)
                e))
         return -1;
     s->begun = true;
-    buf_reset(&s->sql);
-    buf_addf(&s->sql, "SET LOCAL lock_timeout = %llu",
-             (unsigned long long)(s->base.spec->lock_timeout_ms
-                                      ? s->base.spec->lock_timeout_ms
-                                      : 1));
-    return pg_run_sql(s, "lock", e) || take_lock(s, e) ? -1 : 0;
+    return pg_lock_timeout(s, s->base.spec->lock_timeout_ms, e) ||
+                   take_lock(s, e)
+               ? -1
+               : 0;
 }
 
 /* Deletes what the run replaces. The table may not be there yet. */
@@ -183,9 +194,12 @@ static int start(struct pg_sink *s, struct err *e)
     s->stage_made = s->truncated = false;
     s->base.ignored = 0;
     s->room = PG_ROOM;
+    s->order = 0;
+    pg_view_begin(s);
     if (begin_locked(s, e))
         return -1;
-    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e))
+    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e) ||
+        pg_order_begin(s, e))
         return -1;
     return empty_partition(s, e);
 }
@@ -309,9 +323,11 @@ static int merge(struct pg_sink *s, struct err *e)
 static int do_apply(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
-    if (pg_copy_flush(s, e))
+    if (pg_copy_flush(s, e) || (s->staged && merge(s, e)) ||
+        pg_order_end(s, e) ||
+        (s->base.spec->mode == SINK_VERSIONED && pg_version_end(s, e)))
         return -1;
-    return s->staged ? merge(s, e) : 0;
+    return pg_view_rehearse(s, e);
 }
 
 static int pg_apply(struct sink *base, struct err *e)
@@ -396,6 +412,8 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
 static int do_commit(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
+    if (pg_view_switch(s, e))
+        return -1;
     return pg_run(s, "COMMIT", "commit the load of", e);
 }
 
@@ -435,16 +453,17 @@ static int pg_commit(struct sink *base, struct err *e)
     (SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |      \
      SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |     \
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
-     SINK_MODE(SINK_CDC))
+     SINK_MODE(SINK_CDC) | SINK_MODE(SINK_VERSIONED))
 
-#define PG_TYPE(name)                                                        \
-    {                                                                        \
-        .scheme = name, .modes = PG_MODES,                                   \
-        .features = SINK_RANGES | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES, \
-        .usage = name "://...", .open = pg_open, .begin = pg_begin,          \
-        .write = pg_write, .apply = pg_apply, .group = pg_group,             \
-        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,     \
-        .close = pg_close,                                                   \
+#define PG_TYPE(name)                                                       \
+    {                                                                       \
+        .scheme = name, .modes = PG_MODES,                                  \
+        .features = SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS | \
+                    SINK_BATCHES,                                           \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,         \
+        .write = pg_write, .apply = pg_apply, .group = pg_group,            \
+        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,    \
+        .close = pg_close,                                                  \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

@@ -76,6 +76,11 @@ static int fail(struct pg_sink *s, struct err *e, const PGresult *r,
                    *more ? ")" : "");
 }
 
+bool pg_is_locked(const struct pg_sink *s)
+{
+    return !s->dead && strcmp(s->state, "55P03") == 0;
+}
+
 /* Are rows at fault? Then why is filled, which borrows from s->text. */
 static bool blames_row(struct pg_sink *s, const PGresult *r,
                        struct sink_refusal *why)
@@ -205,6 +210,7 @@ static PGresult *ask(struct pg_sink *s, const char *doing, struct err *e)
 {
     const char *sql = buf_z(&s->sql);
     s->retry = false;
+    s->state[0] = '\0';
     if (!sql) {
         err_nomem(e);
         return NULL;
