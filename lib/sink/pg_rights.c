@@ -82,5 +82,7 @@ int pg_rights_give(struct pg_sink *s, struct str to, const struct buf *rights,
     buf_addz(&s->sql, PQgetvalue(r, 0, 0));
     PQclear(r);
     buf_add_str(&s->sql, buf_str(rights));
-    return pg_run_sql(s, "grant what was granted on", e);
+    return s->sql.n || s->sql.failed
+               ? pg_run_sql(s, "grant what was granted on", e)
+               : 0;
 }

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 #define MARK "kept by pipe-load"
-#define MOMENT_MS 100 /* how long readers wait for one attempt of ours */
-#define NAP_MS 640    /* between attempts, at most */
+/* How long one attempt waits, and readers with it; the next one waits longer,
+ * up to the most, since queries may be longer and never all be done. */
+#define MOMENT_MS 100
+#define MOMENT_MOST_MS 1000
 
 /* ---- its name ---- */
 
@@ -341,17 +343,18 @@ static bool is_wanted(const struct pg_sink *s)
 }
 
 /* One attempt, within the savepoint _pipe_view: 1; 0 if somebody has the view
- * locked; -1. */
-static int attempt(struct pg_sink *s, struct err *e)
+ * locked; -1. Old versions are not worth more than a moment. */
+static int attempt(struct pg_sink *s, unsigned ms, struct err *e)
 {
     bool versioned = s->base.spec->mode == SINK_VERSIONED;
     struct err failed = { 0 };
     if (pg_run(s, "SAVEPOINT _pipe_view", "make the view of", e) ||
-        pg_lock_timeout(s, MOMENT_MS, e))
+        pg_lock_timeout(s, ms, e))
         return -1;
     if ((!versioned || pg_version_rights(s, &failed) == 0) &&
         renew(s, &failed) == 0 &&
-        (!versioned || pg_version_drop_old(s, &failed) == 0))
+        (!versioned || (pg_lock_timeout(s, MOMENT_MS, &failed) == 0 &&
+                        pg_version_drop_old(s, &failed) == 0)))
         return 1;
     if (pg_is_locked(s))
         return 0;
@@ -372,7 +375,7 @@ int pg_view_rehearse(struct pg_sink *s, struct err *e)
     if (s->base.spec->latest_view &&
         view_check_by(&s->table, s->base.spec, true, e))
         return -1;
-    return attempt(s, e) < 0 || undo(s, e) ? -1 : 0;
+    return attempt(s, MOMENT_MS, e) < 0 || undo(s, e) ? -1 : 0;
 }
 
 int pg_view_switch(struct pg_sink *s, struct err *e)
@@ -381,8 +384,9 @@ int pg_view_switch(struct pg_sink *s, struct err *e)
     uint64_t until = pg_now_ms() + limit;
     if (!is_wanted(s))
         return 0;
-    for (unsigned nap = 20;; nap = nap < NAP_MS ? nap * 2 : nap) {
-        int done = attempt(s, e);
+    for (unsigned ms = MOMENT_MS;;
+         ms = ms * 2 < MOMENT_MOST_MS ? ms * 2 : MOMENT_MOST_MS) {
+        int done = attempt(s, ms, e);
         if (done > 0)
             return pg_run(s, "RELEASE _pipe_view", "make the view of", e) ||
                            pg_lock_timeout(s, limit, e)
@@ -395,7 +399,7 @@ int pg_view_switch(struct pg_sink *s, struct err *e)
                            "cannot change view '%s': somebody reads it, for "
                            "longer than --lock-timeout",
                            s->view.name);
-        if (pg_nap(s, nap, e))
+        if (pg_nap(s, ms, e))
             return -1;
     }
 }
