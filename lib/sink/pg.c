@@ -5,81 +5,33 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TRIES 6        /* of a transaction that is given up for another */
 #define RECONNECT_S 60 /* how long an unknown outcome is asked for */
 
-/* ---- the target's name ---- */
+/* ---- opening ---- */
 
-/* Reads one identifier, quoted as in SQL or plain, from *p. */
-static char *take_name(const char **p)
-{
-    struct buf b = { .max = 4096 };
-    const char *q = *p;
-    if (*q == '"') {
-        for (q++; *q && (*q != '"' || q[1] == '"'); q++) {
-            q += *q == '"';
-            buf_addc(&b, *q);
-        }
-        q += *q == '"';
-    } else {
-        for (; *q && *q != '.'; q++)
-            buf_addc(&b, *q);
-    }
-    *p = q;
-    char *name = buf_z(&b) ? strdup(b.p) : NULL;
-    buf_free(&b);
-    return name;
-}
-
-/* table, schema.table, "odd.table", "odd schema"."table". A name that only
- * looks quoted is a name. */
 static int take_table(struct pg_sink *s, struct err *e)
 {
-    const char *given = s->base.spec->table, *p = given;
-    s->name = take_name(&p);
-    if (s->name && *p == '.') {
-        p++;
-        s->schema = s->name;
-        s->name = take_name(&p);
-    }
-    if (!s->name)
-        return err_nomem(e);
-    if (*p) { /* x"); DROP ... */
-        free(s->schema);
-        free(s->name);
-        s->schema = NULL;
-        s->name = strdup(given);
-        if (!s->name)
-            return err_nomem(e);
-    }
-    if (!*s->name || (s->schema && !*s->schema))
-        return err_set(e, ERR_USAGE, "table name '%s' is empty", given);
-    if (strlen(s->name) > 63 || (s->schema && strlen(s->schema) > 63))
-        return err_set(e, ERR_USAGE,
-                       "table name '%s' is longer than PostgreSQL's 63 bytes",
-                       given);
-    if (strcmp(s->name, PG_LEDGER) == 0)
-        return err_set(e, ERR_USAGE, "table name '%s' is reserved", given);
+    if (pg_name_take(s->base.spec->table, &s->schema, &s->name, e))
+        return -1;
     if (s->schema) {
-        pg_ident(&s->qualified, str_of(s->schema));
-        buf_addc(&s->qualified, '.');
-        buf_add_str(&s->ledger, buf_str(&s->qualified));
+        pg_ident(&s->ledger, str_of(s->schema));
+        buf_addc(&s->ledger, '.');
     }
-    pg_ident(&s->qualified, str_of(s->name));
     buf_addz(&s->ledger, PG_LEDGER);
+    pg_name_add(&s->qualified, s->schema, s->name);
+    s->lock_key = (uint32_t)hash128(buf_str(&s->qualified)).lo;
     return s->qualified.failed || s->ledger.failed ? err_nomem(e) : 0;
 }
-
-/* ---- opening ---- */
 
 static void pg_close(struct sink *base)
 {
     struct pg_sink *s = (struct pg_sink *)base;
     PQfinish(s->db); /* an open transaction ends with it */
     pg_copy_free(s);
+    pg_view_free(s);
     table_free(&s->table);
     backlog_close(&s->backlog);
     free(s->schema);
@@ -98,13 +50,15 @@ static void pg_close(struct sink *base)
 
 static bool is_staged(enum sink_mode m)
 {
-    return m != SINK_APPEND && m != SINK_REPLACE;
+    return m != SINK_APPEND && m != SINK_REPLACE && m != SINK_VERSIONED;
 }
 
 /* What is not there and may not be made, before a record is read. */
 static int look(struct pg_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
+    if (spec->mode == SINK_VERSIONED)
+        return pg_version_begin(s, e);
     if (pg_table_read(s, e))
         return -1;
     if (!s->table.exists && !spec->create)
@@ -130,6 +84,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
         (struct sink){ spec->uri[8] == 's' ? &sink_postgres : &sink_postgresql,
                        spec, 0 };
     s->staged = is_staged(spec->mode);
+    s->order_at = PG_NO_ORDER;
     s->table = (struct table){ .max = PG_COLUMNS_MAX,
                                .add = pg_create_add,
                                .context = s };
@@ -140,7 +95,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
                     "numeric keeps every digit");
     if (r || take_table(s, e) || table_init(&s->table, spec, e) ||
         backlog_open(&s->backlog, spec->tmpdir, e) || pg_connect(s, e) ||
-        look(s, e)) {
+        pg_view_open(s, e) || look(s, e)) {
         pg_close(&s->base);
         return NULL;
     }
@@ -149,27 +104,24 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
 
 /* ---- the transaction ---- */
 
-static uint32_t lock_key(struct pg_sink *s)
+/* How long locks on tables are waited for; 0 would be for ever. */
+int pg_lock_timeout(struct pg_sink *s, uint64_t ms, struct err *e)
 {
-    return (uint32_t)hash128(buf_str(&s->qualified)).lo;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    buf_reset(&s->sql);
+    buf_addf(&s->sql, "SET LOCAL lock_timeout = %llu",
+             (unsigned long long)(ms ? ms : 1));
+    return pg_run_sql(s, "lock", e);
 }
 
 /* Takes the lock of loads into this table, first thing in the transaction:
  * every statement behind it sees what the one before had committed. */
 static int take_lock(struct pg_sink *s, struct err *e)
 {
-    uint64_t until = now_ms() + s->base.spec->lock_timeout_ms;
+    uint64_t until = pg_now_ms() + s->base.spec->lock_timeout_ms;
     for (;;) {
         buf_reset(&s->sql);
         buf_addf(&s->sql, "SELECT pg_try_advisory_xact_lock(%d, %d)",
-                 PG_LOCK_SPACE, (int)lock_key(s));
+                 PG_LOCK_SPACE, (int)s->lock_key);
         PGresult *r = pg_query(s, "lock", e);
         if (!r)
             return -1;
@@ -177,7 +129,7 @@ static int take_lock(struct pg_sink *s, struct err *e)
         PQclear(r);
         if (got)
             return 0;
-        if (now_ms() >= until)
+        if (pg_now_ms() >= until)
             return err_set(e, ERR_TEMPFAIL,
                            "cannot lock '%s': another load is running",
                            s->base.spec->table);
@@ -192,12 +144,10 @@ static int begin_locked(struct pg_sink *s, struct err *e)
                e))
         return -1;
     s->begun = true;
-    buf_reset(&s->sql);
-    buf_addf(&s->sql, "SET LOCAL lock_timeout = %llu",
-             (unsigned long long)(s->base.spec->lock_timeout_ms
-                                      ? s->base.spec->lock_timeout_ms
-                                      : 1));
-    return pg_run_sql(s, "lock", e) || take_lock(s, e) ? -1 : 0;
+    return pg_lock_timeout(s, s->base.spec->lock_timeout_ms, e) ||
+                   take_lock(s, e)
+               ? -1
+               : 0;
 }
 
 /* Deletes what the run replaces. The table may not be there yet. */
@@ -243,9 +193,12 @@ static int start(struct pg_sink *s, struct err *e)
     s->stage_made = s->truncated = false;
     s->base.ignored = 0;
     s->room = PG_ROOM;
+    s->order = 0;
+    pg_view_begin(s);
     if (begin_locked(s, e))
         return -1;
-    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e))
+    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e) ||
+        pg_order_begin(s, e))
         return -1;
     return empty_partition(s, e);
 }
@@ -369,9 +322,11 @@ static int merge(struct pg_sink *s, struct err *e)
 static int do_apply(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
-    if (pg_copy_flush(s, e))
+    if (pg_copy_flush(s, e) || (s->staged && merge(s, e)) ||
+        pg_order_end(s, e) ||
+        (s->base.spec->mode == SINK_VERSIONED && pg_version_end(s, e)))
         return -1;
-    return s->staged ? merge(s, e) : 0;
+    return pg_view_rehearse(s, e);
 }
 
 static int pg_apply(struct sink *base, struct err *e)
@@ -424,7 +379,7 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
 {
     struct buf when = { 0 };
     enum sink_outcome outcome = SINK_NEW;
-    uint64_t until = now_ms() + RECONNECT_S * 1000;
+    uint64_t until = pg_now_ms() + RECONNECT_S * 1000;
     struct err failed = { 0 };
     struct sink_run run = *s->run;
     int r = -1;
@@ -435,7 +390,7 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
                     pg_ledger_find(s, &run, &outcome, &when, &failed)
                 ? -1
                 : 0;
-        if (r < 0 && (now_ms() > until || pg_nap(s, nap, &failed)))
+        if (r < 0 && (pg_now_ms() > until || pg_nap(s, nap, &failed)))
             break;
     }
     give_up(s);
@@ -456,6 +411,8 @@ static int ask_ledger(struct pg_sink *s, struct err *e)
 static int do_commit(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
+    if (pg_view_switch(s, e))
+        return -1;
     return pg_run(s, "COMMIT", "commit the load of", e);
 }
 
@@ -495,16 +452,17 @@ static int pg_commit(struct sink *base, struct err *e)
     (SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |      \
      SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |     \
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
-     SINK_MODE(SINK_CDC))
+     SINK_MODE(SINK_CDC) | SINK_MODE(SINK_VERSIONED))
 
-#define PG_TYPE(name)                                                        \
-    {                                                                        \
-        .scheme = name, .modes = PG_MODES,                                   \
-        .features = SINK_RANGES | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES, \
-        .usage = name "://...", .open = pg_open, .begin = pg_begin,          \
-        .write = pg_write, .apply = pg_apply, .group = pg_group,             \
-        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,     \
-        .close = pg_close,                                                   \
+#define PG_TYPE(name)                                                       \
+    {                                                                       \
+        .scheme = name, .modes = PG_MODES,                                  \
+        .features = SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS | \
+                    SINK_BATCHES,                                           \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,         \
+        .write = pg_write, .apply = pg_apply, .group = pg_group,            \
+        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,    \
+        .close = pg_close,                                                  \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

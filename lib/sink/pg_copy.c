@@ -309,10 +309,10 @@ static int set_fields(struct pg_sink *s, bool keys_only, struct err *e)
     for (size_t i = 0; i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
         bool there = c->val.type != JSON_MISSING || c->audit || all;
-        buf_addc(&s->fields,
-                 !c->derived && !c->dropped && there && (!keys_only || c->key)
-                     ? '1'
-                     : '0');
+        bool own = !c->derived && !c->dropped && there;
+        buf_addc(&s->fields, (own && (!keys_only || c->key)) || i == s->order_at
+                                 ? '1'
+                                 : '0');
     }
     return s->fields.failed ? err_nomem(e) : 0;
 }
@@ -327,6 +327,11 @@ static int add_row(struct pg_sink *s, char op, uint64_t number,
     if (!r)
         return -1;
     size_t from = r->text.n;
+    if (s->order_at != PG_NO_ORDER) {
+        if (!s->order && pg_order_ask(s, e))
+            return -1;
+        s->number = s->order + number;
+    }
     /* Encoding may widen a column, which sends what waits. */
     buf_reset(&s->encoded);
     int done = pg_row_encode(s, r->fields, &s->encoded, why, e);

@@ -186,7 +186,7 @@ int pg_create_add(void *sink, struct str name, struct val v,
 int pg_create_widen(struct pg_sink *s, struct column *c, struct err *e)
 {
     struct str name = str_of(c->name);
-    if (pg_copy_flush(s, e))
+    if (pg_copy_flush(s, e) || pg_view_make_way(s, e))
         return -1;
     for (int staged = 0; staged <= (int)s->stage_made; staged++) {
         buf_reset(&s->sql);
@@ -309,6 +309,8 @@ static void define_own(struct making *m)
     for (size_t i = 0; i < spec->n_audit; i++)
         define_plain(m, spec->audit_names[i],
                      type_of_audit(spec->audit_names[i]), false);
+    if (spec->latest_view)
+        define_plain(m, STR(PG_ORDER), PG_ORDER_TYPE, false);
 }
 
 /* Keys are unique where the mode means it; delete-insert looks for rows by

@@ -1,6 +1,7 @@
 #include "sink/pg.h"
 
 #include "sink/range.h"
+#include "sink/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,15 +138,17 @@ static void add_value(struct pg_sink *s, const char *text, char before)
 
 int pg_ledger_write(struct pg_sink *s, const struct sink_run *r, struct err *e)
 {
-    char schema[33];
+    char schema[33], version[VIEW_WATERMARK];
     table_version(&s->table, &s->text, schema);
+    view_watermark(s->version, version);
     const char *texts[] = { r->pipeline,
                             s->name,
                             r->partition,
                             r->run_id,
                             s->base.spec->mode_name,
                             r->input_hash,
-                            r->watermark,
+                            r->watermark || !s->version ? r->watermark
+                                                        : version,
                             schema,
                             r->started_at,
                             r->loaded_at };

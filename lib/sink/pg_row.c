@@ -265,6 +265,10 @@ int pg_row_encode(struct pg_sink *s, const char *fields, struct buf *out,
                     add_escaped(out, spec->audit_values[k]);
             continue;
         }
+        if (i == s->order_at) {
+            buf_addf(out, "%llu", (unsigned long long)s->number);
+            continue;
+        }
         int r = add_value(s, out, c, why, e);
         if (r <= 0) {
             out->n = from;

@@ -54,6 +54,15 @@ static bool is_ours(const struct sink_spec *spec, struct str name)
     return false;
 }
 
+/* Rows are added, and it can be written: then the load numbers them. */
+static bool is_order(const struct pg_sink *s, const struct column *c)
+{
+    enum sink_mode m = s->base.spec->mode;
+    return (m == SINK_APPEND || m == SINK_REPLACE) &&
+           str_eq(str_of(c->name), STR(PG_ORDER)) &&
+           c->kind == COLUMN_INTEGER && c->bytes == 8;
+}
+
 static int append_row(struct pg_sink *s, const PGresult *r, int row,
                       struct err *e)
 {
@@ -64,8 +73,10 @@ static int append_row(struct pg_sink *s, const PGresult *r, int row,
         return -1;
     pg_table_kind(c, PQgetvalue(r, row, 2), atoi(PQgetvalue(r, row, 3)),
                   *PQgetvalue(r, row, 4));
-    c->derived =
-        *PQgetvalue(r, row, 5) == 't' || is_ours(s->base.spec, str_of(c->name));
+    bool generated = *PQgetvalue(r, row, 5) == 't';
+    c->derived = generated || is_ours(s->base.spec, str_of(c->name));
+    if (!generated && is_order(s, c))
+        s->order_at = s->table.n - 1;
     return 0;
 }
 
@@ -160,6 +171,7 @@ static int check_unique(struct pg_sink *s, struct err *e)
 int pg_table_read(struct pg_sink *s, struct err *e)
 {
     table_clear(&s->table);
+    s->order_at = PG_NO_ORDER;
     if (read_columns(s, e) ||
         (s->table.exists && table_check_keys(&s->table, s->base.spec, e)))
         return -1;

@@ -9,30 +9,6 @@
 #define LOOK_MS 100 /* how often a signal is looked for */
 #define PIECE ((size_t)64 << 10)
 
-/* ---- words ---- */
-
-void pg_ident(struct buf *b, struct str name)
-{
-    buf_addc(b, '"');
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] == '"')
-            buf_addc(b, '"');
-        buf_addc(b, name.p[i]);
-    }
-    buf_addc(b, '"');
-}
-
-void pg_literal(struct buf *b, struct str text)
-{
-    buf_addc(b, '\''); /* standard_conforming_strings is on */
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\'')
-            buf_addc(b, '\'');
-        buf_addc(b, text.p[i]);
-    }
-    buf_addc(b, '\'');
-}
-
 /* ---- failures ---- */
 
 static bool starts(const char *state, const char *class)
@@ -91,12 +67,18 @@ static int fail(struct pg_sink *s, struct err *e, const PGresult *r,
     char text[400], more[300];
     if (PQstatus(s->db) != CONNECTION_OK)
         return fail_connection(s, e, doing);
+    snprintf(s->state, sizeof(s->state), "%s", state);
     s->retry = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
     one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
     one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
     return err_set(e, code_of(state), "cannot %s '%s': %s%s%s%s", doing,
                    s->base.spec->table, text, *more ? " (" : "", more,
                    *more ? ")" : "");
+}
+
+bool pg_is_locked(const struct pg_sink *s)
+{
+    return !s->dead && strcmp(s->state, "55P03") == 0;
 }
 
 /* Are rows at fault? Then why is filled, which borrows from s->text. */
@@ -130,6 +112,13 @@ static bool blames_row(struct pg_sink *s, const PGresult *r,
 }
 
 /* ---- waiting ---- */
+
+uint64_t pg_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 int pg_nap(struct pg_sink *s, unsigned ms, struct err *e)
 {
@@ -221,6 +210,7 @@ static PGresult *ask(struct pg_sink *s, const char *doing, struct err *e)
 {
     const char *sql = buf_z(&s->sql);
     s->retry = false;
+    s->state[0] = '\0';
     if (!sql) {
         err_nomem(e);
         return NULL;

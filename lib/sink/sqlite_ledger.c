@@ -1,4 +1,5 @@
 #include "sink/sqlite.h"
+#include "sink/view.h"
 
 #include <stdio.h>
 
@@ -99,13 +100,12 @@ int sqlite_ledger_write(struct sqlite_sink *s, const struct sink_run *r,
         " input_hash, schema_version, started_at, loaded_at, input_bytes,"
         " rows_read, rows_loaded, rows_rejected, watermark)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    char schema[33], version[40];
+    char schema[33], version[VIEW_WATERMARK];
     table_version(&s->table, &s->sql, schema);
     sqlite3_stmt *stmt = prepare(s, sql, e);
     if (!stmt)
         return -1;
-    snprintf(version, sizeof(version), "{\"version\":%llu}",
-             (unsigned long long)s->version);
+    view_watermark(s->version, version);
     const char *texts[] = {
         r->pipeline, s->base.spec->table,     r->partition,
         r->run_id,   s->base.spec->mode_name, r->input_hash,

@@ -1,9 +1,9 @@
 /* Views that the load keeps: of the latest rows, and of the table's current
  * version. Ours end with a mark; no others are touched. */
 #include "sink/sqlite.h"
+#include "sink/view.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define MARK " /* kept by pipe-load */"
@@ -30,10 +30,8 @@ static int look_at(struct sqlite_sink *s, const char *name, struct err *e)
         const char *type = (const char *)sqlite3_column_text(stmt, 1);
         size_t n = sql ? strlen(sql) : 0, mark = strlen(MARK);
         if (n < mark || strcmp(sql + n - mark, MARK) != 0)
-            r = err_set(e, ERR_CONFIG,
-                        "'%s' in '%s' is a %s already, and not one that "
-                        "pipe-load keeps",
-                        name, s->base.spec->target, type ? type : "table");
+            r = view_taken(name, s->base.spec->target, type ? type : "table",
+                           e);
         else
             r = str_eq((struct str){ sql, n }, buf_str(&s->sql)) ? FOUND_SAME
                                                                  : FOUND_OURS;
@@ -105,23 +103,6 @@ static int check_load_order(struct sqlite_sink *s, const char **rowid,
                           s->base.spec->table);
 }
 
-static int check_by(struct sqlite_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    const struct column *c =
-        spec->latest_by.n ? table_find(&s->table, spec->latest_by) : NULL;
-    if (spec->latest_by.n && !c)
-        return err_set(e, ERR_CONFIG,
-                       "option --latest-by: table '%s' has no column '%.*s'",
-                       spec->table, STR_ARG(spec->latest_by));
-    if (c && (c->kind == COLUMN_DECIMAL || c->kind == COLUMN_JSON))
-        return err_set(e, ERR_CONFIG,
-                       "option --latest-by: column '%s' of table '%s' is %s, "
-                       "which has no order",
-                       c->name, spec->table, c->type);
-    return 0;
-}
-
 int sqlite_latest_view(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
@@ -129,7 +110,8 @@ int sqlite_latest_view(struct sqlite_sink *s, struct err *e)
     const char *rowid = NULL;
     if (!s->table.exists)
         return 0;
-    if (check_by(s, e) || check_load_order(s, &rowid, e))
+    if (view_check_by(&s->table, spec, false, e) ||
+        check_load_order(s, &rowid, e))
         return -1;
     buf_reset(b);
     buf_addz(b, "CREATE VIEW ");
@@ -157,7 +139,7 @@ int sqlite_latest_view(struct sqlite_sink *s, struct err *e)
 static int name_version(struct sqlite_sink *s, uint64_t version, struct err *e)
 {
     buf_reset(&s->name);
-    buf_addf(&s->name, "%s__%" PRIu64, s->base.spec->table, version);
+    view_version_name(&s->name, s->base.spec->table, version);
     return buf_z(&s->name) ? 0 : err_nomem(e);
 }
 
@@ -172,43 +154,28 @@ static int read_versions(struct sqlite_sink *s, struct buf *out, struct err *e)
                            -1, &stmt, NULL) != SQLITE_OK)
         return sqlite_fail(s, e, "read the ledger in");
     sqlite3_bind_text(stmt, 1, s->base.spec->table, -1, SQLITE_STATIC);
-    int step;
-    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(stmt, 0);
-        uint64_t version;
-        if (text && sscanf(text, "{\"version\":%" SCNu64 "}", &version) == 1)
-            buf_add(out, &version, sizeof(version));
-    }
+    int step, r = 0;
+    while (r == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+        r = view_add_version(out, (const char *)sqlite3_column_text(stmt, 0),
+                             e);
     sqlite3_finalize(stmt);
-    if (step != SQLITE_DONE)
+    if (r == 0 && step != SQLITE_DONE)
         return sqlite_fail(s, e, "read the ledger in");
-    return out->failed ? err_nomem(e) : 0;
-}
-
-static uint64_t version_at(const struct buf *versions, size_t i)
-{
-    uint64_t v;
-    memcpy(&v, versions->p + i * sizeof(v), sizeof(v));
-    return v;
+    return r;
 }
 
 /* The greatest number that a table's name has, ours or not. */
 static int max_named(struct sqlite_sink *s, uint64_t *max, struct err *e)
 {
     sqlite3_stmt *stmt;
-    size_t skip = strlen(s->base.spec->table) + 2;
     if (sqlite3_prepare_v2(s->db, "SELECT name FROM sqlite_master", -1, &stmt,
                            NULL) != SQLITE_OK)
         return sqlite_fail(s, e, "read");
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(stmt, 0);
-        uint64_t n;
-        char end;
-        if (name && strlen(name) > skip &&
-            sqlite3_strnicmp(name, s->base.spec->table, (int)skip - 2) == 0 &&
-            name[skip - 2] == '_' && name[skip - 1] == '_' &&
-            sscanf(name + skip, "%9" SCNu64 "%c", &n, &end) == 1)
-            *max = n > *max ? n : *max;
+        uint64_t n =
+            name ? view_version_of(name, s->base.spec->table, true) : 0;
+        *max = n > *max ? n : *max;
     }
     sqlite3_finalize(stmt);
     return 0;
@@ -221,7 +188,7 @@ static int copy_columns(struct sqlite_sink *s, uint64_t from, struct err *e)
     sqlite3_stmt *stmt;
     struct buf old = { .max = 65536 };
     bool first = true;
-    buf_addf(&old, "%s__%" PRIu64, spec->table, from);
+    view_version_name(&old, spec->table, from);
     const char *name = buf_z(&old);
     if (!name)
         return err_nomem(e);
@@ -276,7 +243,7 @@ int sqlite_version_begin(struct sqlite_sink *s, struct err *e)
     table_clear(&s->table);
     struct buf known = { 0 };
     int r = read_versions(s, &known, e) || max_named(s, &max, e) ? -1 : 0;
-    s->last_version = r == 0 && known.n ? version_at(&known, 0) : 0;
+    s->last_version = r == 0 && known.n ? view_version(&known, 0) : 0;
     buf_free(&known);
     if (r)
         return -1;
@@ -298,7 +265,7 @@ int sqlite_version_begin(struct sqlite_sink *s, struct err *e)
 static int drop_version(struct sqlite_sink *s, uint64_t version, struct err *e)
 {
     struct buf name = { .max = 65536 };
-    buf_addf(&name, "%s__%" PRIu64, s->base.spec->table, version);
+    view_version_name(&name, s->base.spec->table, version);
     buf_reset(&s->sql);
     buf_addz(&s->sql, "DROP TABLE IF EXISTS ");
     sqlite_quote(&s->sql, buf_str(&name));
@@ -312,9 +279,9 @@ static int drop_old(struct sqlite_sink *s, struct err *e)
 {
     struct buf known = { 0 };
     int r = read_versions(s, &known, e);
-    size_t n = known.n / sizeof(uint64_t);
-    for (size_t i = s->base.spec->keep_versions - 1; r == 0 && i < n; i++)
-        r = drop_version(s, version_at(&known, i), e);
+    for (size_t i = s->base.spec->keep_versions - 1;
+         r == 0 && i < view_versions(&known); i++)
+        r = drop_version(s, view_version(&known, i), e);
     buf_free(&known);
     return r;
 }
