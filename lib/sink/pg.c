@@ -301,9 +301,11 @@ static int pg_group(struct sink *base, enum sink_group what, struct err *e)
 
 /* Where a record of a group is refused now, others of it may be in the target
  * already: it is done again without them all. */
-static int merge(struct pg_sink *s, struct err *e)
+int pg_apply_stage(struct pg_sink *s, struct err *e)
 {
     size_t sets = s->n_sets;
+    if (s->base.spec->mode == SINK_SCD2 && pg_scd2_sort(s, e))
+        return -1;
     do {
         s->split = false;
         if (pg_run(s, "SAVEPOINT _pipe_merge", "write to", e) || pg_merge(s, e))
@@ -322,7 +324,7 @@ static int merge(struct pg_sink *s, struct err *e)
 static int do_apply(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
-    if (pg_copy_flush(s, e) || (s->staged && merge(s, e)) ||
+    if (pg_copy_flush(s, e) || (s->staged && pg_apply_stage(s, e)) ||
         pg_order_end(s, e) ||
         (s->base.spec->mode == SINK_VERSIONED && pg_version_end(s, e)))
         return -1;
@@ -452,7 +454,7 @@ static int pg_commit(struct sink *base, struct err *e)
     (SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |      \
      SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |     \
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
-     SINK_MODE(SINK_CDC) | SINK_MODE(SINK_VERSIONED))
+     SINK_MODE(SINK_CDC) | SINK_MODE(SINK_SCD2) | SINK_MODE(SINK_VERSIONED))
 
 #define PG_TYPE(name)                                                       \
     {                                                                       \

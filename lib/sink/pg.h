@@ -5,9 +5,10 @@
  * COPY on the connection, pg_name.c names, pg_table.c the table's columns as
  * they are, pg_create.c making and changing them, pg_row.c one record's values
  * as COPY text, pg_copy.c blocks of rows on their way, pg_merge.c from the
- * staging table to the target, pg_view.c the view that the load keeps,
- * pg_order.c the order in which rows came, pg_version.c versions of the table,
- * pg_rights.c who may read what is made anew. */
+ * staging table to the target, pg_scd2.c the same for versions of rows,
+ * pg_view.c the view that the load keeps, pg_order.c the order in which rows
+ * came, pg_version.c versions of the table, pg_rights.c who may read what is
+ * made anew. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -47,6 +48,13 @@ struct pg_view {
 
 #define PG_NO_ORDER SIZE_MAX
 
+/* scd2: the record at hand. */
+struct pg_event {
+    char at[36]; /* when it is effective, as the server reads it */
+    bool clock;  /* by the load's clock */
+    char hash[33];
+};
+
 #define PG_OPEN_SETS 16
 #define PG_ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
 
@@ -82,6 +90,9 @@ struct pg_sink {
     size_t order_at;  /* the column PG_ORDER that is filled, or PG_NO_ORDER */
     uint64_t order;   /* of the backlog's first record; 0: not asked yet */
     uint64_t number;  /* in that order: of the record at hand */
+
+    struct pg_event event;
+    bool clocked; /* scd2: records came without a time */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };
@@ -98,6 +109,10 @@ struct pg_sink {
 /* How long locks on tables are waited for, from here to the transaction's or
  * savepoint's end. 0 or -1. */
 int pg_lock_timeout(struct pg_sink *s, uint64_t ms, struct err *e);
+
+/* Brings what is staged into the target, again without them where records are
+ * refused of which more was there. */
+int pg_apply_stage(struct pg_sink *s, struct err *e);
 
 /* ---- pg_ledger.c */
 
@@ -158,7 +173,8 @@ int pg_name_take(const char *given, char **schema, char **name, struct err *e);
 /* ---- pg_table.c */
 
 int pg_table_read(struct pg_sink *s, struct err *e);
-/* Appends the spec's keys in parentheses to s->sql. */
+/* Appends what is unique in the table to s->sql, in parentheses: the spec's
+ * keys, with scd2 also where a version begins. */
 void pg_table_add_keys(struct pg_sink *s);
 
 /* Fills what a type takes, by its name in the catalogue. */
@@ -287,5 +303,42 @@ int pg_rights_read(struct pg_sink *s, struct str from, struct str to,
 /* Runs them, and takes back what defaults have granted. */
 int pg_rights_give(struct pg_sink *s, struct str to, const struct buf *rights,
                    struct err *e);
+
+/* Removes what was staged of all records that are refused from a table. */
+int pg_merge_unstage(struct pg_sink *s, const char *table, struct err *e);
+
+/* Does work (PL/pgSQL that ends with a semicolon, with the variables of
+ * declare) for each row of a query, _pipe_r with its _pipe_seq, within the
+ * server; tells of the rows at which it fails. Adds the rows that the last
+ * statements of work changed to *changed. */
+int pg_merge_each(struct pg_sink *s, const char *declare,
+                  const struct buf *rows, const struct buf *work,
+                  uint64_t *changed, struct err *e);
+
+/* ---- pg_scd2.c */
+
+/* Are the mode's columns there? */
+int pg_scd2_check(struct pg_sink *s, struct err *e);
+
+/* Appends to s->sql the index that lets one version of a key be current. */
+void pg_scd2_index(struct pg_sink *s);
+
+/* Fills s->event from the record at hand: 1, 0 with why, -1. */
+int pg_scd2_note(struct pg_sink *s, const struct sink_record *r,
+                 struct sink_refusal *why, struct err *e);
+
+/* Appends s->event as the last fields of a line of COPY text. */
+#define PG_SCD2_STAGED ", _pipe_at, _pipe_clock, _pipe_hash"
+void pg_scd2_encode(const struct pg_sink *s, struct buf *out);
+
+/* Chooses the events that count from what is staged. */
+int pg_scd2_sort(struct pg_sink *s, struct err *e);
+
+/* Brings them into the target. */
+int pg_scd2_merge(struct pg_sink *s, struct err *e);
+
+/* Ends all versions, after what is staged: 1, 0 with why, -1. */
+int pg_scd2_truncate(struct pg_sink *s, const struct sink_record *r,
+                     struct sink_refusal *why, struct err *e);
 
 #endif

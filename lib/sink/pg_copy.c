@@ -161,8 +161,9 @@ static void add_text(struct pg_sink *s, const struct pg_rows *r)
         pg_ident(&s->sql, str_of(s->table.v[i].name));
     }
     if (s->staged)
-        buf_addf(&s->sql, "%s_pipe_seq, _pipe_set, _pipe_op",
-                 first ? "" : ", ");
+        buf_addf(&s->sql, "%s_pipe_seq, _pipe_set, _pipe_op%s",
+                 first ? "" : ", ",
+                 s->base.spec->mode == SINK_SCD2 ? PG_SCD2_STAGED : "");
 }
 
 static struct str slice(const struct pg_rows *r, size_t from, size_t to)
@@ -304,7 +305,8 @@ static struct pg_rows *rows_of(struct pg_sink *s, struct err *e)
 static int set_fields(struct pg_sink *s, bool keys_only, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    bool all = spec->mode == SINK_UPSERT && spec->missing_null;
+    bool all = (spec->mode == SINK_UPSERT && spec->missing_null) ||
+               spec->mode == SINK_SCD2;
     buf_reset(&s->fields);
     for (size_t i = 0; i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
@@ -345,6 +347,8 @@ static int add_row(struct pg_sink *s, char op, uint64_t number,
             return -1;
         buf_addf(&r->text, "%s%llu\t%d\t%c", s->encoded.n ? "\t" : "",
                  (unsigned long long)number, set, op);
+        if (s->base.spec->mode == SINK_SCD2)
+            pg_scd2_encode(s, &r->text);
     }
     buf_addc(&r->text, '\n');
     buf_add(&r->starts, &from, sizeof(from));
@@ -369,17 +373,24 @@ static int take_row(struct pg_sink *s, const struct sink_record *r,
     }
     if (done > 0)
         done = table_take(&s->table, spec, r->text, why, e);
+    if (done > 0 && spec->mode == SINK_SCD2)
+        done = pg_scd2_note(s, r, why, e);
     if (done > 0 && s->staged && !s->stage_made && pg_merge_stage(s, e))
         return -1;
     return done > 0 ? add_row(s, 'r', number, why, e) : done;
 }
 
-static int take_delete(struct pg_sink *s, struct str key, uint64_t number,
-                       struct sink_refusal *why, struct err *e)
+static int take_delete(struct pg_sink *s, const struct sink_record *r,
+                       uint64_t number, struct sink_refusal *why, struct err *e)
 {
+    struct sink_record gone = *r;
+    struct str key = r->op == SINK_DELETE ? r->text : r->old_key;
+    gone.op = SINK_DELETE;
     if (!s->table.exists)
         return 1; /* there is nothing to delete */
     int done = table_take_keys(&s->table, s->base.spec, key, why, e);
+    if (done > 0 && s->base.spec->mode == SINK_SCD2)
+        done = pg_scd2_note(s, &gone, why, e);
     if (done > 0 && !s->stage_made && pg_merge_stage(s, e))
         return -1;
     return done > 0 ? add_row(s, 'd', number, why, e) : done;
@@ -399,14 +410,15 @@ int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
                  uint64_t number, struct sink_refusal *why, struct err *e)
 {
     int done = 1;
+    if (r->op == SINK_TRUNCATE && s->base.spec->mode == SINK_SCD2)
+        return pg_scd2_truncate(s, r, why, e);
     if (r->op == SINK_TRUNCATE)
         return take_truncate(s, e) ? -1 : 1;
     if (r->op == SINK_ROW)
         done = take_row(s, r, number, why, e);
     /* The old key's row goes only if the new one can come. */
     if (done > 0 && (r->op == SINK_DELETE || r->old_key.n))
-        done = take_delete(s, r->op == SINK_DELETE ? r->text : r->old_key,
-                           number, why, e);
+        done = take_delete(s, r, number, why, e);
     if (done > 0 && s->pending >= s->room)
         return pg_copy_flush(s, e) ? -1 : 1;
     return done;

@@ -3,6 +3,7 @@
 #include "sink/pg.h"
 
 #include "json/number.h"
+#include "sink/scd2.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +253,8 @@ static void define(struct making *m, struct str name, const char *type,
 {
     const struct sink_spec *spec = m->s->base.spec;
     char previous[80];
+    if (scd2_is_ours(&m->s->table, spec, name))
+        return; /* it has a type of its own */
     not_null |= spec->mode != SINK_APPEND && is_key(spec, name);
     define_plain(m, name, type, not_null);
     if (!is_tracked(spec, name))
@@ -306,6 +309,12 @@ static void define_own(struct making *m)
     if (spec->part_column.n && !spec->range_to.n)
         define(m, spec->part_column, type_for(json_val(m->s->table.part_json)),
                false);
+    if (spec->mode == SINK_SCD2) {
+        define_plain(m, spec->scd2_names[SINK_VALID_FROM], "timestamptz", true);
+        define_plain(m, spec->scd2_names[SINK_VALID_TO], "timestamptz", false);
+        define_plain(m, spec->scd2_names[SINK_IS_CURRENT], "boolean", true);
+        define_plain(m, spec->scd2_names[SINK_ROW_HASH], "text", true);
+    }
     for (size_t i = 0; i < spec->n_audit; i++)
         define_plain(m, spec->audit_names[i],
                      type_of_audit(spec->audit_names[i]), false);
@@ -325,6 +334,8 @@ static void define_key(struct pg_sink *s)
         pg_table_add_keys(s);
     }
     buf_addc(&s->sql, ')');
+    if (spec->mode == SINK_SCD2)
+        pg_scd2_index(s);
     if (index) {
         buf_addz(&s->sql, "; CREATE INDEX ON ");
         buf_add_str(&s->sql, buf_str(&s->qualified));

@@ -137,7 +137,7 @@ static void add_insert(struct pg_sink *s, const struct insert *i, uint64_t from,
     }
     buf_addf(&s->sql, " FROM _pipe_stage WHERE %s", i->where);
     if (to == ONE)
-        buf_addz(&s->sql, " AND _pipe_seq = _pipe_i");
+        buf_addz(&s->sql, " AND _pipe_seq = _pipe_r._pipe_seq");
     else if (to != ALL)
         buf_addf(&s->sql, " AND _pipe_seq BETWEEN %llu AND %llu",
                  (unsigned long long)from, (unsigned long long)to);
@@ -167,38 +167,35 @@ static void read_refusal(const PGresult *r, int row, struct sink_refusal *why)
                  *detail ? ")" : "");
 }
 
-/* Inserts few rows one by one, within the server, and tells of those that it
- * refuses. */
-static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
-                       uint64_t to, struct err *e)
+int pg_merge_each(struct pg_sink *s, const char *declare,
+                  const struct buf *rows, const struct buf *work,
+                  uint64_t *changed, struct err *e)
 {
     struct buf body = { 0 };
-    buf_addf(&body,
-             "DECLARE _pipe_i bigint; _pipe_n bigint; _pipe_sum bigint := 0;"
-             " _pipe_a text; _pipe_b text; _pipe_c text; _pipe_d text;"
-             " BEGIN FOR _pipe_i IN SELECT _pipe_seq FROM _pipe_stage WHERE %s"
-             " AND _pipe_seq BETWEEN %llu AND %llu ORDER BY _pipe_seq LOOP"
-             " BEGIN ",
-             i->where, (unsigned long long)from, (unsigned long long)to);
-    add_insert(s, i, from, ONE);
-    buf_add_str(&body, buf_str(&s->sql));
+    buf_addf(&body, "DECLARE %s", declare);
+    buf_addz(&body, " _pipe_r record; _pipe_n bigint; _pipe_sum bigint := 0;"
+                    " _pipe_a text; _pipe_b text; _pipe_c text; _pipe_d text;"
+                    " BEGIN FOR _pipe_r IN ");
+    buf_add_str(&body, buf_str(rows));
+    buf_addz(&body, " LOOP BEGIN ");
+    buf_add_str(&body, buf_str(work));
     buf_addz(&body,
-             "; GET DIAGNOSTICS _pipe_n = ROW_COUNT; _pipe_sum := _pipe_sum +"
+             " GET DIAGNOSTICS _pipe_n = ROW_COUNT; _pipe_sum := _pipe_sum +"
              " _pipe_n; EXCEPTION WHEN data_exception OR"
              " integrity_constraint_violation OR raise_exception OR"
              " program_limit_exceeded THEN GET STACKED DIAGNOSTICS _pipe_a ="
              " RETURNED_SQLSTATE, _pipe_b = MESSAGE_TEXT, _pipe_c ="
              " PG_EXCEPTION_DETAIL, _pipe_d = COLUMN_NAME; INSERT INTO"
-             " _pipe_refused VALUES (_pipe_i, _pipe_a, _pipe_b, _pipe_c,"
-             " _pipe_d); END; END LOOP; INSERT INTO _pipe_refused VALUES (-1,"
-             " _pipe_sum::text, '', '', ''); END");
+             " _pipe_refused VALUES (_pipe_r._pipe_seq, _pipe_a, _pipe_b,"
+             " _pipe_c, _pipe_d); END; END LOOP; INSERT INTO _pipe_refused"
+             " VALUES (-1, _pipe_sum::text, '', '', ''); END");
     buf_reset(&s->sql);
     buf_addz(&s->sql, "CREATE TEMP TABLE _pipe_refused (seq bigint, state text,"
                       " message text, detail text, col text) ON COMMIT DROP;"
                       " DO ");
     pg_literal(&s->sql, buf_str(&body));
     buf_addz(&s->sql, "; SELECT * FROM _pipe_refused ORDER BY seq");
-    bool lost = body.failed;
+    bool lost = body.failed || rows->failed || work->failed;
     buf_free(&body);
     PGresult *r = lost ? NULL : pg_query(s, "write to", e);
     if (!r)
@@ -208,7 +205,7 @@ static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
         struct sink_refusal why;
         const char *number = PQgetvalue(r, k, 0);
         if (*number == '-') {
-            i->changed += strtoull(PQgetvalue(r, k, 1), NULL, 10);
+            *changed += strtoull(PQgetvalue(r, k, 1), NULL, 10);
             continue;
         }
         uint64_t seq = strtoull(number, NULL, 10);
@@ -217,6 +214,24 @@ static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
     }
     PQclear(r);
     return done ? -1 : pg_run(s, "DROP TABLE _pipe_refused", "write to", e);
+}
+
+/* Inserts few rows one by one. */
+static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
+                       uint64_t to, struct err *e)
+{
+    struct buf rows = { 0 }, work = { 0 };
+    buf_addf(&rows,
+             "SELECT _pipe_seq FROM _pipe_stage WHERE %s AND _pipe_seq BETWEEN"
+             " %llu AND %llu ORDER BY _pipe_seq",
+             i->where, (unsigned long long)from, (unsigned long long)to);
+    add_insert(s, i, from, ONE);
+    buf_add_str(&work, buf_str(&s->sql));
+    buf_addc(&work, ';');
+    int r = pg_merge_each(s, "", &rows, &work, &i->changed, e);
+    buf_free(&rows);
+    buf_free(&work);
+    return r;
 }
 
 static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
@@ -467,12 +482,13 @@ static int merge_scd3(struct pg_sink *s, struct err *e)
     return 0;
 }
 
-/* Removes what was staged of all records that are refused. */
-static int unstage_refused(struct pg_sink *s, struct err *e)
+int pg_merge_unstage(struct pg_sink *s, const char *table, struct err *e)
 {
     uint64_t number;
+    if (s->refused.n == 0)
+        return 0;
     buf_reset(&s->sql);
-    buf_addz(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq = ANY ('{");
+    buf_addf(&s->sql, "DELETE FROM %s WHERE _pipe_seq = ANY ('{", table);
     for (size_t at = 0; at < s->refused.n; at += sizeof(number)) {
         memcpy(&number, s->refused.p + at, sizeof(number));
         buf_addf(&s->sql, "%s%llu", at ? "," : "", (unsigned long long)number);
@@ -484,7 +500,7 @@ static int unstage_refused(struct pg_sink *s, struct err *e)
 /* Deletions first; of a key that is deleted only what came later counts. */
 static int merge_cdc(struct pg_sink *s, struct err *e)
 {
-    if (s->refused.n && unstage_refused(s, e))
+    if (pg_merge_unstage(s, "_pipe_stage", e))
         return -1;
     buf_reset(&s->sql);
     buf_addz(&s->sql, "CREATE TEMP TABLE _pipe_gone ON COMMIT DROP AS SELECT ");
@@ -516,7 +532,11 @@ int pg_merge_stage(struct pg_sink *s, struct err *e)
         buf_addz(&s->sql, ", ");
     }
     buf_addz(&s->sql, "0::bigint AS _pipe_seq, 0 AS _pipe_set,"
-                      " ''::text AS _pipe_op FROM ");
+                      " ''::text AS _pipe_op");
+    if (s->base.spec->mode == SINK_SCD2)
+        buf_addz(&s->sql, ", now() AS _pipe_at, false AS _pipe_clock,"
+                          " ''::text AS _pipe_hash");
+    buf_addz(&s->sql, " FROM ");
     buf_add_str(&s->sql, buf_str(&s->qualified));
     buf_addz(&s->sql, " LIMIT 0");
     if (pg_run_sql(s, "make a staging table for", e))
@@ -527,7 +547,7 @@ int pg_merge_stage(struct pg_sink *s, struct err *e)
 
 int pg_merge(struct pg_sink *s, struct err *e)
 {
-    if (s->truncated) {
+    if (s->truncated && s->base.spec->mode != SINK_SCD2) {
         buf_reset(&s->sql);
         buf_addz(&s->sql, "DELETE FROM ");
         buf_add_str(&s->sql, buf_str(&s->qualified));
@@ -543,6 +563,7 @@ int pg_merge(struct pg_sink *s, struct err *e)
     case SINK_DELETE_INSERT: return merge_delete_insert(s, e);
     case SINK_SCD3: return merge_scd3(s, e);
     case SINK_CDC: return merge_cdc(s, e);
+    case SINK_SCD2: return pg_scd2_merge(s, e);
     default: return merge_upsert(s, e);
     }
 }

@@ -1,5 +1,7 @@
 #include "sink/pg.h"
 
+#include "sink/scd2.h"
+
 #include <stdlib.h>
 
 /* ---- reading ---- */
@@ -74,7 +76,8 @@ static int append_row(struct pg_sink *s, const PGresult *r, int row,
     pg_table_kind(c, PQgetvalue(r, row, 2), atoi(PQgetvalue(r, row, 3)),
                   *PQgetvalue(r, row, 4));
     bool generated = *PQgetvalue(r, row, 5) == 't';
-    c->derived = generated || is_ours(s->base.spec, str_of(c->name));
+    c->derived = generated || is_ours(s->base.spec, str_of(c->name)) ||
+                 scd2_is_ours(&s->table, s->base.spec, str_of(c->name));
     if (!generated && is_order(s, c))
         s->order_at = s->table.n - 1;
     return 0;
@@ -110,20 +113,31 @@ static int read_columns(struct pg_sink *s, struct err *e)
     return done;
 }
 
-void pg_table_add_keys(struct pg_sink *s)
+/* What is unique: "a", "b" */
+static void add_unique(struct pg_sink *s)
 {
     const struct sink_spec *spec = s->base.spec;
     for (size_t i = 0; i < spec->n_keys; i++) {
-        buf_addz(&s->sql, i ? ", " : "(");
+        buf_addz(&s->sql, i ? ", " : "");
         pg_ident(&s->sql, spec->keys[i]);
     }
+    if (spec->mode == SINK_SCD2) {
+        buf_addz(&s->sql, ", ");
+        pg_ident(&s->sql, spec->scd2_names[SINK_VALID_FROM]);
+    }
+}
+
+void pg_table_add_keys(struct pg_sink *s)
+{
+    buf_addc(&s->sql, '(');
+    add_unique(s);
     buf_addc(&s->sql, ')');
 }
 
 static bool wants_unique(enum sink_mode m)
 {
     return m == SINK_INSERT || m == SINK_UPSERT || m == SINK_SCD3 ||
-           m == SINK_CDC;
+           m == SINK_CDC || m == SINK_SCD2;
 }
 
 /* The server tells whether there is an index that makes the key unique, when
@@ -139,10 +153,7 @@ static int check_unique(struct pg_sink *s, struct err *e)
     buf_add_str(&s->sql, buf_str(&s->qualified));
     pg_table_add_keys(s);
     buf_addz(&s->sql, " SELECT ");
-    for (size_t i = 0; i < spec->n_keys; i++) {
-        buf_addz(&s->sql, i ? ", " : "");
-        pg_ident(&s->sql, spec->keys[i]);
-    }
+    add_unique(s);
     buf_addz(&s->sql, " FROM ");
     buf_add_str(&s->sql, buf_str(&s->qualified));
     buf_addz(&s->sql, " ON CONFLICT ");
@@ -173,7 +184,9 @@ int pg_table_read(struct pg_sink *s, struct err *e)
     table_clear(&s->table);
     s->order_at = PG_NO_ORDER;
     if (read_columns(s, e) ||
-        (s->table.exists && table_check_keys(&s->table, s->base.spec, e)))
+        (s->table.exists && table_check_keys(&s->table, s->base.spec, e)) ||
+        (s->table.exists && s->base.spec->mode == SINK_SCD2 &&
+         pg_scd2_check(s, e)))
         return -1;
     return s->table.exists && s->begun ? check_unique(s, e) : 0;
 }

@@ -284,9 +284,6 @@ int sqlite_scd2_apply(struct sqlite_sink *s, struct err *e);
 
 #define SQLITE_STAGE "temp._pipe_stage" /* records set aside */
 
-/* Does the column take what records have, and no other value? */
-bool sqlite_scd2_is_field(const struct column *c);
-
 /* Appends the name of one of the mode's columns to s->sql, and a text. */
 void sqlite_scd2_add(struct sqlite_sink *s, enum sink_scd2_column c,
                      const char *after);

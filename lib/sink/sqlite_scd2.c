@@ -4,90 +4,20 @@
  * their times, however they arrived, and of those with one time only the last.
  * Times are written with six digits behind the second, in UTC: so they sort as
  * text. */
+#include "sink/scd2.h"
 #include "sink/sqlite.h"
-
-#include "base/date.h"
-#include "base/hash.h"
-#include "json/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TIME_LEN 27 /* 2026-01-31T08:00:00.000000Z */
-
 struct version {
     bool found, open;
-    char from[TIME_LEN + 1], to[TIME_LEN + 1], hash[33];
+    char from[SCD2_TIME_LEN + 1], to[SCD2_TIME_LEN + 1], hash[33];
 };
-
-/* ---- times ---- */
-
-static bool write_time(int64_t us, char out[TIME_LEN + 1])
-{
-    struct buf b = { 0 };
-    bool good = time_format(&b, us) == 0 && b.n >= 20 && b.n <= TIME_LEN;
-    if (good) {
-        memcpy(out, "0000-00-00T00:00:00.000000Z", TIME_LEN + 1);
-        memcpy(out, b.p, b.n - 1); /* all but the Z */
-    }
-    buf_free(&b);
-    return good;
-}
-
-static bool read_time(const struct sink_spec *spec, struct str text,
-                      char out[TIME_LEN + 1])
-{
-    int64_t us;
-    return time_parse(text, spec->tz, &us) && write_time(us, out);
-}
-
-static int no_time(struct sink_refusal *why, struct str column, struct str text)
-{
-    return sink_refusef(why, "effective_time", column,
-                        "is %.*s, no time to be effective from",
-                        text.n ? (int)(text.n > 60 ? 60 : text.n) : 7,
-                        text.n ? text.p : "missing");
-}
-
-/* When the record at hand is effective. *clock: by the load's clock. */
-static int effective(struct sqlite_sink *s, const struct sink_record *r,
-                     char at[TIME_LEN + 1], bool *clock,
-                     struct sink_refusal *why)
-{
-    const struct sink_spec *spec = s->base.spec;
-    *clock = false;
-    if (spec->effective.n && r->op == SINK_ROW) {
-        const struct column *c = table_find(&s->table, spec->effective);
-        struct str raw =
-            c && c->val.type != JSON_MISSING ? c->val.raw : STR("");
-        if (c && c->val.type == JSON_STRING &&
-            read_time(spec, (struct str){ raw.p + 1, raw.n - 2 }, at))
-            return 1;
-        return no_time(why, spec->effective, raw);
-    }
-    *clock = r->at.n == 0;
-    if (read_time(spec, *clock ? str_of(spec->now) : r->at, at))
-        return 1;
-    return no_time(why, STR(""), r->at);
-}
 
 static struct str meta(const struct sqlite_sink *s, enum sink_scd2_column c)
 {
     return s->base.spec->scd2_names[c];
-}
-
-/* Does it make a version? */
-static bool is_watched(const struct sqlite_sink *s, const struct column *c)
-{
-    const struct sink_spec *spec = s->base.spec;
-    if (c->key || c->derived || c->audit ||
-        sqlite3_strnicmp(c->name, spec->effective.p ? spec->effective.p : "",
-                         (int)spec->effective.n + 1) == 0)
-        return false;
-    for (size_t i = 0; i < spec->n_tracked; i++)
-        if (sqlite3_stricmp(spec->tracked[i].p, c->name) == 0)
-            return true;
-    return spec->n_tracked == 0;
 }
 
 /* ---- setting aside ---- */
@@ -117,7 +47,7 @@ static int bind_fields(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
     int r = 1;
     for (size_t i = 0; r > 0 && i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
-        if (!sqlite_scd2_is_field(c) || (c->key && !keys))
+        if (!scd2_is_field(c) || (c->key && !keys))
             continue;
         if (c->audit)
             sqlite_bind_str(stmt, at++, sqlite_audit(s, c));
@@ -164,7 +94,7 @@ static int stage(struct sqlite_sink *s, const struct sink_record *r,
         return done;
     int n = (int)s->base.spec->n_keys;
     bool as_read = r->raw.p == r->text.p && r->raw.n == r->text.n;
-    sqlite_bind_str(stmt, ++n, (struct str){ at, TIME_LEN });
+    sqlite_bind_str(stmt, ++n, (struct str){ at, SCD2_TIME_LEN });
     sqlite3_bind_int(stmt, ++n, clock);
     sqlite3_bind_int(stmt, ++n, (int)r->op);
     sqlite_bind_str(stmt, ++n, r->text);
@@ -192,7 +122,7 @@ int sqlite_scd2_write(struct sqlite_sink *s, const struct sink_record *r,
                       struct sink_refusal *why, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    char at[TIME_LEN + 1];
+    char at[SCD2_TIME_LEN + 1];
     bool clock;
     int end, done = 1;
     if (!s->table.exists)
@@ -207,7 +137,7 @@ int sqlite_scd2_write(struct sqlite_sink *s, const struct sink_record *r,
                    ? table_take(&s->table, spec, r->text, why, e)
                    : table_take_keys(&s->table, spec, r->text, why, e);
     if (done > 0)
-        done = effective(s, r, at, &clock, why);
+        done = scd2_effective(&s->table, spec, r, at, &clock, why);
     if (done > 0 && r->op == SINK_TRUNCATE)
         return truncate_table(s, at, e);
     if (done > 0 && r->op == SINK_ROW) {
@@ -221,39 +151,12 @@ int sqlite_scd2_write(struct sqlite_sink *s, const struct sink_record *r,
 
 /* ---- versions ---- */
 
-/* The sum over the fields, so that their order does not count, nor a field
- * without a value. */
-static int hash_row(struct sqlite_sink *s, char hex[33], struct err *e)
-{
-    struct hash128 sum = { 0, 0 };
-    for (size_t i = 0; i < s->table.n; i++) {
-        const struct column *c = &s->table.v[i];
-        if (c->val.type <= JSON_NULL || !is_watched(s, c))
-            continue;
-        buf_reset(&s->key);
-        buf_add(&s->key, c->name, strlen(c->name) + 1);
-        size_t start = s->key.n;
-        int r = key_add(&s->key, c->val);
-        if (r == -2) { /* beyond all computing: as it is written */
-            s->key.n = start;
-            r = buf_add_str(&s->key, c->val.raw);
-        }
-        if (r || s->key.failed)
-            return err_nomem(e);
-        struct hash128 h = hash128(buf_str(&s->key));
-        sum.lo += h.lo;
-        sum.hi += h.hi;
-    }
-    hash128_hex(sum, hex);
-    return 0;
-}
-
 static int copy_time(struct sqlite_sink *s, sqlite3_stmt *stmt, int column,
-                     char out[TIME_LEN + 1], struct err *e)
+                     char out[SCD2_TIME_LEN + 1], struct err *e)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
-    if (text && sqlite3_column_bytes(stmt, column) == TIME_LEN) {
-        memcpy(out, text, TIME_LEN + 1);
+    if (text && sqlite3_column_bytes(stmt, column) == SCD2_TIME_LEN) {
+        memcpy(out, text, SCD2_TIME_LEN + 1);
         return 0;
     }
     return err_set(e, ERR_CONFIG,
@@ -276,7 +179,7 @@ static int find(struct sqlite_sink *s, enum scd2_stmt which, const char *at,
         return err_set(e, ERR_BUG, "key cannot be bound again");
     if (which != SCD2_LAST)
         sqlite_bind_str(stmt, (int)s->base.spec->n_keys + 1,
-                        (struct str){ at, TIME_LEN });
+                        (struct str){ at, SCD2_TIME_LEN });
     int step = sqlite3_step(stmt), r = 0;
     if (step == SQLITE_ROW) {
         v->found = true;
@@ -304,9 +207,9 @@ static int change(struct sqlite_sink *s, enum scd2_stmt which,
     if (!stmt)
         return -1;
     int r = sqlite_bind_keys(s, stmt, 1, why, e);
-    sqlite_bind_str(stmt, n + 1, (struct str){ v->from, TIME_LEN });
+    sqlite_bind_str(stmt, n + 1, (struct str){ v->from, SCD2_TIME_LEN });
     if (to)
-        sqlite_bind_str(stmt, n + 2, (struct str){ to, TIME_LEN });
+        sqlite_bind_str(stmt, n + 2, (struct str){ to, SCD2_TIME_LEN });
     return r > 0 ? sqlite_step(s, stmt, why, e) : r;
 }
 
@@ -318,7 +221,7 @@ static int update(struct sqlite_sink *s, const struct version *v,
     if (!stmt)
         return -1;
     sqlite_bind_str(stmt, 1, (struct str){ hash, 32 });
-    sqlite_bind_str(stmt, 2, (struct str){ v->from, TIME_LEN });
+    sqlite_bind_str(stmt, 2, (struct str){ v->from, SCD2_TIME_LEN });
     int r = sqlite_bind_keys(s, stmt, 3, why, e);
     if (r > 0)
         r = bind_fields(s, stmt, 3 + (int)s->base.spec->n_keys, false, &end,
@@ -335,9 +238,9 @@ static int insert(struct sqlite_sink *s, const char *at, const char *to,
     if (!stmt)
         return -1;
     int r = bind_fields(s, stmt, 1, true, &end, why, e);
-    sqlite_bind_str(stmt, end, (struct str){ at, TIME_LEN });
+    sqlite_bind_str(stmt, end, (struct str){ at, SCD2_TIME_LEN });
     if (to)
-        sqlite_bind_str(stmt, end + 1, (struct str){ to, TIME_LEN });
+        sqlite_bind_str(stmt, end + 1, (struct str){ to, SCD2_TIME_LEN });
     else
         sqlite3_bind_null(stmt, end + 1);
     sqlite3_bind_int(stmt, end + 2, !to);
@@ -389,16 +292,16 @@ static int place(struct sqlite_sink *s, struct event *v, bool valid,
 }
 
 /* By the load's clock a change is the newest, even if that clock went back. */
-static int not_before_last(struct sqlite_sink *s, char at[TIME_LEN + 1],
+static int not_before_last(struct sqlite_sink *s, char at[SCD2_TIME_LEN + 1],
                            struct err *e)
 {
     struct version last;
     if (find(s, SCD2_LAST, NULL, &last, e))
         return -1;
     if (last.found && strcmp(at, last.from) < 0)
-        memcpy(at, last.from, TIME_LEN + 1);
+        memcpy(at, last.from, SCD2_TIME_LEN + 1);
     if (last.found && !last.open && strcmp(at, last.to) < 0)
-        memcpy(at, last.to, TIME_LEN + 1);
+        memcpy(at, last.to, SCD2_TIME_LEN + 1);
     return 0;
 }
 
@@ -406,9 +309,9 @@ static int apply_record(struct sqlite_sink *s, const struct sink_record *r,
                         bool clock, struct sink_refusal *why, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    char at[TIME_LEN + 1], hash[33] = "";
-    memcpy(at, r->at.p, TIME_LEN);
-    at[TIME_LEN] = '\0';
+    char at[SCD2_TIME_LEN + 1], hash[33] = "";
+    memcpy(at, r->at.p, SCD2_TIME_LEN);
+    at[SCD2_TIME_LEN] = '\0';
     /* Keys are bound up to five times. */
     if (sqlite_room(s, 6 * r->text.n, e))
         return -1;
@@ -422,7 +325,9 @@ static int apply_record(struct sqlite_sink *s, const struct sink_record *r,
         return -1;
     bool valid = v.was.found && (v.was.open || strcmp(at, v.was.to) < 0);
     if (r->op == SINK_ROW)
-        return hash_row(s, hash, e) ? -1 : place(s, &v, valid, why, e);
+        return scd2_hash(&s->table, spec, &s->key, hash, e)
+                   ? -1
+                   : place(s, &v, valid, why, e);
     if (!valid)
         return 1;
     bool begins = strcmp(v.was.from, at) == 0;
@@ -449,7 +354,7 @@ static int apply_row(struct sqlite_sink *s, sqlite3_stmt *rows, struct err *e)
     };
     r.raw =
         sqlite3_column_type(rows, 5) == SQLITE_NULL ? r.text : text_at(rows, 5);
-    if (r.at.n != TIME_LEN)
+    if (r.at.n != SCD2_TIME_LEN)
         return err_nomem(e);
     int done = apply_record(s, &r, sqlite3_column_int(rows, 2), &why, e);
     if (done == 0)
@@ -486,24 +391,15 @@ int sqlite_scd2_apply(struct sqlite_sink *s, struct err *e)
                                                                           : 0;
 }
 
+static bool fits(const struct column *c, enum sink_scd2_column which)
+{
+    return sqlite_column_takes(c) &
+           (which == SINK_IS_CURRENT ? 1u << JSON_TRUE : 1u << JSON_STRING);
+}
+
 int sqlite_scd2_check(struct sqlite_sink *s, struct err *e)
 {
-    for (int i = 0; i < SINK_SCD2_COLUMNS; i++) {
-        struct str name = meta(s, (enum sink_scd2_column)i);
-        const struct column *c = table_find(&s->table, name);
-        unsigned wants =
-            i == SINK_IS_CURRENT ? 1u << JSON_TRUE : 1u << JSON_STRING;
-        if (!c)
-            return err_set(e, ERR_CONFIG,
-                           "table '%s' has no column '%.*s': mode scd2 keeps "
-                           "versions in a table of its own",
-                           s->base.spec->table, STR_ARG(name));
-        if (!(sqlite_column_takes(c) & wants))
-            return err_set(e, ERR_CONFIG,
-                           "column '%s' of table '%s' is %s, mode scd2 wants "
-                           "%s",
-                           c->name, s->base.spec->table, c->type,
-                           i == SINK_IS_CURRENT ? "BOOLEAN" : "TEXT");
-    }
-    return 0;
+    static const char *const wants[SINK_SCD2_COLUMNS] = { "TEXT", "TEXT",
+                                                          "BOOLEAN", "TEXT" };
+    return scd2_check(&s->table, s->base.spec, fits, wants, e);
 }

@@ -1,10 +1,6 @@
 /* The statements that keep versions of rows. */
+#include "sink/scd2.h"
 #include "sink/sqlite.h"
-
-bool sqlite_scd2_is_field(const struct column *c)
-{
-    return !c->derived && !c->dropped;
-}
 
 void sqlite_scd2_add(struct sqlite_sink *s, enum sink_scd2_column c,
                      const char *after)
@@ -52,7 +48,7 @@ static void write_insert(struct sqlite_sink *s)
     sqlite_add_table(s);
     buf_addc(&s->sql, '(');
     for (size_t i = 0; i < s->table.n; i++) {
-        if (!sqlite_scd2_is_field(&s->table.v[i]))
+        if (!scd2_is_field(&s->table.v[i]))
             continue;
         sqlite_quote(&s->sql, str_of(s->table.v[i].name));
         buf_addz(&s->sql, ", ");
@@ -78,7 +74,7 @@ static void write_update(struct sqlite_sink *s)
     buf_addz(&s->sql, " SET ");
     for (size_t i = 0; i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
-        if (!sqlite_scd2_is_field(c) || c->key)
+        if (!scd2_is_field(c) || c->key)
             continue;
         sqlite_quote(&s->sql, str_of(c->name));
         buf_addf(&s->sql, " = ?%d, ", at++);
@@ -90,7 +86,7 @@ static void write_update(struct sqlite_sink *s)
     at = first;
     for (size_t i = 0; i < s->table.n; i++) {
         const struct column *c = &s->table.v[i];
-        if (!sqlite_scd2_is_field(c) || c->key)
+        if (!scd2_is_field(c) || c->key)
             continue;
         if (!c->audit) {
             sqlite_quote(&s->sql, str_of(c->name));

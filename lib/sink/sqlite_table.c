@@ -1,3 +1,4 @@
+#include "sink/scd2.h"
 #include "sink/sqlite.h"
 
 #include <stdlib.h>
@@ -67,9 +68,8 @@ static bool is_ours(const struct sqlite_sink *s, const char *name)
 {
     const struct sink_spec *spec = s->base.spec;
     size_t skip = strlen(SINK_PREVIOUS);
-    for (size_t i = 0; spec->mode == SINK_SCD2 && i < SINK_SCD2_COLUMNS; i++)
-        if (sqlite3_stricmp(name, spec->scd2_names[i].p) == 0)
-            return true;
+    if (scd2_is_ours(&s->table, spec, str_of(name)))
+        return true;
     if (spec->mode != SINK_SCD3 ||
         sqlite3_strnicmp(name, SINK_PREVIOUS, (int)skip) != 0)
         return false;

@@ -55,7 +55,7 @@ void table_free(struct table *t)
     buf_free(&t->part_buf);
 }
 
-static bool same_name(const struct table *t, const char *name, struct str s)
+bool table_same_name(const struct table *t, const char *name, struct str s)
 {
     return strlen(name) == s.n &&
            (t->fold_case ? strncasecmp(name, s.p, s.n) == 0
@@ -84,9 +84,9 @@ struct column *table_append(struct table *t, const struct sink_spec *spec,
     }
     c.val = (struct val){ JSON_MISSING, STR("") };
     for (size_t i = 0; i < spec->n_keys; i++)
-        c.key |= same_name(t, c.name, spec->keys[i]);
+        c.key |= table_same_name(t, c.name, spec->keys[i]);
     for (size_t i = 0; i < spec->n_audit; i++)
-        c.audit |= same_name(t, c.name, spec->audit_names[i]);
+        c.audit |= table_same_name(t, c.name, spec->audit_names[i]);
     t->v[t->n] = c;
     t->pattern++;
     layout_forget(&t->layout);
@@ -105,7 +105,7 @@ struct column *table_find(struct table *t, struct str name)
         }
     }
     for (size_t i = 0; t->fold_case && i < n; i++)
-        if (same_name(t, t->v[i].name, name))
+        if (table_same_name(t, t->v[i].name, name))
             return &t->v[i];
     return NULL;
 }

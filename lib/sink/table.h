@@ -73,6 +73,9 @@ void table_free(struct table *t);
 struct column *table_append(struct table *t, const struct sink_spec *spec,
                             struct str name, const char *type, struct err *e);
 
+/* Do the two name the same column? */
+bool table_same_name(const struct table *t, const char *name, struct str s);
+
 /* The column of that name; NULL if there is none. */
 struct column *table_find(struct table *t, struct str name);
 
