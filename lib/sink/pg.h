@@ -35,6 +35,7 @@ struct pg_rows {
     struct buf starts;  /* size_t of each row in text */
     struct buf numbers; /* uint64_t of each row in the backlog */
     size_t n;
+    int set;       /* in the staging table */
     uint64_t used; /* for making room */
 };
 
@@ -56,7 +57,7 @@ struct pg_event {
 };
 
 #define PG_OPEN_SETS 16
-#define PG_ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
+#define PG_ROOM ((size_t)4 << 20) /* bytes of rows before they are sent */
 
 struct pg_sink {
     struct sink base;
@@ -74,6 +75,12 @@ struct pg_sink {
     struct pg_rows rows[PG_OPEN_SETS];
     size_t n_rows, pending; /* sets; bytes in all of them */
     size_t room;            /* bytes before they are sent */
+    struct pg_rows *last;   /* for records of this pattern and operation */
+    uint64_t pattern;
+    char op;
+    struct pg_rows flight; /* on their way, while others are encoded, */
+    struct str unsent;     /* but for this */
+    size_t fed;            /* pending bytes when it was last fed */
     uint64_t clock;
     char **sets; /* owned: sets of fields in the staging table */
     size_t n_sets, cap_sets;
@@ -146,9 +153,13 @@ int pg_run(struct pg_sink *s, const char *sql, const char *doing,
 int pg_try(struct pg_sink *s, const char *doing, uint64_t *changed,
            enum pg_fault *fault, struct sink_refusal *why, struct err *e);
 
-/* Sends s->sql, a COPY FROM STDIN, and its data. The same results. */
-int pg_copy(struct pg_sink *s, struct str data, struct sink_refusal *why,
-            uint64_t *line, struct err *e);
+/* A COPY FROM STDIN: begins s->sql; feeds of its data what goes without waiting
+ * and takes that off; feeds the rest and ends it, with the same results as
+ * pg_try. Between the first and the last no other statement can run. */
+int pg_copy_begin(struct pg_sink *s, struct err *e);
+int pg_copy_feed(struct pg_sink *s, struct str *data, struct err *e);
+int pg_copy_end(struct pg_sink *s, struct str rest, struct sink_refusal *why,
+                uint64_t *line, struct err *e);
 
 uint64_t pg_now_ms(void);
 
@@ -204,6 +215,9 @@ int pg_create_evolve(struct pg_sink *s, struct err *e);
 int pg_row_encode(struct pg_sink *s, const char *fields, struct buf *out,
                   struct sink_refusal *why, struct err *e);
 
+/* Appends a number. */
+void pg_row_number(struct buf *out, uint64_t v);
+
 /* ---- pg_copy.c */
 
 /* Takes a record in, which has that number in the backlog: 1, 0 with why, -1
@@ -214,7 +228,7 @@ int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
 /* Takes the whole backlog in again, but for what was refused. */
 int pg_copy_again(struct pg_sink *s, struct err *e);
 
-/* Sends all that is waiting. */
+/* Sends all that is waiting, and waits until it is there. */
 int pg_copy_flush(struct pg_sink *s, struct err *e);
 void pg_copy_free(struct pg_sink *s);
 

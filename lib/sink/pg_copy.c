@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define FEED ((size_t)64 << 10) /* bytes of rows between looks at those sent \
+                                 */
 #define ROOM_LEAST ((size_t)64 << 10) /* of PG_ROOM, where rows are bad */
 
 /* ---- refusals ---- */
@@ -87,42 +89,15 @@ void pg_copy_free(struct pg_sink *s)
 {
     for (size_t i = 0; i < s->n_rows; i++)
         free_rows(&s->rows[i]);
-    s->n_rows = s->pending = 0;
+    free_rows(&s->flight);
+    s->n_rows = s->pending = s->fed = 0;
+    s->last = NULL;
+    s->unsent = STR("");
     for (size_t i = 0; i < s->n_sets; i++)
         free(s->sets[i]);
     free(s->sets);
     s->sets = NULL;
     s->n_sets = s->cap_sets = 0;
-}
-
-int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e)
-{
-    for (size_t i = 0; i < s->n_rows; i++) {
-        struct pg_rows *r = &s->rows[i];
-        uint64_t number;
-        size_t start, before = r->text.n;
-        for (; r->n; r->n--) {
-            size_t at = (r->n - 1) * sizeof(number);
-            memcpy(&number, r->numbers.p + at, sizeof(number));
-            if (number < from)
-                break;
-            memcpy(&start, r->starts.p + (r->n - 1) * sizeof(start),
-                   sizeof(start));
-            r->text.n = start;
-            r->numbers.n = at;
-            r->starts.n = (r->n - 1) * sizeof(start);
-        }
-        s->pending -= before - r->text.n;
-    }
-    for (uint64_t i = from; i < s->backlog.n; i++)
-        if (!is_noted(s, i) && note(s, i, e))
-            return -1;
-    if (!s->stage_made)
-        return 0;
-    buf_reset(&s->sql);
-    buf_addf(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq >= %llu",
-             (unsigned long long)from);
-    return pg_run_sql(s, "write to", e);
 }
 
 int pg_copy_set(struct pg_sink *s, struct str fields, size_t max, struct err *e)
@@ -186,10 +161,7 @@ static int send_empty(struct pg_sink *s, size_t n, struct sink_refusal *why,
     return pg_try(s, "write to", &changed, &fault, why, e);
 }
 
-/* Sends rows from <= i < to. 1, 0 with why and the line at fault, -1. */
-static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
-                size_t to, struct sink_refusal *why, uint64_t *line,
-                struct err *e)
+static int begin_copy(struct pg_sink *s, const struct pg_rows *r, struct err *e)
 {
     if (pg_run(s, "SAVEPOINT _pipe_rows", "write to", e))
         return -1;
@@ -202,64 +174,192 @@ static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
     buf_addz(&s->sql, " (");
     add_text(s, r);
     buf_addz(&s->sql, ") FROM STDIN");
-    *line = 0;
-    int done = !s->staged && !memchr(r->fields, '1', r->n_fields)
-                   ? send_empty(s, to - from, why, e)
-                   : pg_copy(s, slice(r, from, to), why, line, e);
-    if (done < 0)
-        return -1;
-    if (pg_run(s,
-               done ? "RELEASE _pipe_rows"
-                    : "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows",
-               "write to", e))
+    return pg_copy_begin(s, e);
+}
+
+/* Keeps the rows that were sent, or not: returns done, or -1. */
+static int end_rows(struct pg_sink *s, int done, struct err *e)
+{
+    if (done < 0 || pg_run(s,
+                           done ? "RELEASE _pipe_rows"
+                                : "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows",
+                           "write to", e))
         return -1;
     return done;
 }
 
-/* Sends them, and finds those that the server refuses: it names the line,
- * which is then sent alone; where it does not, halves are. */
+static bool is_empty(const struct pg_sink *s, const struct pg_rows *r)
+{
+    return !s->staged && !memchr(r->fields, '1', r->n_fields);
+}
+
+/* Sends rows from <= i < to. 1, 0 with why and the line at fault, -1. */
+static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
+                size_t to, struct sink_refusal *why, uint64_t *line,
+                struct err *e)
+{
+    int done;
+    *line = 0;
+    if (is_empty(s, r))
+        done = pg_run(s, "SAVEPOINT _pipe_rows", "write to", e)
+                   ? -1
+                   : send_empty(s, to - from, why, e);
+    else
+        done = begin_copy(s, r, e)
+                   ? -1
+                   : pg_copy_end(s, slice(r, from, to), why, line, e);
+    return end_rows(s, done, e);
+}
+
+static int send_all(struct pg_sink *s, const struct pg_rows *r, size_t from,
+                    size_t to, struct err *e);
+
+/* Of rows *from <= i < to, the server refuses some: it names the line, which is
+ * then sent alone; where it does not, halves are. Moves *from to where one has
+ * to go on. */
+static int find_refused(struct pg_sink *s, const struct pg_rows *r,
+                        size_t *from, size_t to, uint64_t line,
+                        const struct sink_refusal *why, struct err *e)
+{
+    size_t first = *from, n = to - first;
+    if (n == 1) {
+        uint64_t number;
+        memcpy(&number, r->numbers.p + first * sizeof(number), sizeof(number));
+        *from = to;
+        return pg_copy_refuse(s, number, why, e);
+    }
+    size_t at = line && line <= n ? first + (size_t)line - 1 : first + n / 2;
+    /* What stands before the line was good: most likely it still is. */
+    if (at > first && send_all(s, r, first, at, e))
+        return -1;
+    if (line && send_all(s, r, at, at + 1, e))
+        return -1;
+    *from = at + (line != 0);
+    s->room = ROOM_LEAST; /* bad rows come together: send less at once */
+    return 0;
+}
+
 static int send_all(struct pg_sink *s, const struct pg_rows *r, size_t from,
                     size_t to, struct err *e)
 {
     struct sink_refusal why;
+    uint64_t line;
     while (from < to) {
-        uint64_t line;
         int done = send(s, r, from, to, &why, &line, e);
         if (done)
             return done < 0 ? -1 : 0;
-        if (to - from == 1) {
-            uint64_t number;
-            memcpy(&number, r->numbers.p + from * sizeof(number),
-                   sizeof(number));
-            return pg_copy_refuse(s, number, &why, e);
-        }
-        size_t at = line && line <= to - from ? from + (size_t)line - 1
-                                              : from + (to - from) / 2;
-        /* What stands before the line was good: most likely it still is. */
-        if (at > from && send_all(s, r, from, at, e))
+        if (find_refused(s, r, &from, to, line, &why, e))
             return -1;
-        if (line) {
-            if (send_all(s, r, at, at + 1, e))
-                return -1;
-            at++;
-        }
-        from = at;
-        s->room = ROOM_LEAST; /* bad rows come together: send less at once */
     }
     return 0;
 }
 
-int pg_copy_flush(struct pg_sink *s, struct err *e)
+/* ---- on their way ---- */
+
+/* Waits for the rows that are. */
+static int land(struct pg_sink *s, struct err *e)
 {
+    struct pg_rows *r = &s->flight;
+    struct sink_refusal why;
+    struct str rest = s->unsent;
+    uint64_t line = 0;
+    size_t from = 0, n = r->n;
+    if (n == 0)
+        return 0;
+    s->unsent = STR("");
+    int done = end_rows(s, pg_copy_end(s, rest, &why, &line, e), e);
+    if (done == 0)
+        done = find_refused(s, r, &from, n, line, &why, e) ||
+                       send_all(s, r, from, n, e)
+                   ? -1
+                   : 1;
+    forget(r);
+    return done < 0 ? -1 : 0;
+}
+
+/* Begins to send rows; they are in s->flight then. The server works on them
+ * while the next ones are encoded. */
+static int launch(struct pg_sink *s, struct pg_rows *r, struct err *e)
+{
+    struct pg_rows *f = &s->flight;
+    if (begin_copy(s, r, e))
+        return -1;
+    char *fields = malloc(r->n_fields + 1);
+    if (!fields)
+        return err_nomem(e);
+    memcpy(fields, r->fields, r->n_fields);
+    struct pg_rows sent = *r;
+    r->text = f->text;
+    r->starts = f->starts;
+    r->numbers = f->numbers;
+    forget(r);
+    free(f->fields);
+    *f = sent;
+    f->fields = fields;
+    s->unsent = buf_str(&f->text);
+    s->fed = 0;
+    return pg_copy_feed(s, &s->unsent, e);
+}
+
+/* Sends what waits: the set with most of it so that it need not be waited
+ * for. */
+static int send_waiting(struct pg_sink *s, struct err *e)
+{
+    struct pg_rows *most = &s->rows[0];
+    if (land(s, e))
+        return -1;
     if (s->room < PG_ROOM)
         s->room *= 2;
+    for (size_t i = 1; i < s->n_rows; i++)
+        if (s->rows[i].text.n > most->text.n)
+            most = &s->rows[i];
     for (size_t i = 0; i < s->n_rows; i++) {
-        if (s->rows[i].n && send_all(s, &s->rows[i], 0, s->rows[i].n, e))
+        struct pg_rows *r = &s->rows[i];
+        if (r == most && !is_empty(s, r))
+            continue;
+        if (r->n && send_all(s, r, 0, r->n, e))
             return -1;
-        forget(&s->rows[i]);
+        forget(r);
     }
     s->pending = 0;
-    return 0;
+    return most->n ? launch(s, most, e) : 0;
+}
+
+int pg_copy_flush(struct pg_sink *s, struct err *e)
+{
+    return send_waiting(s, e) || land(s, e) ? -1 : 0;
+}
+
+int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e)
+{
+    for (size_t i = 0; i < s->n_rows; i++) {
+        struct pg_rows *r = &s->rows[i];
+        uint64_t number;
+        size_t start, before = r->text.n;
+        for (; r->n; r->n--) {
+            size_t at = (r->n - 1) * sizeof(number);
+            memcpy(&number, r->numbers.p + at, sizeof(number));
+            if (number < from)
+                break;
+            memcpy(&start, r->starts.p + (r->n - 1) * sizeof(start),
+                   sizeof(start));
+            r->text.n = start;
+            r->numbers.n = at;
+            r->starts.n = (r->n - 1) * sizeof(start);
+        }
+        s->pending -= before - r->text.n;
+    }
+    for (uint64_t i = from; i < s->backlog.n; i++)
+        if (!is_noted(s, i) && note(s, i, e))
+            return -1;
+    if (!s->stage_made)
+        return 0;
+    if (land(s, e))
+        return -1;
+    buf_reset(&s->sql);
+    buf_addf(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq >= %llu",
+             (unsigned long long)from);
+    return pg_run_sql(s, "write to", e);
 }
 
 /* The rows with the fields in s->fields. */
@@ -281,7 +381,7 @@ static struct pg_rows *rows_of(struct pg_sink *s, struct err *e)
         for (size_t i = 1; i < s->n_rows; i++)
             if (s->rows[i].used < r->used)
                 r = &s->rows[i];
-        if (r->n && send_all(s, r, 0, r->n, e))
+        if (r->n && (land(s, e) || send_all(s, r, 0, r->n, e)))
             return NULL;
         s->pending -= r->text.n;
         forget(r);
@@ -319,16 +419,48 @@ static int set_fields(struct pg_sink *s, bool keys_only, struct err *e)
     return s->fields.failed ? err_nomem(e) : 0;
 }
 
+/* The rows that the record at hand is one of: most often those of the last. */
+static struct pg_rows *choose_rows(struct pg_sink *s, char op, struct err *e)
+{
+    if (s->last && s->pattern == s->table.pattern && s->op == op)
+        return s->last;
+    s->last = NULL; /* its place may be taken */
+    if (set_fields(s, op == 'd', e))
+        return NULL;
+    struct pg_rows *r = rows_of(s, e);
+    if (r && s->staged) {
+        r->set = pg_copy_set(s, buf_str(&s->fields), PG_SETS_MAX, e);
+        if (r->set < 0)
+            return NULL;
+    }
+    s->last = r;
+    s->pattern = s->table.pattern;
+    s->op = op;
+    return r;
+}
+
+/* The columns of the staging table that are not the target's. */
+static void add_staged(struct pg_sink *s, const struct pg_rows *r, char op,
+                       uint64_t number)
+{
+    if (s->encoded.n)
+        buf_addc(&s->encoded, '\t');
+    pg_row_number(&s->encoded, number);
+    buf_addc(&s->encoded, '\t');
+    pg_row_number(&s->encoded, (uint64_t)r->set);
+    buf_addc(&s->encoded, '\t');
+    buf_addc(&s->encoded, op);
+    if (s->base.spec->mode == SINK_SCD2)
+        pg_scd2_encode(s, &s->encoded);
+}
+
 /* Adds the record that the columns hold, as an operation: 1, 0 with why, -1. */
 static int add_row(struct pg_sink *s, char op, uint64_t number,
                    struct sink_refusal *why, struct err *e)
 {
-    if (set_fields(s, op == 'd', e))
-        return -1;
-    struct pg_rows *r = rows_of(s, e);
+    struct pg_rows *r = choose_rows(s, op, e);
     if (!r)
         return -1;
-    size_t from = r->text.n;
     if (s->order_at != PG_NO_ORDER) {
         if (!s->order && pg_order_ask(s, e))
             return -1;
@@ -339,21 +471,15 @@ static int add_row(struct pg_sink *s, char op, uint64_t number,
     int done = pg_row_encode(s, r->fields, &s->encoded, why, e);
     if (done <= 0)
         return done;
-    from = r->text.n;
+    if (s->staged)
+        add_staged(s, r, op, number);
+    buf_addc(&s->encoded, '\n');
+    size_t from = r->text.n;
     buf_add_str(&r->text, buf_str(&s->encoded));
-    if (s->staged) {
-        int set = pg_copy_set(s, buf_str(&s->fields), PG_SETS_MAX, e);
-        if (set < 0)
-            return -1;
-        buf_addf(&r->text, "%s%llu\t%d\t%c", s->encoded.n ? "\t" : "",
-                 (unsigned long long)number, set, op);
-        if (s->base.spec->mode == SINK_SCD2)
-            pg_scd2_encode(s, &r->text);
-    }
-    buf_addc(&r->text, '\n');
     buf_add(&r->starts, &from, sizeof(from));
     buf_add(&r->numbers, &number, sizeof(number));
-    if (r->text.failed || r->starts.failed || r->numbers.failed)
+    if (s->encoded.failed || r->text.failed || r->starts.failed ||
+        r->numbers.failed)
         return err_nomem(e);
     r->n++;
     s->pending += r->text.n - from;
@@ -372,7 +498,7 @@ static int take_row(struct pg_sink *s, const struct sink_record *r,
             return -1;
     }
     if (done > 0)
-        done = table_take(&s->table, spec, r->text, why, e);
+        done = table_take_record(&s->table, spec, r, why, e);
     if (done > 0 && spec->mode == SINK_SCD2)
         done = pg_scd2_note(s, r, why, e);
     if (done > 0 && s->staged && !s->stage_made && pg_merge_stage(s, e))
@@ -399,6 +525,8 @@ static int take_delete(struct pg_sink *s, const struct sink_record *r,
 /* All rows before are gone, those that wait too. */
 static int take_truncate(struct pg_sink *s, struct err *e)
 {
+    if (land(s, e))
+        return -1;
     for (size_t i = 0; i < s->n_rows; i++)
         forget(&s->rows[i]);
     s->pending = 0;
@@ -420,7 +548,12 @@ int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
     if (done > 0 && (r->op == SINK_DELETE || r->old_key.n))
         done = take_delete(s, r, number, why, e);
     if (done > 0 && s->pending >= s->room)
-        return pg_copy_flush(s, e) ? -1 : 1;
+        return send_waiting(s, e) ? -1 : 1;
+    if (s->unsent.n && s->pending - s->fed >= FEED) {
+        s->fed = s->pending;
+        if (pg_copy_feed(s, &s->unsent, e))
+            return -1;
+    }
     return done;
 }
 

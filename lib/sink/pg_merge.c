@@ -118,6 +118,7 @@ struct insert {
     bool conflict;
     uint64_t changed;
     bool repeated; /* one statement met a key twice */
+    bool latest;   /* of the rows of one key the last, in the keys' order */
 };
 
 #define ALL UINT64_MAX       /* as `to`: without a range */
@@ -131,6 +132,11 @@ static void add_insert(struct pg_sink *s, const struct insert *i, uint64_t from,
         buf_addz(&s->sql, " (");
         add_columns(s, i->set);
         buf_addz(&s->sql, ") SELECT ");
+        if (i->latest) {
+            buf_addz(&s->sql, "DISTINCT ON (");
+            add_keys(s, "");
+            buf_addz(&s->sql, ") ");
+        }
         add_columns(s, i->set);
     } else {
         buf_addz(&s->sql, " SELECT");
@@ -141,7 +147,13 @@ static void add_insert(struct pg_sink *s, const struct insert *i, uint64_t from,
     else if (to != ALL)
         buf_addf(&s->sql, " AND _pipe_seq BETWEEN %llu AND %llu",
                  (unsigned long long)from, (unsigned long long)to);
-    buf_addz(&s->sql, " ORDER BY _pipe_seq");
+    buf_addz(&s->sql, " ORDER BY ");
+    if (i->latest) {
+        add_keys(s, "");
+        buf_addz(&s->sql, ", _pipe_seq DESC");
+    } else {
+        buf_addz(&s->sql, "_pipe_seq");
+    }
     if (i->conflict)
         add_conflict(s, i->set);
 }
@@ -234,8 +246,10 @@ static int insert_each(struct pg_sink *s, struct insert *i, uint64_t from,
     return r;
 }
 
-static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
-                        uint64_t to, struct err *e)
+/* In one statement: 1; 0 where a row is refused, of which nothing is left; -1.
+ */
+static int insert_at_once(struct pg_sink *s, struct insert *i, uint64_t from,
+                          uint64_t to, struct err *e)
 {
     struct sink_refusal why;
     enum pg_fault fault = PG_FATAL;
@@ -246,16 +260,22 @@ static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
     int done = pg_try(s, "write to", &changed, &fault, &why, e);
     if (done < 0)
         return -1;
-    if (done > 0) {
-        i->changed += changed;
-        return pg_run(s, "RELEASE _pipe_rows", "write to", e);
-    }
-    if (pg_run(s, "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows", "write to", e))
-        return -1;
-    if (fault == PG_REPEATED) {
-        i->repeated = true;
-        return 0;
-    }
+    i->changed += changed;
+    i->repeated = done == 0 && fault == PG_REPEATED;
+    return pg_run(s,
+                  done ? "RELEASE _pipe_rows"
+                       : "ROLLBACK TO _pipe_rows; RELEASE _pipe_rows",
+                  "write to", e)
+               ? -1
+               : done;
+}
+
+static int insert_range(struct pg_sink *s, struct insert *i, uint64_t from,
+                        uint64_t to, struct err *e)
+{
+    int done = insert_at_once(s, i, from, to, e);
+    if (done || i->repeated)
+        return done < 0 ? -1 : 0;
     if (to == ALL) {
         to = s->backlog.n - 1;
         if (pg_run(s,
@@ -397,14 +417,16 @@ static int merge_upsert(struct pg_sink *s, struct err *e)
     /* Sets of different fields are inserted one behind the other, so keys
      * that come in several would be out of order. */
     if (s->n_sets == 1) {
-        if (insert_sets(s, true, "", &changed, &repeated, e))
-            return -1;
-        if (!repeated)
-            return 0;
+        struct insert i = { .set = s->sets[0],
+                            .where = "_pipe_op = 'r'",
+                            .conflict = true,
+                            .latest = true };
+        int done = insert_at_once(s, &i, 0, ALL, e);
+        if (done)
+            return done < 0 ? -1 : 0;
     }
     if (s->n_sets > 1 ? fold(s, e) : keep_last(s, e))
         return -1;
-    repeated = false;
     if (insert_sets(s, true, "", &changed, &repeated, e))
         return -1;
     return repeated ? err_set(e, ERR_BUG, "one key twice in a folded load") : 0;
@@ -556,7 +578,9 @@ int pg_merge(struct pg_sink *s, struct err *e)
     }
     if (!s->stage_made)
         return 0;
-    if (pg_run(s, "ANALYZE _pipe_stage", "write to", e))
+    /* For joins with the target; one set of fields is sorted, whatever. */
+    bool joins = s->base.spec->mode != SINK_UPSERT || s->n_sets > 1;
+    if (joins && pg_run(s, "ANALYZE _pipe_stage", "write to", e))
         return -1;
     switch (s->base.spec->mode) {
     case SINK_INSERT: return merge_insert(s, e);

@@ -1,6 +1,7 @@
 #include "sink/pg.h"
 
 #include "base/base64.h"
+#include "base/digits.h"
 #include "json/number.h"
 #include "json/utf8.h"
 
@@ -33,6 +34,15 @@ static void add_escaped(struct buf *out, struct str s)
         from = i + 1;
     }
     buf_add(out, s.p + from, s.n - from);
+}
+
+void pg_row_number(struct buf *out, uint64_t v)
+{
+    char digits[20], *p = digits + sizeof(digits);
+    do
+        *--p = (char)('0' + v % 10);
+    while (v /= 10);
+    buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 /* The characters of a string value; 0 with why where they are no text. */
@@ -81,10 +91,24 @@ static int add_integer(struct buf *out, const struct column *c, struct str n,
     return 1;
 }
 
+/* The numbers that are most: no exponent, few digits. Any decimal takes them.
+ */
+static bool is_short(struct str n)
+{
+    uint64_t v;
+    int32_t scale;
+    bool minus = *n.p == '-';
+    return digits_read(n.p + minus, n.n - minus, &v, &scale);
+}
+
 /* A decimal with a declared scale would be rounded to it. */
 static int add_decimal(struct buf *out, const struct column *c, struct str n,
                        struct sink_refusal *why)
 {
+    if (!c->bounded && is_short(n)) {
+        buf_add_str(out, n);
+        return 1;
+    }
     struct number x = number_parse(n);
     if (!number_in_range(&x))
         return too_precise(why, c, n);
@@ -206,7 +230,11 @@ static int add_string(struct pg_sink *s, struct buf *out,
         return r;
     if (c->kind == COLUMN_BYTES)
         return add_bytes(s, out, c, text, why);
-    add_escaped(out, text);
+    /* What COPY escapes JSON escapes, too. */
+    if (text.p == v.raw.p + 1)
+        buf_add_str(out, text);
+    else
+        add_escaped(out, text);
     return 1;
 }
 
@@ -266,7 +294,7 @@ int pg_row_encode(struct pg_sink *s, const char *fields, struct buf *out,
             continue;
         }
         if (i == s->order_at) {
-            buf_addf(out, "%llu", (unsigned long long)s->number);
+            pg_row_number(out, s->number);
             continue;
         }
         int r = add_value(s, out, c, why, e);

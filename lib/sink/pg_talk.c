@@ -278,27 +278,31 @@ int pg_try(struct pg_sink *s, const char *doing, uint64_t *changed,
 
 /* ---- COPY ---- */
 
-static int send_data(struct pg_sink *s, struct str data, struct err *e)
+int pg_copy_begin(struct pg_sink *s, struct err *e)
 {
-    while (data.n) {
-        size_t n = data.n < PIECE ? data.n : PIECE;
-        int r = PQputCopyData(s->db, data.p, (int)n);
-        if (r < 0)
-            return fail_connection(s, e, "write to");
-        if (r == 0) {
-            if (push(s, "write to", e))
-                return -1;
-            continue;
-        }
-        data = (struct str){ data.p + n, data.n - n };
-        if (PQflush(s->db) > 0 && push(s, "write to", e))
-            return -1;
-    }
+    PGresult *r = ask(s, "write to", e);
+    if (!r)
+        return -1;
+    bool good = PQresultStatus(r) == PGRES_COPY_IN;
+    if (!good)
+        fail(s, e, r, "write to");
+    PQclear(r);
+    return good ? 0 : -1;
+}
+
+int pg_copy_feed(struct pg_sink *s, struct str *data, struct err *e)
+{
     int r;
-    while ((r = PQputCopyEnd(s->db, NULL)) == 0)
-        if (push(s, "write to", e))
-            return -1;
-    return r < 0 ? fail_connection(s, e, "write to") : 0;
+    while (data->n && (r = PQflush(s->db)) <= 0) {
+        size_t n = data->n < PIECE ? data->n : PIECE;
+        if (r < 0 || (r = PQputCopyData(s->db, data->p, (int)n)) < 0)
+            return fail_connection(s, e, "write to");
+        if (r == 0)
+            return 0;
+        *data = (struct str){ data->p + n, data->n - n };
+    }
+    /* A server that has failed already says so, and would wait. */
+    return PQconsumeInput(s->db) ? 0 : fail_connection(s, e, "write to");
 }
 
 /* The line that COPY names in its context; 0: it does not. */
@@ -313,19 +317,20 @@ static uint64_t line_of(const PGresult *r)
     return 0;
 }
 
-int pg_copy(struct pg_sink *s, struct str data, struct sink_refusal *why,
-            uint64_t *line, struct err *e)
+int pg_copy_end(struct pg_sink *s, struct str rest, struct sink_refusal *why,
+                uint64_t *line, struct err *e)
 {
-    PGresult *r = ask(s, "write to", e);
+    int put;
+    while (rest.n)
+        if (pg_copy_feed(s, &rest, e) || (rest.n && push(s, "write to", e)))
+            return -1;
+    while ((put = PQputCopyEnd(s->db, NULL)) == 0)
+        if (push(s, "write to", e))
+            return -1;
+    if (put < 0)
+        return fail_connection(s, e, "write to");
+    PGresult *r = last_result(s, "write to", e);
     if (!r)
-        return -1;
-    if (PQresultStatus(r) != PGRES_COPY_IN) {
-        fail(s, e, r, "write to");
-        PQclear(r);
-        return -1;
-    }
-    PQclear(r);
-    if (send_data(s, data, e) || !(r = last_result(s, "write to", e)))
         return -1;
     int done = is_good(r) ? 1 : blames_row(s, r, why) ? 0 : -1;
     if (done == 0)
