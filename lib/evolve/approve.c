@@ -27,11 +27,6 @@ const char *drift_kind_name(enum drift_kind k)
     return kinds[k];
 }
 
-const char *drift_verdict_name(enum drift_verdict v)
-{
-    return verdicts[v];
-}
-
 static int find(const char *const *list, size_t n, struct str word)
 {
     for (size_t i = 0; i < n; i++)
@@ -323,16 +318,6 @@ int drift_text(struct buf *out, const struct drift_item *i, bool verdict)
     if (verdict)
         buf_addf(out, " (%s, %s)", kinds[i->kind], verdicts[i->verdict]);
     return out->failed ? -1 : 0;
-}
-
-int drift_json(struct buf *out, const struct drift_item *i)
-{
-    buf_addf(out, "{\"kind\":\"%s\",\"pointer\":", kinds[i->kind]);
-    json_quote(out, i->pointer);
-    buf_addf(out, ",\"records\":%" PRIu64, i->records);
-    if (i->line)
-        buf_addf(out, ",\"line\":%" PRIu64, i->line);
-    return buf_addf(out, ",\"verdict\":\"%s\"}", verdicts[i->verdict]);
 }
 
 int drift_judge(const struct drift_report *report, struct err *e)

@@ -43,11 +43,10 @@ struct compat;
 struct compat *compat_new(const struct compat_options *options, struct err *e);
 void compat_free(struct compat *c);
 
-/* Adds the next version: a file, or text (copied) with a name and the URI that
- * its references are relative to (NULL: none). Names are borrowed. 0, or -1
+/* Adds the next version: text (copied) with a name (borrowed) and the URI that
+ * its references are relative to (NULL: none). 0, or -1
  * with ERR_CONFIG (file, JSON Pointer and reason), ERR_NOINPUT, ERR_NOPERM,
  * ERR_IO or ERR_TEMPFAIL. */
-int compat_add_file(struct compat *c, const char *path, struct err *e);
 int compat_add_text(struct compat *c, struct str text, const char *name,
                     const char *base, struct err *e);
 

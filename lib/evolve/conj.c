@@ -278,6 +278,8 @@ static void open_list(struct build *b, const struct list *from, bool one)
         struct rule *r = from->v[i];
         const struct rule_list *l = one ? &r->place->one : &r->place->any;
         unsigned types = 0;
+        if (!prover_spend(b->p, l->n / 4))
+            return;
         for (size_t k = 0; k < l->n; k++)
             types |= types_of(l->v[k]);
         c->types &= types;

@@ -208,11 +208,6 @@ void defaults_free(struct defaults *d)
     free(d);
 }
 
-size_t defaults_size(const struct defaults *d)
-{
-    return d->n;
-}
-
 /* ---- records ---- */
 
 struct defaults_run {

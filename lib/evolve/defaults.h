@@ -21,9 +21,6 @@ struct defaults *defaults_new(struct rules *set, const struct document *doc,
                               bool no_format_assertion, struct err *e);
 void defaults_free(struct defaults *d);
 
-/* How many there are. */
-size_t defaults_size(const struct defaults *d);
-
 /* For one thread; borrows d. Owned, freed with defaults_run_free. */
 struct defaults_run *defaults_run_new(const struct defaults *d);
 void defaults_run_free(struct defaults_run *r);

@@ -88,9 +88,6 @@ enum drift_verdict {
     DRIFT_BLOCKED
 };
 
-/* "allowed", "approved", "unapproved", "blocked". */
-const char *drift_verdict_name(enum drift_verdict v);
-
 struct drift_item {
     enum drift_kind kind;
     struct str pointer; /* "*" for array indexes; NUL-terminated */
@@ -119,8 +116,5 @@ int drift_judge(const struct drift_report *report, struct err *e);
  * schema, in 12 records, first in line 3", with " (add, allowed)" where the
  * verdict matters. 0 or -1. */
 int drift_text(struct buf *out, const struct drift_item *item, bool verdict);
-
-/* Appends it as a JSON object. 0 or -1. */
-int drift_json(struct buf *out, const struct drift_item *item);
 
 #endif

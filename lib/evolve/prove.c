@@ -65,12 +65,6 @@ void prover_unreport(struct prover *p)
     p->reports++;
 }
 
-void prover_reset(struct prover *p)
-{
-    p->n_found = p->lost = 0;
-    prover_unreport(p);
-}
-
 bool prover_spend(struct prover *p, uint64_t n)
 {
     if (p->steps > n)

@@ -64,9 +64,6 @@ struct prover {
 int prover_init(struct prover *p, struct rules *set, struct err *e);
 void prover_free(struct prover *p);
 
-/* Forgets findings, keeps what has been proven. */
-void prover_reset(struct prover *p);
-
 /* True if every value that fits all of a (of n rules, copied) fits b. */
 bool prove(struct prover *p, struct rule *const *a, size_t n,
            const struct rule *b);

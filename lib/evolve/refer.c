@@ -274,21 +274,25 @@ static int find_place(struct rule_reader *r, struct str raw,
     return nomem ? err_nomem(r->e) : 0;
 }
 
+int rule_also(struct rule_reader *r, struct rule *rule, struct rule *to)
+{
+    struct rule_list *all = &rule->place->all;
+    struct rule **v = rule_alloc(r, (all->n + 1) * sizeof(struct rule *));
+    if (!v)
+        return -1;
+    if (all->n)
+        memcpy(v, all->v, all->n * sizeof(*v));
+    v[all->n] = to;
+    *all = (struct rule_list){ v, all->n + 1 };
+    return 0;
+}
+
 /* Both $ref and $dynamicRef may stand in one schema. */
 static int lead(struct rule_reader *r, struct rule *from, struct rule *to)
 {
-    struct place_part *place = from->place;
-    if (!place->ref) {
-        place->ref = to;
-        return 0;
-    }
-    struct rule **v = rule_alloc(r, (place->all.n + 1) * sizeof(struct rule *));
-    if (!v)
-        return -1;
-    if (place->all.n)
-        memcpy(v, place->all.v, place->all.n * sizeof(*v));
-    v[place->all.n] = to;
-    place->all = (struct rule_list){ v, place->all.n + 1 };
+    if (from->place->ref)
+        return rule_also(r, from, to);
+    from->place->ref = to;
     return 0;
 }
 

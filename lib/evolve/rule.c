@@ -125,18 +125,12 @@ static bool same_targets(struct lookup *seen, const struct rule *a,
         n += tree_get(a->tree, str_of(names[i])) != NULL;
         m += tree_get(b->tree, str_of(names[i])) != NULL;
     }
-    /* One that may lead to several places is not followed. */
-    if (n != m || (n && (!a->place->ref || !b->place->ref)))
+    /* Two in one schema, and one that may lead to several places, are not
+     * followed. */
+    if (n != m || n > 1 || (n && (!a->place->ref || !b->place->ref)))
         return false;
-    if (n == 0)
-        return true;
-    const struct rule_list *x = &a->place->all, *y = &b->place->all;
-    if (!same_deep(seen, a->place->ref->tree, b->place->ref->tree, depth))
-        return false;
-    /* Of two, the second stands at the end of the list. */
-    return n == 1 ||
-           (x->n && y->n &&
-            same_deep(seen, x->v[x->n - 1]->tree, y->v[y->n - 1]->tree, depth));
+    return n == 0 ||
+           same_deep(seen, a->place->ref->tree, b->place->ref->tree, depth);
 }
 
 static bool same_members(struct lookup *seen, const struct tree *a,
@@ -187,7 +181,8 @@ bool rule_same_whole(const struct rule *a, const struct rule *b)
     struct lookup seen = { 0 };
     if (a == b)
         return true;
-    if (!a->tree || !b->tree)
+    /* One that is made up says less than the schema at its place. */
+    if (!a->tree || !b->tree || a->tree->rule != a || b->tree->rule != b)
         return false;
     bool same = same_deep(&seen, a->tree, b->tree, 0);
     lookup_free(&seen);
@@ -409,7 +404,8 @@ struct document *rules_parse(struct rules *s, struct str text, const char *name,
     size_t from = s->n;
     struct document *doc =
         rule_document(&r, text, name, str_of(base ? base : ""));
-    bool ok = doc && rule_resolve(&r) == 0;
+    bool ok = doc && rule_resolve(&r) == 0 &&
+              (s->lenient || rule_unevaluated(&r, from) == 0);
     for (size_t i = from; ok && i < s->n; i++)
         ok = visit(&r, s->v[i], 0) == 0;
     if (doc)
@@ -420,17 +416,6 @@ struct document *rules_parse(struct rules *s, struct str text, const char *name,
     free(r.refs.v);
     free(r.later.v);
     return ok ? doc : NULL;
-}
-
-struct document *rules_load(struct rules *s, const char *path, struct err *e)
-{
-    struct buf text = { 0 }, base = { 0 };
-    struct document *doc = NULL;
-    if (schema_read(path, &text, &base, e) == 0)
-        doc = rules_parse(s, buf_str(&text), path, buf_z(&base), e);
-    buf_free(&text);
-    buf_free(&base);
-    return doc;
 }
 
 int rule_where(struct buf *out, const struct rule *rule)

@@ -168,12 +168,11 @@ int rules_init(struct rules *s, const char *const *dirs, size_t n_dirs,
                struct err *e);
 void rules_free(struct rules *s);
 
-/* Reads the schema in a file, or in text (copied), into the set, and the
+/* Reads the schema in text (copied) into the set, and the
  * documents that it refers to. name is borrowed; base (copied) is the URI that
  * references are relative to, NULL or empty: none. Returns its document, which
  * lives as long as the set; NULL with ERR_CONFIG, naming the place as a JSON
- * Pointer, or as schema_load. */
-struct document *rules_load(struct rules *s, const char *path, struct err *e);
+ * Pointer, or as schema_read. */
 struct document *rules_parse(struct rules *s, struct str text, const char *name,
                              const char *base, struct err *e);
 

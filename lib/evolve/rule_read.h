@@ -60,6 +60,14 @@ int rule_locate(struct rule_reader *r);
 /* Notes $id and anchors of t. 0 or -1. */
 int rule_identify(struct rule_reader *r, struct rule *rule, struct tree *t);
 
+/* Notes that what `to` says applies where `rule` does, which has a place. 0 or
+ * -1. */
+int rule_also(struct rule_reader *r, struct rule *rule, struct rule *to);
+
+/* Says by other means what the unevaluatedProperties of the set's rules from
+ * number `from` on say, where that is possible. 0 or -1. */
+int rule_unevaluated(struct rule_reader *r, size_t from);
+
 /* Follows all references, and reads the documents that they lead to. 0 or
  * -1. */
 int rule_resolve(struct rule_reader *r);

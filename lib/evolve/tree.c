@@ -215,6 +215,25 @@ struct tree *tree_parse(struct arena *a, struct str text, const char *source,
     return root;
 }
 
+struct tree *tree_names(struct arena *a, struct str *keys, size_t n)
+{
+    struct tree *t = arena_alloc(a, sizeof(*t));
+    struct tree *v = arena_alloc(a, (n + 1) * sizeof(*v));
+    if (!t || !v || n > UINT32_MAX / 4)
+        return NULL;
+    *t = (struct tree){
+        .type = JSON_OBJECT, .n = (uint32_t)n, .v = v, .keys = keys
+    };
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct tree){ .type = JSON_TRUE,
+                              .text = STR("true"),
+                              .raw = STR("true") };
+    if (index_members(a, t))
+        return NULL;
+    link_up(t);
+    return t;
+}
+
 uint32_t tree_find(const struct tree *t, struct str key)
 {
     if (t->type != JSON_OBJECT)

@@ -38,6 +38,10 @@ struct tree {
 struct tree *tree_parse(struct arena *a, struct str text, const char *source,
                         struct err *e);
 
+/* An object that has these keys (an array and texts in the arena; each counts
+ * once), with true as their values. NULL: no memory. */
+struct tree *tree_names(struct arena *a, struct str *keys, size_t n);
+
 /* The member with this key; NULL where there is none or t is no object. */
 struct tree *tree_get(const struct tree *t, struct str key);
 

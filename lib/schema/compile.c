@@ -356,24 +356,6 @@ int schema_read(const char *path, struct buf *text, struct buf *base,
     return r;
 }
 
-struct schema *schema_load(const char *path,
-                           const struct schema_options *options, struct err *e)
-{
-    struct buf text = { 0 }, uri = { 0 };
-    struct schema *s = NULL;
-    struct schema_options o = { 0 };
-    if (options)
-        o = *options;
-    if (schema_read(path, &text, &uri, e) == 0) {
-        if (uri.n && !o.base)
-            o.base = buf_z(&uri);
-        s = schema_compile(buf_str(&text), path, &o, e);
-    }
-    buf_free(&uri);
-    buf_free(&text);
-    return s;
-}
-
 void schema_free(struct schema *s)
 {
     if (!s)

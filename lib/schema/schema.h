@@ -70,14 +70,10 @@ struct schema *schema_compile(struct str text, const char *source,
                               const struct schema_options *options,
                               struct err *e);
 
-/* Reads a file and compiles it. Further errors: ERR_NOINPUT, ERR_NOPERM,
- * ERR_IO. */
-struct schema *schema_load(const char *path,
-                           const struct schema_options *options, struct err *e);
-
-/* The reading alone: appends the file to text, and to base the URI that its
- * references are relative to; nothing for a pipe, which can be read but once.
- * Errors as schema_load has them. */
+/* Appends the file at path to text, and to base the URI that its references are
+ * relative to; nothing for a pipe, which can be read but once. ERR_CONFIG where
+ * it has more than SCHEMA_MAX_BYTES; ERR_NOINPUT, ERR_NOPERM, ERR_IO,
+ * ERR_TEMPFAIL. */
 int schema_read(const char *path, struct buf *text, struct buf *base,
                 struct err *e);
 

@@ -1,6 +1,7 @@
 #include "sink/pg.h"
 
 #include "base/hash.h"
+#include "base/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +131,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
                        spec, 0 };
     s->staged = is_staged(spec->mode);
     s->table = (struct table){ .max = PG_COLUMNS_MAX,
-                               .add = pg_table_add,
+                               .add = pg_create_add,
                                .context = s };
     int r = 0;
     if (spec->n_decimals)
@@ -241,10 +242,10 @@ static int start(struct pg_sink *s, struct err *e)
     pg_copy_free(s);
     s->stage_made = s->truncated = false;
     s->base.ignored = 0;
-    s->room = (size_t)8 << 20;
+    s->room = PG_ROOM;
     if (begin_locked(s, e))
         return -1;
-    if (pg_ledger_create(s, e) || look(s, e))
+    if (pg_ledger_create(s, e) || look(s, e) || pg_create_evolve(s, e))
         return -1;
     return empty_partition(s, e);
 }
@@ -261,34 +262,38 @@ static void give_up(struct pg_sink *s)
 
 typedef int step(struct pg_sink *s, void *arg, struct err *e);
 
-/* Runs what; where the server gave the transaction up for another one, feeds
- * it again from the backlog, runs `before` and then what. */
-static int with_retry(struct pg_sink *s, step *before, step *what, void *arg,
+/* Opens the transaction anew and feeds it all that has come. */
+static int once_more(struct pg_sink *s, unsigned times, struct err *e)
+{
+    give_up(s);
+    s->retry = false;
+    return pg_nap(s, (unsigned)(seed(times) % (50u << times)), e) ||
+                   start(s, e) || pg_copy_again(s, e)
+               ? -1
+               : 0;
+}
+
+/* Runs first; where the server gave the transaction up for another one, begins
+ * once more and runs again (NULL: nothing). */
+static int with_retry(struct pg_sink *s, step *first, step *again, void *arg,
                       struct err *e)
 {
-    struct err first = { 0 };
-    int r = what(s, arg, &first);
-    for (int i = 1; r < 0 && s->retry && !s->dead && i < TRIES; i++) {
-        unsigned cap = 50u << i;
-        give_up(s);
-        if (pg_nap(s, (unsigned)random() % cap, e))
-            return -1;
-        first = (struct err){ 0 };
-        s->retry = false;
-        r = start(s, &first) || pg_copy_again(s, &first) ||
-                    (before && before(s, arg, &first))
-                ? -1
-                : what(s, arg, &first);
+    struct err last = { 0 };
+    int r = first(s, arg, &last);
+    for (unsigned i = 1; r < 0 && s->retry && !s->dead && i < TRIES; i++) {
+        last = (struct err){ 0 };
+        r = once_more(s, i, &last);
+        if (r == 0 && again)
+            r = again(s, arg, &last);
     }
     if (r < 0)
-        *e = first;
+        *e = last;
     return r;
 }
 
 static int do_start(struct pg_sink *s, void *arg, struct err *e)
 {
     (void)arg;
-    give_up(s);
     return start(s, e);
 }
 
@@ -299,7 +304,7 @@ static int pg_begin(struct sink *base, struct err *e)
     buf_reset(&s->groups);
     if (s->backlog.n && backlog_reset(&s->backlog, e))
         return -1;
-    return with_retry(s, NULL, do_start, NULL, e);
+    return with_retry(s, do_start, NULL, NULL, e);
 }
 
 /* The record that is written, which is the backlog's last. */
@@ -312,31 +317,13 @@ static int do_write(struct pg_sink *s, void *arg, struct err *e)
     return done ? (done < 0 ? -1 : 0) : pg_copy_refuse(s, number, &why, e);
 }
 
-/* Begins again with all that has come, the last record too. */
-static int retry_after(struct pg_sink *s, struct err *e)
-{
-    give_up(s);
-    if (pg_nap(s, (unsigned)random() % 100, e))
-        return -1;
-    s->retry = false;
-    return start(s, e) || pg_copy_again(s, e) ? -1 : 0;
-}
-
 static int pg_write(struct sink *base, const struct sink_record *r,
                     struct err *e)
 {
     struct pg_sink *s = (struct pg_sink *)base;
-    struct err first = { 0 };
     if (backlog_add(&s->backlog, r, e))
         return -1;
-    int done = do_write(s, (void *)(uintptr_t)r, &first);
-    for (int i = 1; done < 0 && s->retry && !s->dead && i < TRIES; i++) {
-        first = (struct err){ 0 };
-        done = retry_after(s, &first);
-    }
-    if (done < 0)
-        *e = first;
-    return done;
+    return with_retry(s, do_write, NULL, (void *)(uintptr_t)r, e);
 }
 
 static int pg_group(struct sink *base, enum sink_group what, struct err *e)
@@ -389,7 +376,7 @@ static int do_apply(struct pg_sink *s, void *arg, struct err *e)
 
 static int pg_apply(struct sink *base, struct err *e)
 {
-    return with_retry((struct pg_sink *)base, NULL, do_apply, NULL, e);
+    return with_retry((struct pg_sink *)base, do_apply, do_apply, NULL, e);
 }
 
 struct preparing {
@@ -408,6 +395,11 @@ static int do_prepare(struct pg_sink *s, void *arg, struct err *e)
     return *p->outcome == SINK_NEW ? pg_ledger_write(s, p->run, e) : 0;
 }
 
+static int apply_and_prepare(struct pg_sink *s, void *arg, struct err *e)
+{
+    return do_apply(s, arg, e) || do_prepare(s, arg, e) ? -1 : 0;
+}
+
 static int pg_resume(struct sink *base, const struct sink_run *run,
                      struct sink_position *at, struct err *e)
 {
@@ -421,7 +413,7 @@ static int pg_prepare(struct sink *base, const struct sink_run *run,
     struct pg_sink *s = (struct pg_sink *)base;
     struct preparing p = { run, outcome, previous };
     s->run = run;
-    return with_retry(s, do_apply, do_prepare, &p, e);
+    return with_retry(s, do_prepare, apply_and_prepare, &p, e);
 }
 
 /* ---- the commit ---- */
@@ -467,14 +459,22 @@ static int do_commit(struct pg_sink *s, void *arg, struct err *e)
     return pg_run(s, "COMMIT", "commit the load of", e);
 }
 
-static int prepare_again(struct pg_sink *s, void *arg, struct err *e)
+/* While the transaction was given up, another process may have loaded the same
+ * run: then there is nothing left to commit. */
+static int commit_again(struct pg_sink *s, void *arg, struct err *e)
 {
     enum sink_outcome outcome;
     struct buf when = { 0 };
     struct preparing p = { s->run, &outcome, &when };
-    (void)arg;
-    int r = do_apply(s, NULL, e) || do_prepare(s, &p, e) ? -1 : 0;
+    int r = apply_and_prepare(s, &p, e);
     buf_free(&when);
+    if (r == 0 && outcome == SINK_NEW)
+        return do_commit(s, arg, e);
+    if (r == 0 && outcome == SINK_CONFLICT)
+        r = err_set(e, ERR_TEMPFAIL,
+                    "run '%s' was loaded by another process meanwhile",
+                    s->run->run_id);
+    give_up(s);
     return r;
 }
 
@@ -482,7 +482,7 @@ static int pg_commit(struct sink *base, struct err *e)
 {
     struct pg_sink *s = (struct pg_sink *)base;
     struct err failed = { 0 };
-    int r = with_retry(s, prepare_again, do_commit, NULL, &failed);
+    int r = with_retry(s, do_commit, commit_again, NULL, &failed);
     if (r < 0 && s->dead)
         r = ask_ledger(s, &failed);
     if (r < 0)
@@ -497,14 +497,14 @@ static int pg_commit(struct sink *base, struct err *e)
      SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD3) | \
      SINK_MODE(SINK_CDC))
 
-#define PG_TYPE(name)                                                    \
-    {                                                                    \
-        .scheme = name, .modes = PG_MODES,                               \
-        .features = SINK_RANGES | SINK_AUDITS | SINK_BATCHES,            \
-        .usage = name "://...", .open = pg_open, .begin = pg_begin,      \
-        .write = pg_write, .apply = pg_apply, .group = pg_group,         \
-        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit, \
-        .close = pg_close,                                               \
+#define PG_TYPE(name)                                                        \
+    {                                                                        \
+        .scheme = name, .modes = PG_MODES,                                   \
+        .features = SINK_RANGES | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES, \
+        .usage = name "://...", .open = pg_open, .begin = pg_begin,          \
+        .write = pg_write, .apply = pg_apply, .group = pg_group,             \
+        .prepare = pg_prepare, .resume = pg_resume, .commit = pg_commit,     \
+        .close = pg_close,                                                   \
     }
 
 const struct sink_type sink_postgresql = PG_TYPE("postgresql");

@@ -2,9 +2,10 @@
  * it.
  *
  * pg.c is the transaction, pg_ledger.c the ledger, pg_talk.c statements and
- * COPY on the connection, pg_table.c the table's columns (reading, creating,
- * changing), pg_row.c one record's values as COPY text, pg_copy.c blocks of
- * rows on their way, pg_merge.c from the staging table to the target. */
+ * COPY on the connection, pg_table.c the table's columns as they are,
+ * pg_create.c making and changing them, pg_row.c one record's values as COPY
+ * text, pg_copy.c blocks of rows on their way, pg_merge.c from the staging
+ * table to the target. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -35,6 +36,7 @@ struct pg_rows {
 };
 
 #define PG_OPEN_SETS 16
+#define PG_ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
 
 struct pg_sink {
     struct sink base;
@@ -57,13 +59,14 @@ struct pg_sink {
     bool truncated;     /* cdc: all rows before this load are gone */
     bool was_truncated; /* when the group began */
     uint64_t group;     /* cdc: number of the first record of the group */
-    bool split;         /* a record of a group was refused */
+    bool split;         /* a record was refused of which more is there */
     struct buf groups;  /* pairs of uint64_t: first and last number */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };
 
 #define PG_LEDGER "_pipe_loads"
+#define PG_ORDER "_pipe_order" /* column: the order in which rows came */
 
 /* Advisory locks of ours have this first key; the second is the table's. */
 #define PG_LOCK_SPACE 0x70697065 /* "pipe" */
@@ -111,12 +114,28 @@ int pg_nap(struct pg_sink *s, unsigned ms, struct err *e);
 /* ---- pg_table.c */
 
 int pg_table_read(struct pg_sink *s, struct err *e);
-int pg_table_create(struct pg_sink *s, struct str record, struct err *e);
-int pg_table_add(void *sink, struct str name, struct val v,
-                 struct sink_refusal *why, struct err *e);
+/* Appends the spec's keys in parentheses to s->sql. */
+void pg_table_add_keys(struct pg_sink *s);
 
-/* Makes an integer column one of any number. 0 or -1. */
-int pg_table_widen(struct pg_sink *s, struct column *c, struct err *e);
+/* Fills what a type takes, by its name in the catalogue. */
+void pg_table_kind(struct column *c, const char *type, int modifier,
+                   char category);
+
+/* ---- pg_create.c */
+
+/* Creates the table as the schema or else the record shows it. */
+int pg_create(struct pg_sink *s, struct str record, struct err *e);
+
+/* Adds a column for a value: as struct table's add. */
+int pg_create_add(void *sink, struct str name, struct val v,
+                  struct sink_refusal *why, struct err *e);
+
+/* Makes a number's column one of any number. 0 or -1. */
+int pg_create_widen(struct pg_sink *s, struct column *c, struct err *e);
+
+/* At the start of a load: creates the table, adds its columns as the schema
+ * and the options want it. */
+int pg_create_evolve(struct pg_sink *s, struct err *e);
 
 /* ---- pg_row.c */
 
@@ -138,6 +157,11 @@ int pg_copy_again(struct pg_sink *s, struct err *e);
 /* Sends all that is waiting. */
 int pg_copy_flush(struct pg_sink *s, struct err *e);
 void pg_copy_free(struct pg_sink *s);
+
+/* The number of a set of fields ("0110...") in the staging table, which may
+ * have up to max; -1 with e. */
+int pg_copy_set(struct pg_sink *s, struct str fields, size_t max,
+                struct err *e);
 
 /* Records from this number on are not to be loaded, as one of them was
  * refused. 0 or -1. */

@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#define ROOM ((size_t)8 << 20) /* bytes of rows before they are sent */
-#define ROOM_LEAST ((size_t)64 << 10)
+#define ROOM_LEAST ((size_t)64 << 10) /* of PG_ROOM, where rows are bad */
 
 /* ---- refusals ---- */
 
@@ -53,14 +52,16 @@ int pg_copy_refuse(struct pg_sink *s, uint64_t number,
     struct sink_record r;
     if (group && is_noted(s, number))
         return 0; /* told with another one of its group */
-    s->split = s->split || group;
     for (uint64_t i = group ? group[0] : number;
          i <= (group ? group[1] : number); i++)
         if (note(s, i, e))
             return -1;
-    return backlog_get(&s->backlog, number, &r, e)
-               ? -1
-               : spec->refuse(spec->context, &r, why, e);
+    if (backlog_get(&s->backlog, number, &r, e))
+        return -1;
+    /* Parts of it may be in the target: others of its group, or the end of the
+     * row that had its old key. */
+    s->split = s->split || group || r.old_key.n;
+    return spec->refuse(spec->context, &r, why, e);
 }
 
 /* ---- sets of rows ---- */
@@ -124,17 +125,16 @@ int pg_copy_undo(struct pg_sink *s, uint64_t from, struct err *e)
     return pg_run_sql(s, "write to", e);
 }
 
-/* The number of a set of fields in the staging table; -1 with e. */
-static int number_of_set(struct pg_sink *s, struct str fields, struct err *e)
+int pg_copy_set(struct pg_sink *s, struct str fields, size_t max, struct err *e)
 {
     for (size_t i = 0; i < s->n_sets; i++)
         if (str_eq(str_of(s->sets[i]), fields))
             return (int)i;
-    if (s->n_sets == PG_SETS_MAX)
+    if (s->n_sets >= max)
         return err_set(e, ERR_DATA,
-                       "records have more than %d different sets of fields: "
+                       "records have more than %zu different sets of fields: "
                        "too many for mode %s",
-                       PG_SETS_MAX, s->base.spec->mode_name);
+                       max, s->base.spec->mode_name);
     if (s->n_sets == s->cap_sets) {
         size_t cap = s->cap_sets ? s->cap_sets * 2 : 16;
         char **grown = realloc(s->sets, cap * sizeof(*grown));
@@ -172,6 +172,19 @@ static struct str slice(const struct pg_rows *r, size_t from, size_t to)
     return (struct str){ r->text.p + starts[from], end - starts[from] };
 }
 
+/* COPY wants a column: rows without a field are inserted. The same results. */
+static int send_empty(struct pg_sink *s, size_t n, struct sink_refusal *why,
+                      struct err *e)
+{
+    enum pg_fault fault;
+    uint64_t changed;
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "INSERT INTO ");
+    buf_add_str(&s->sql, buf_str(&s->qualified));
+    buf_addf(&s->sql, " SELECT FROM generate_series(1, %zu)", n);
+    return pg_try(s, "write to", &changed, &fault, why, e);
+}
+
 /* Sends rows from <= i < to. 1, 0 with why and the line at fault, -1. */
 static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
                 size_t to, struct sink_refusal *why, uint64_t *line,
@@ -189,7 +202,9 @@ static int send(struct pg_sink *s, const struct pg_rows *r, size_t from,
     add_text(s, r);
     buf_addz(&s->sql, ") FROM STDIN");
     *line = 0;
-    int done = pg_copy(s, slice(r, from, to), why, line, e);
+    int done = !s->staged && !memchr(r->fields, '1', r->n_fields)
+                   ? send_empty(s, to - from, why, e)
+                   : pg_copy(s, slice(r, from, to), why, line, e);
     if (done < 0)
         return -1;
     if (pg_run(s,
@@ -235,7 +250,7 @@ static int send_all(struct pg_sink *s, const struct pg_rows *r, size_t from,
 
 int pg_copy_flush(struct pg_sink *s, struct err *e)
 {
-    if (s->room < ROOM)
+    if (s->room < PG_ROOM)
         s->room *= 2;
     for (size_t i = 0; i < s->n_rows; i++) {
         if (s->rows[i].n && send_all(s, &s->rows[i], 0, s->rows[i].n, e))
@@ -295,7 +310,9 @@ static int set_fields(struct pg_sink *s, bool keys_only, struct err *e)
         const struct column *c = &s->table.v[i];
         bool there = c->val.type != JSON_MISSING || c->audit || all;
         buf_addc(&s->fields,
-                 !c->derived && there && (!keys_only || c->key) ? '1' : '0');
+                 !c->derived && !c->dropped && there && (!keys_only || c->key)
+                     ? '1'
+                     : '0');
     }
     return s->fields.failed ? err_nomem(e) : 0;
 }
@@ -318,7 +335,7 @@ static int add_row(struct pg_sink *s, char op, uint64_t number,
     from = r->text.n;
     buf_add_str(&r->text, buf_str(&s->encoded));
     if (s->staged) {
-        int set = number_of_set(s, buf_str(&s->fields), e);
+        int set = pg_copy_set(s, buf_str(&s->fields), PG_SETS_MAX, e);
         if (set < 0)
             return -1;
         buf_addf(&r->text, "%s%llu\t%d\t%c", s->encoded.n ? "\t" : "",
@@ -342,7 +359,7 @@ static int take_row(struct pg_sink *s, const struct sink_record *r,
     if (!s->table.exists) {
         /* What cannot be a row must not shape the table. */
         done = table_has_keys(spec, r->text, why);
-        if (done > 0 && pg_table_create(s, r->text, e))
+        if (done > 0 && pg_create(s, r->text, e))
             return -1;
     }
     if (done > 0)

@@ -1,6 +1,5 @@
 #include "sink/pg.h"
 
-#include "base/hash.h"
 #include "sink/range.h"
 
 #include <stdio.h>
@@ -43,14 +42,6 @@ int pg_ledger_create(struct pg_sink *s, struct err *e)
     return pg_run_sql(s, "make the ledger of", e);
 }
 
-/* Rows of events and rows once added stay what they are: the run is looked for
- * among all. A later load may cover what the other modes did. */
-static bool looks_at_all(const struct pg_sink *s)
-{
-    enum sink_mode m = s->base.spec->mode;
-    return m == SINK_APPEND || m == SINK_CDC;
-}
-
 /* WHERE the table, and with it the very run. */
 static void add_where(struct pg_sink *s, const struct sink_run *run, bool very)
 {
@@ -81,7 +72,7 @@ int pg_ledger_find(struct pg_sink *s, const struct sink_run *run,
                    enum sink_outcome *outcome, struct buf *previous,
                    struct err *e)
 {
-    bool all = looks_at_all(s);
+    bool all = sink_looks_at_all(s->base.spec);
     *outcome = SINK_NEW;
     if (run->continues)
         return 0;
@@ -135,15 +126,6 @@ int pg_ledger_resume(struct pg_sink *s, const struct sink_run *run,
     return 0;
 }
 
-/* A hash of the columns and their types: changes when the table does. */
-static void schema_version(struct pg_sink *s, char hex[33])
-{
-    buf_reset(&s->text);
-    for (size_t i = 0; i < s->table.n; i++)
-        buf_addf(&s->text, "%s\n%s\n", s->table.v[i].name, s->table.v[i].type);
-    hash128_hex(hash128(buf_str(&s->text)), hex);
-}
-
 static void add_value(struct pg_sink *s, const char *text, char before)
 {
     buf_addc(&s->sql, before);
@@ -156,7 +138,7 @@ static void add_value(struct pg_sink *s, const char *text, char before)
 int pg_ledger_write(struct pg_sink *s, const struct sink_run *r, struct err *e)
 {
     char schema[33];
-    schema_version(s, schema);
+    table_version(&s->table, &s->text, schema);
     const char *texts[] = { r->pipeline,
                             s->name,
                             r->partition,

@@ -296,6 +296,31 @@ static void add_sets_with(struct pg_sink *s, size_t column)
     buf_addz(&s->sql, first ? "-1)" : ")");
 }
 
+/* Gives folded rows, of the sets whose numbers are in the list, the set that is
+ * their union. */
+static int unite(struct pg_sink *s, const char *list, struct err *e)
+{
+    buf_reset(&s->fields);
+    for (size_t i = 0; i < s->table.n; i++)
+        buf_addc(&s->fields, '0');
+    if (s->fields.failed)
+        return err_nomem(e);
+    for (const char *p = list; *p;) {
+        char *end;
+        const char *set = s->sets[strtoul(p, &end, 10)];
+        for (size_t i = 0; set[i]; i++)
+            if (set[i] == '1')
+                s->fields.p[i] = '1';
+        p = end + (*end == ',');
+    }
+    int united = pg_copy_set(s, buf_str(&s->fields), SIZE_MAX, e);
+    buf_reset(&s->sql);
+    buf_addf(&s->sql,
+             "UPDATE _pipe_stage SET _pipe_set = %d WHERE _pipe_sets = '%s'",
+             united, list);
+    return united < 0 ? -1 : pg_run_sql(s, "write to", e);
+}
+
 /* Replaces the staged rows of one key by one with the last value that each
  * field had: keeps the last row, and fills in what only earlier ones have. */
 static int fold(struct pg_sink *s, struct err *e)
@@ -328,35 +353,8 @@ static int fold(struct pg_sink *s, struct err *e)
                       " SELECT DISTINCT _pipe_sets FROM _pipe_stage");
     PGresult *r = pg_query(s, "write to", e);
     int done = r ? 0 : -1;
-    /* The union of sets is a set of its own. */
-    for (int i = 0; done == 0 && i < PQntuples(r); i++) {
-        char *p = PQgetvalue(r, i, 0);
-        buf_reset(&s->sql);
-        buf_addf(&s->sql,
-                 "UPDATE _pipe_stage SET _pipe_set = %zu WHERE"
-                 " _pipe_sets = '%s'",
-                 s->n_sets, p);
-        char *set = calloc(s->table.n + 1, 1);
-        char **grown = realloc(s->sets, (s->n_sets + 1) * sizeof(*grown));
-        if (grown)
-            s->sets = grown;
-        if (!set || !grown) {
-            free(set);
-            done = err_nomem(e);
-            break;
-        }
-        memset(set, '0', s->table.n);
-        while (*p) {
-            size_t k = strtoul(p, &p, 10);
-            for (size_t j = 0; s->sets[k][j]; j++)
-                if (s->sets[k][j] == '1')
-                    set[j] = '1';
-            p += *p == ',';
-        }
-        s->sets[s->n_sets++] = set;
-        s->cap_sets = s->n_sets;
-        done = pg_run_sql(s, "write to", e);
-    }
+    for (int i = 0; done == 0 && i < PQntuples(r); i++)
+        done = unite(s, PQgetvalue(r, i, 0), e);
     PQclear(r);
     return done;
 }
@@ -469,16 +467,25 @@ static int merge_scd3(struct pg_sink *s, struct err *e)
     return 0;
 }
 
+/* Removes what was staged of all records that are refused. */
+static int unstage_refused(struct pg_sink *s, struct err *e)
+{
+    uint64_t number;
+    buf_reset(&s->sql);
+    buf_addz(&s->sql, "DELETE FROM _pipe_stage WHERE _pipe_seq = ANY ('{");
+    for (size_t at = 0; at < s->refused.n; at += sizeof(number)) {
+        memcpy(&number, s->refused.p + at, sizeof(number));
+        buf_addf(&s->sql, "%s%llu", at ? "," : "", (unsigned long long)number);
+    }
+    buf_addz(&s->sql, "}'::bigint[])");
+    return pg_run_sql(s, "write to", e);
+}
+
 /* Deletions first; of a key that is deleted only what came later counts. */
 static int merge_cdc(struct pg_sink *s, struct err *e)
 {
-    uint64_t n = s->refused.n / sizeof(uint64_t);
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t number;
-        memcpy(&number, s->refused.p + i * sizeof(number), sizeof(number));
-        if (unstage(s, number, e))
-            return -1;
-    }
+    if (s->refused.n && unstage_refused(s, e))
+        return -1;
     buf_reset(&s->sql);
     buf_addz(&s->sql, "CREATE TEMP TABLE _pipe_gone ON COMMIT DROP AS SELECT ");
     add_keys(s, "");

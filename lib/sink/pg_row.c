@@ -104,8 +104,10 @@ static int add_number(struct pg_sink *s, struct buf *out, struct column *c,
     int64_t i;
     switch (c->kind) {
     case COLUMN_INTEGER:
-        if (s->base.spec->create && c->bytes == 8 && !number_to_i64(n, &i)) {
-            if (pg_table_widen(s, c, e))
+        /* What a schema declares stays as it is. */
+        if (s->base.spec->create && !s->base.spec->n_columns && c->bytes == 8 &&
+            !number_to_i64(n, &i)) {
+            if (pg_create_widen(s, c, e))
                 return -1;
             return add_decimal(out, c, n, why);
         }

@@ -1,15 +1,12 @@
 #include "sink/pg.h"
 
-#include "json/number.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- reading ---- */
 
 /* What a type takes, by its name in the catalogue. */
-static void set_kind(struct column *c, const char *type, int modifier,
-                     char category)
+void pg_table_kind(struct column *c, const char *type, int modifier,
+                   char category)
 {
     static const struct {
         const char *name;
@@ -41,6 +38,22 @@ static void set_kind(struct column *c, const char *type, int modifier,
     }
 }
 
+/* Does the load fill it, and no field? */
+static bool is_ours(const struct sink_spec *spec, struct str name)
+{
+    const size_t skip = strlen(SINK_PREVIOUS);
+    if (str_eq(name, STR(PG_ORDER)))
+        return true;
+    if (spec->mode != SINK_SCD3 || name.n <= skip ||
+        memcmp(name.p, SINK_PREVIOUS, skip) != 0)
+        return false;
+    name = (struct str){ name.p + skip, name.n - skip };
+    for (size_t i = 0; i < spec->n_tracked; i++)
+        if (str_eq(spec->tracked[i], name))
+            return true;
+    return false;
+}
+
 static int append_row(struct pg_sink *s, const PGresult *r, int row,
                       struct err *e)
 {
@@ -49,9 +62,10 @@ static int append_row(struct pg_sink *s, const PGresult *r, int row,
                      PQgetvalue(r, row, 1), e);
     if (!c)
         return -1;
-    set_kind(c, PQgetvalue(r, row, 2), atoi(PQgetvalue(r, row, 3)),
-             *PQgetvalue(r, row, 4));
-    c->derived = *PQgetvalue(r, row, 5) == 't';
+    pg_table_kind(c, PQgetvalue(r, row, 2), atoi(PQgetvalue(r, row, 3)),
+                  *PQgetvalue(r, row, 4));
+    c->derived =
+        *PQgetvalue(r, row, 5) == 't' || is_ours(s->base.spec, str_of(c->name));
     return 0;
 }
 
@@ -85,7 +99,7 @@ static int read_columns(struct pg_sink *s, struct err *e)
     return done;
 }
 
-static void add_keys(struct pg_sink *s)
+void pg_table_add_keys(struct pg_sink *s)
 {
     const struct sink_spec *spec = s->base.spec;
     for (size_t i = 0; i < spec->n_keys; i++) {
@@ -112,7 +126,7 @@ static int check_unique(struct pg_sink *s, struct err *e)
     buf_reset(&s->sql);
     buf_addz(&s->sql, "SAVEPOINT _pipe_unique; EXPLAIN INSERT INTO ");
     buf_add_str(&s->sql, buf_str(&s->qualified));
-    add_keys(s);
+    pg_table_add_keys(s);
     buf_addz(&s->sql, " SELECT ");
     for (size_t i = 0; i < spec->n_keys; i++) {
         buf_addz(&s->sql, i ? ", " : "");
@@ -121,7 +135,7 @@ static int check_unique(struct pg_sink *s, struct err *e)
     buf_addz(&s->sql, " FROM ");
     buf_add_str(&s->sql, buf_str(&s->qualified));
     buf_addz(&s->sql, " ON CONFLICT ");
-    add_keys(s);
+    pg_table_add_keys(s);
     buf_addz(&s->sql, " DO NOTHING");
     PGresult *r = pg_query(s, "look for the key of", &lost);
     bool found = r != NULL;
@@ -135,7 +149,7 @@ static int check_unique(struct pg_sink *s, struct err *e)
     if (found)
         return 0;
     buf_reset(&s->sql);
-    add_keys(s);
+    pg_table_add_keys(s);
     return err_set(e, ERR_CONFIG,
                    "table '%s' has no primary key or unique index on %s: mode "
                    "%s needs one",
@@ -150,172 +164,4 @@ int pg_table_read(struct pg_sink *s, struct err *e)
         (s->table.exists && table_check_keys(&s->table, s->base.spec, e)))
         return -1;
     return s->table.exists && s->begun ? check_unique(s, e) : 0;
-}
-
-/* ---- creating and changing ---- */
-
-/* NULL: a null says nothing, the column waits for a value. */
-static const char *type_for(struct val v)
-{
-    int64_t i;
-    switch (v.type) {
-    case JSON_STRING: return "text";
-    case JSON_TRUE:
-    case JSON_FALSE: return "boolean";
-    case JSON_NUMBER: return number_to_i64(v.raw, &i) ? "bigint" : "numeric";
-    case JSON_ARRAY:
-    case JSON_OBJECT: return "jsonb";
-    default: return NULL;
-    }
-}
-
-static bool good_name(struct str name)
-{
-    return name.n > 0 && name.n < 64 && !memchr(name.p, '\0', name.n);
-}
-
-static int add_column_to(struct pg_sink *s, struct str table, struct str name,
-                         const char *type, struct err *e)
-{
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "ALTER TABLE ");
-    buf_add_str(&s->sql, table);
-    buf_addz(&s->sql, " ADD COLUMN ");
-    pg_ident(&s->sql, name);
-    buf_addf(&s->sql, " %s", type);
-    return pg_run_sql(s, "add a column to", e);
-}
-
-int pg_table_add(void *sink, struct str name, struct val v,
-                 struct sink_refusal *why, struct err *e)
-{
-    struct pg_sink *s = sink;
-    const char *type = type_for(v);
-    if (!type)
-        return 2;
-    if (!good_name(name))
-        return sink_refusef(why, "column_name", STR(""),
-                            "a column name can have 63 bytes at most");
-    /* Rows that wait have no place for it. */
-    if (pg_copy_flush(s, e) ||
-        add_column_to(s, buf_str(&s->qualified), name, type, e) ||
-        (s->stage_made && add_column_to(s, STR("_pipe_stage"), name, type, e)))
-        return -1;
-    struct column *c = table_append(&s->table, s->base.spec, name, type, e);
-    if (!c)
-        return -1;
-    set_kind(c,
-             strcmp(type, "bigint") == 0    ? "int8"
-             : strcmp(type, "boolean") == 0 ? "bool"
-                                            : type,
-             -1, ' ');
-    return 1;
-}
-
-int pg_table_widen(struct pg_sink *s, struct column *c, struct err *e)
-{
-    struct str name = str_of(c->name);
-    if (pg_copy_flush(s, e))
-        return -1;
-    for (int staged = 0; staged <= (int)s->stage_made; staged++) {
-        buf_reset(&s->sql);
-        buf_addz(&s->sql, "ALTER TABLE ");
-        buf_add_str(&s->sql,
-                    staged ? STR("_pipe_stage") : buf_str(&s->qualified));
-        buf_addz(&s->sql, " ALTER COLUMN ");
-        pg_ident(&s->sql, name);
-        buf_addz(&s->sql, " TYPE numeric");
-        if (pg_run_sql(s, "widen a column of", e))
-            return -1;
-    }
-    char *type = strdup("numeric");
-    if (!type)
-        return err_nomem(e);
-    free(c->type);
-    c->type = type;
-    set_kind(c, "numeric", -1, ' ');
-    return 0;
-}
-
-static bool is_key(const struct sink_spec *spec, struct str name)
-{
-    for (size_t i = 0; i < spec->n_keys; i++)
-        if (str_eq(spec->keys[i], name))
-            return true;
-    return false;
-}
-
-/* One definition of CREATE TABLE, unless the name was there before. */
-static void add_definition(struct pg_sink *s, struct buf *seen, struct str name,
-                           const char *type)
-{
-    size_t from = seen->n;
-    buf_addc(seen, '\0');
-    buf_add_str(seen, name);
-    buf_addc(seen, '\0');
-    if (seen->failed)
-        return;
-    if (from && memmem(seen->p, from, seen->p + from, seen->n - from)) {
-        seen->n = from;
-        return;
-    }
-    buf_addz(&s->sql, from ? ", " : "");
-    pg_ident(&s->sql, name);
-    buf_addf(&s->sql, " %s%s", type,
-             is_key(s->base.spec, name) ? " NOT NULL" : "");
-}
-
-/* The last of duplicate keys counts, also for the type. */
-static void add_definitions(struct pg_sink *s, struct buf *seen,
-                            struct str record)
-{
-    struct json_iter it = json_iter(record);
-    struct str raw;
-    struct val v;
-    while (json_next(&it, &raw, &v)) {
-        buf_reset(&s->text);
-        if (json_unescape(&s->text, raw))
-            return;
-        struct str name = buf_str(&s->text);
-        const char *type =
-            good_name(name) ? type_for(json_get(json_val(record), name)) : NULL;
-        if (type)
-            add_definition(s, seen, name, type);
-    }
-}
-
-/* The table as the first record shows it. Later fields are added as they
- * come. */
-int pg_table_create(struct pg_sink *s, struct str record, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    struct buf seen = { 0 };
-    buf_reset(&s->sql);
-    buf_addz(&s->sql, "CREATE TABLE ");
-    buf_add_str(&s->sql, buf_str(&s->qualified));
-    buf_addc(&s->sql, '(');
-    add_definitions(s, &seen, record);
-    if (spec->part_column.n && !spec->range_to.n)
-        add_definition(s, &seen, spec->part_column,
-                       type_for(json_val(s->table.part_json)));
-    for (size_t i = 0; i < spec->n_audit; i++)
-        add_definition(s, &seen, spec->audit_names[i],
-                       str_eq(spec->audit_names[i], STR("_loaded_at"))
-                           ? "timestamptz"
-                           : "text");
-    bool none = seen.n == 0, lost = seen.failed || s->text.failed;
-    buf_free(&seen);
-    if (lost)
-        return err_nomem(e);
-    if (none)
-        return err_set(e, ERR_DATA,
-                       "cannot create table '%s': the first record has no "
-                       "field with a value",
-                       spec->table);
-    if (spec->n_keys && spec->mode != SINK_DELETE_INSERT) {
-        buf_addz(&s->sql, ", PRIMARY KEY ");
-        add_keys(s);
-    }
-    buf_addc(&s->sql, ')');
-    return pg_run_sql(s, "create", e) || pg_table_read(s, e) ? -1 : 0;
 }

@@ -121,6 +121,11 @@ void sink_close(struct sink *s)
         s->type->close(s);
 }
 
+bool sink_looks_at_all(const struct sink_spec *spec)
+{
+    return spec->mode == SINK_APPEND || spec->mode == SINK_CDC;
+}
+
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...)
 {

@@ -250,6 +250,12 @@ struct sink {
     uint64_t ignored;
 };
 
+/* Rows of events and rows once added stay what they are: such a run is looked
+ * for among all loads of its partition. What the other modes did a later load
+ * may have covered: they look at the latest that could have touched the same
+ * rows. */
+bool sink_looks_at_all(const struct sink_spec *spec);
+
 /* Refuses a record: fills why; returns 0. column may be empty. */
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));

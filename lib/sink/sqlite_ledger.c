@@ -1,7 +1,5 @@
 #include "sink/sqlite.h"
 
-#include "base/hash.h"
-
 #include <stdio.h>
 
 #define LEDGER "_pipe_loads"
@@ -38,14 +36,6 @@ static sqlite3_stmt *prepare(struct sqlite_sink *s, const char *sql,
     return stmt;
 }
 
-/* Rows of events and rows once added stay what they are: the run is looked for
- * among all. A later load may cover what the other modes did. */
-static bool looks_at_all(const struct sqlite_sink *s)
-{
-    enum sink_mode m = s->base.spec->mode;
-    return m == SINK_APPEND || m == SINK_CDC;
-}
-
 static sqlite3_stmt *query(struct sqlite_sink *s, const struct sink_run *r,
                            struct err *e)
 {
@@ -57,7 +47,7 @@ static sqlite3_stmt *query(struct sqlite_sink *s, const struct sink_run *r,
         "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
         " WHERE table_name = ?1 AND pipe_overlap(partition, ?2)"
         " ORDER BY id DESC LIMIT 1";
-    bool every = looks_at_all(s);
+    bool every = sink_looks_at_all(s->base.spec);
     sqlite3_stmt *stmt = prepare(s, every ? all : latest, e);
     if (!stmt)
         return NULL;
@@ -89,9 +79,9 @@ int sqlite_ledger_find(struct sqlite_sink *s, const struct sink_run *r,
         }
         if (strcmp(v[0], r->pipeline) == 0 && strcmp(v[1], r->run_id) == 0) {
             bool same = strcmp(v[2], r->input_hash) == 0;
-            *outcome = same              ? SINK_SAME
-                       : looks_at_all(s) ? SINK_CONFLICT
-                                         : SINK_NEW;
+            *outcome = same                              ? SINK_SAME
+                       : sink_looks_at_all(s->base.spec) ? SINK_CONFLICT
+                                                         : SINK_NEW;
             buf_addz(previous, v[3]);
         }
     }
@@ -99,15 +89,6 @@ int sqlite_ledger_find(struct sqlite_sink *s, const struct sink_run *r,
     if (step != SQLITE_ROW && step != SQLITE_DONE)
         return sqlite_fail(s, e, "read the ledger in");
     return 0;
-}
-
-/* A hash of the columns and their types: changes when the table does. */
-static void schema_version(struct sqlite_sink *s, char hex[33])
-{
-    buf_reset(&s->sql);
-    for (size_t i = 0; i < s->table.n; i++)
-        buf_addf(&s->sql, "%s\n%s\n", s->table.v[i].name, s->table.v[i].type);
-    hash128_hex(hash128(buf_str(&s->sql)), hex);
 }
 
 int sqlite_ledger_write(struct sqlite_sink *s, const struct sink_run *r,
@@ -119,7 +100,7 @@ int sqlite_ledger_write(struct sqlite_sink *s, const struct sink_run *r,
         " rows_read, rows_loaded, rows_rejected, watermark)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     char schema[33], version[40];
-    schema_version(s, schema);
+    table_version(&s->table, &s->sql, schema);
     sqlite3_stmt *stmt = prepare(s, sql, e);
     if (!stmt)
         return -1;

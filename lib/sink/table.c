@@ -1,5 +1,6 @@
 #include "sink/table.h"
 
+#include "base/hash.h"
 #include "json/check.h"
 #include "json/number.h"
 #include "json/utf8.h"
@@ -143,6 +144,14 @@ int table_check_keys(struct table *t, const struct sink_spec *spec,
     return spec->create ? 0
                         : check_names(t, spec, spec->tracked, spec->n_tracked,
                                       "tracked", e);
+}
+
+void table_version(const struct table *t, struct buf *scratch, char hex[33])
+{
+    buf_reset(scratch);
+    for (size_t i = 0; i < t->n; i++)
+        buf_addf(scratch, "%s\n%s\n", t->v[i].name, t->v[i].type);
+    hash128_hex(hash128(buf_str(scratch)), hex);
 }
 
 int table_mismatch(struct sink_refusal *why, const struct column *c,

@@ -105,6 +105,10 @@ const struct sink_decimal *table_decimal(const struct table *t,
                                          const struct sink_spec *spec,
                                          struct str name);
 
+/* A hash of the columns and their types: changes when the table does. Uses
+ * scratch. */
+void table_version(const struct table *t, struct buf *scratch, char hex[33]);
+
 /* Refuses a value of the wrong type. */
 int table_mismatch(struct sink_refusal *why, const struct column *c,
                    struct val v);

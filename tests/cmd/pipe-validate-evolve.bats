@@ -229,9 +229,15 @@ versions() {
     echo "$s" >a.json
     sed 's/one/two/; s/base/other/g' <<<"$s" >b.json
     assert_exit 0 pipe-validate --compat full a.json b.json
-    sed 's/"x"/"z"/' <<<"$s" >b.json
-    assert_exit 65 pipe-validate --compat backward a.json b.json
-    assert_exit 65 pipe-validate --compat forward a.json b.json
+    # A property more, a type that is wider: as with additionalProperties.
+    sed 's/"x"/"z":{"type":"string"},&/; s/integer/number/' <<<"$s" >b.json
+    assert_exit 0 pipe-validate --compat backward a.json b.json
+    [ "$(kinds)" = 'co/type_widened/forward co/property_added/forward' ] || fail "$(cat out)"
+    assert_exit 65 pipe-validate --compat backward b.json a.json
+    # Beside alternatives only what stays the same is.
+    sed 's/allOf/anyOf/' <<<"$s" >c.json
+    sed 's/allOf/anyOf/; s/"x"/"z":{"type":"string"},&/' <<<"$s" >d.json
+    assert_exit 65 pipe-validate --compat backward c.json d.json
 }
 
 @test "drift and defaults see what other documents name" {
@@ -259,6 +265,14 @@ versions() {
     grep -qF 'field /b is unknown' err
     assert_exit 78 pipe-validate --compat full --schema-dir meta s.json s.json
     grep -qF 'unknown dialect "https://example.com/own"' err
+}
+
+@test "10,000 alternatives are compared, or given up, in bounded time" {
+    awk 'BEGIN { printf "{\"title\":\"one\",\"anyOf\":["; for (i = 0; i < 10000; i++) printf "%s{\"properties\":{\"a\":{\"const\":%d}},\"required\":[\"a\"]}", i ? "," : "", i; print "]}" }' >a.json
+    sed 's/one/two/' a.json >b.json
+    assert_exit 0 timeout 20 pipe-validate --compat full a.json b.json
+    sed 's/"const":5000}/"const":"x"}/' a.json >b.json
+    assert_exit 65 timeout 20 pipe-validate --compat full a.json b.json
 }
 
 @test "modes and their options are held apart" {

@@ -136,8 +136,13 @@ static void gen_keyword(struct schemagen *g, unsigned depth)
                                           "minItems",      "maxItems",
                                           "minProperties", "maxProperties" };
     static const char *const multiples[] = { "1", "2", "0.5", "3", "6", "0.1" };
-    static const char *const one[] = { "not", "items", "additionalProperties",
-                                       "contains", "propertyNames" };
+    static const char *const one[] = { "not",
+                                       "items",
+                                       "additionalProperties",
+                                       "contains",
+                                       "propertyNames",
+                                       "unevaluatedItems",
+                                       "unevaluatedProperties" };
     static const char *const lists[] = { "allOf", "anyOf", "oneOf" };
     static const char *const patterns[] = { "^a", "b$", "", "a" };
     unsigned k = gen_choose(g, depth ? 24 : 10);
@@ -191,7 +196,7 @@ static void gen_keyword(struct schemagen *g, unsigned depth)
     case 14:
     case 15:
     case 16:
-        buf_addf(g->out, "\"%s\":", one[gen_choose(g, 5)]);
+        buf_addf(g->out, "\"%s\":", one[gen_choose(g, 7)]);
         gen_schema(g, depth - 1);
         break;
     case 17:
@@ -269,7 +274,8 @@ static void gen_document(struct buf *out, const uint8_t *p, size_t n)
     gen_schema(&g, 2);
     buf_addz(out, "},\"allOf\":[");
     gen_schema(&g, 3);
-    buf_addz(out, "]}");
+    buf_addz(out, gen_choose(&g, 4) == 1 ? "],\"unevaluatedProperties\":false}"
+                                         : "]}");
 }
 
 /* A value of the n choices. */

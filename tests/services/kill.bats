@@ -5,7 +5,7 @@
 load ../helper
 load postgres
 
-N=20000
+N=150000
 
 setup_file() {
     pg_start

@@ -137,6 +137,15 @@ END
     [ "$(jq -r .source.line dead.ndjson | sort | xargs)" = '2 3' ]
 }
 
+@test "cdc: a row that cannot move to its new key stays where it was" {
+    sql "CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v < 10)); INSERT INTO t VALUES (1, 1)"
+    run -0 load_into t cdc -k id --max-reject 1 < <(
+        echo '{"op":"u","before":{"id":1,"v":1},"after":{"id":2,"v":99},"source":{"table":"t"}}'
+        echo '{"op":"c","before":null,"after":{"id":3,"v":3},"source":{"table":"t"}}'
+    )
+    [ "$(sql 'SELECT id, v FROM t ORDER BY 1')" = $'1|1\n3|3' ]
+}
+
 @test "a null or missing key is rejected" {
     echo '{"id":1}' | load_into t upsert -k id --create
     run -65 load_into t upsert -k id < <(printf '%s\n' '{"id":2}' '{"id":null}' '{"x":1}')

@@ -75,45 +75,7 @@ TEST("the whole job, under the sanitizer's allocator")
 
 #else
 
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-extern void __libc_free(void *p);
-
-static long countdown = -1; /* allocations until one fails */
-static long live;
-
-static bool refused(void)
-{
-    return countdown >= 0 && countdown-- == 0;
-}
-
-void *malloc(size_t n)
-{
-    void *p = refused() ? NULL : __libc_malloc(n);
-    live += p != NULL;
-    return p;
-}
-
-void *calloc(size_t n, size_t size)
-{
-    void *p = refused() ? NULL : __libc_calloc(n, size);
-    live += p != NULL;
-    return p;
-}
-
-void *realloc(void *old, size_t n)
-{
-    void *p = refused() ? NULL : __libc_realloc(old, n);
-    live += p != NULL && old == NULL;
-    return p;
-}
-
-void free(void *p)
-{
-    live -= p != NULL;
-    __libc_free(p);
-}
+#include "starve.h"
 
 TEST("each allocation that fails is an error, and nothing leaks")
 {

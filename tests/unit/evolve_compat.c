@@ -332,20 +332,49 @@ TEST("dialects are compared by what they mean")
          "\"prefixItems\":[{\"type\":\"null\"}],\"items\":false}");
 }
 
-TEST("unevaluated properties are weighed where nothing else evaluates")
+/* unevaluatedProperties: false beside what a names. */
+#define CLOSED(a) "{" a ",\"unevaluatedProperties\":false}"
+
+TEST("unevaluated properties are weighed through references and allOf")
 {
     SAME("{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}",
          "{\"properties\":{\"a\":{}},\"additionalProperties\":false}");
-    DIFF("{}",
+    SAME(CLOSED("\"$defs\":{\"b\":{\"properties\":{\"a\":{}},"
+                "\"allOf\":[{\"patternProperties\":{\"^x\":{}}}]}},"
+                "\"$ref\":\"#/$defs/b\",\"properties\":{\"c\":{}}"),
+         "{\"properties\":{\"a\":{},\"c\":{}},"
+         "\"patternProperties\":{\"^x\":{}},\"additionalProperties\":false}");
+    DIFF("{}", CLOSED("\"allOf\":[{\"properties\":{\"a\":{}}}]"),
+         "unevaluated_properties_narrowed /unevaluatedProperties backward");
+    /* Where somebody says something of all properties, none is left over. */
+    SAME(CLOSED("\"allOf\":[{\"additionalProperties\":true}]"), "true");
+    SAME(CLOSED("\"allOf\":[{\"unevaluatedProperties\":true}]"), "true");
+    SAME(CLOSED("\"allOf\":[{\"properties\":{\"a\":{}},"
+                "\"allOf\":[true],\"unevaluatedProperties\":"
+                "{\"type\":\"integer\"}}]"),
+         "{\"properties\":{\"a\":{}},"
+         "\"additionalProperties\":{\"type\":\"integer\"}}");
+    DIFF(CLOSED("\"allOf\":[{\"properties\":{\"a\":{}}}]"),
+         CLOSED("\"allOf\":[{\"properties\":{\"a\":{},\"b\":{}}}]"),
+         "property_added /allOf/0/properties/b forward");
+    DIFF(CLOSED("\"allOf\":[{\"properties\":{\"a\":{\"type\":\"integer\"}}}]"),
+         CLOSED("\"allOf\":[{\"properties\":{\"a\":{\"type\":\"number\"}}}]"),
+         "type_widened /allOf/0/properties/a/type forward");
+}
+
+TEST("beside alternatives they are passed where both sides say the same")
+{
+    DIFF(CLOSED("\"title\":\"x\",\"anyOf\":[{\"properties\":{\"a\":{}}},true]"),
+         CLOSED("\"anyOf\":[{\"properties\":{\"a\":{}}},true]"), "");
+    DIFF(CLOSED("\"anyOf\":[{\"properties\":{\"a\":{}}},true]"),
+         CLOSED("\"anyOf\":[true,{\"properties\":{\"a\":{}}}]"),
+         "unevaluated_properties_changed /unevaluatedProperties both");
+    /* The two keywords do not hide each other. */
+    DIFF("{\"unevaluatedItems\":false,\"allOf\":[{\"properties\":{\"a\":{}}}],"
+         "\"unevaluatedProperties\":false}",
          "{\"allOf\":[{\"properties\":{\"a\":{}}}],"
          "\"unevaluatedProperties\":false}",
-         "unevaluated_properties_changed /unevaluatedProperties backward");
-    /* The same on both sides is the same. */
-    DIFF("{\"title\":\"x\",\"properties\":{\"p\":{\"allOf\":[{}],"
-         "\"unevaluatedProperties\":false}}}",
-         "{\"properties\":{\"p\":{\"allOf\":[{}],"
-         "\"unevaluatedProperties\":false}}}",
-         "");
+         "unevaluated_items_changed /unevaluatedItems forward");
 }
 
 TEST("defaults that change are told and break nothing")
