@@ -3,7 +3,8 @@
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
  * declare.c reads the columns of a schema, load.c brings the stream into the
  * sink, batch.c in pieces, events.c change events; pass.c is the target
- * "-", spool.c puts the stream into a folder, drain.c loads from there. */
+ * "-", spool.c puts the stream into a folder, drain.c loads from there what
+ * task.c finds whole. */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
@@ -122,17 +123,15 @@ int load_spool(struct stage *st, struct load *l);
 /* Loads what waits in the folder. */
 int load_drain(struct stage *st, const struct load_args *args);
 
-/* Loads the batches of the folder, oldest first. 0 when none is left, or -1
- * with e: ERR_UNAVAILABLE and ERR_TEMPFAIL where the target or the breaker or
- * another drainer wants it later, else the exit code of a load that failed. */
+/* Loads the batches of the folder, oldest first; own is the one whose run this
+ * process reports (0: none). wait_ms is for another drainer. 0 when none is
+ * left, or -1 with e, which says what waits: ERR_DATA where damaged batches
+ * were set aside; ERR_UNAVAILABLE and ERR_TEMPFAIL where the target or the
+ * breaker or another drainer wants it later; else the exit code of a load that
+ * failed. */
 struct queue;
 int drain_all(struct stage *st, struct queue *q, const struct load_args *args,
-              struct err *e);
-
-/* Says on out what waits: "2 batches wait in 'DIR' since TIME"; *n is how
- * many. 0 or -1 with e. */
-int drain_waiting(const struct queue *q, struct buf *out, size_t *n,
-                  struct err *e);
+              uint64_t own, uint64_t wait_ms, struct err *e);
 
 /* ---- batch.c: all return 0, or -1 with st->err */
 

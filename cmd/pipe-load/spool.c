@@ -6,18 +6,13 @@
 #include "json/check.h"
 #include "json/value.h"
 #include "run/queue.h"
+#include "task.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* Where libpq connects to; how it proves who it is comes from whoever drains,
- * so that no secret is kept. */
-static const char *const kept_env[] = { "PGHOST",     "PGHOSTADDR", "PGPORT",
-                                        "PGDATABASE", "PGUSER",     "PGSERVICE",
-                                        "PGSSLMODE" };
 
 static int check_usage(struct stage *st, const struct load_args *a)
 {
@@ -156,12 +151,11 @@ static void add_env(struct buf *out, const char *uri)
 {
     bool postgres = strncmp(uri, "postgres", 8) == 0, first = true;
     buf_addz(out, ",\"env\":{");
-    for (size_t i = 0; postgres && i < sizeof(kept_env) / sizeof(*kept_env);
-         i++) {
-        const char *value = getenv(kept_env[i]);
+    for (const char *const *p = task_env; postgres && *p; p++) {
+        const char *value = getenv(*p);
         if (!value)
             continue;
-        buf_addf(out, "%s\"%s\":", first ? "" : ",", kept_env[i]);
+        buf_addf(out, "%s\"%s\":", first ? "" : ",", *p);
         json_quote(out, str_of(value));
         first = false;
     }
@@ -180,7 +174,8 @@ static int describe(struct stage *st, struct load *l, struct buf *out)
     if (!cwd)
         return err_sys(&st->err, ERR_IO, errno, "cannot tell the folder");
     time_format(&now, time_now());
-    buf_addf(out, "{\"v\":1,\"queued_at\":\"%s\"", buf_z(&now) ? now.p : "");
+    buf_addf(out, "{\"v\":" TASK_VERSION ",\"queued_at\":\"%s\"",
+             buf_z(&now) ? now.p : "");
     add_member(out, "run_id", run_id);
     add_member(out, "pipeline", st->opts.pipeline);
     add_member(out, "date", st->opts.date);
@@ -220,33 +215,38 @@ static bool are_alike(const struct buf *a, const struct buf *b,
 }
 
 /* Does the batch wait already, the last one for its table? As in a ledger: one
- * that was covered by another since is not the same any more. */
-static int find_same(struct stage *st, const struct queue *q,
-                     const struct buf *about, uint64_t *number)
+ * that was covered by another since is not the same any more. Then *number is
+ * its, and about what it says. */
+static int find_same(struct stage *st, const struct queue *q, struct buf *about,
+                     uint64_t *number)
 {
     static const char *const place[] = { "cwd", "target", "table", "env" };
     static const char *const load[] = { "argv", "bytes", "input_hash" };
     struct buf other = { .max = QUEUE_ABOUT_MAX };
+    struct err ignored;
     uint64_t *numbers;
     size_t n;
+    bool found = false;
     *number = 0;
     if (queue_list(q, &numbers, &n, &st->err))
         return -1;
-    int r = 0;
-    while (n-- > 0) {
+    while (n-- > 0 && !found) {
         buf_reset(&other);
-        r = queue_about(q, numbers[n], &other, &st->err);
-        if (r < 0)
+        /* One that cannot be read may be for any table. */
+        if (queue_about(q, numbers[n], &other, &ignored) != 1)
             break;
-        if (r == 0 || !are_alike(about, &other, place, 4))
-            continue;
-        if (are_alike(about, &other, load, 3))
+        found = are_alike(about, &other, place, 4);
+        if (found && are_alike(about, &other, load, 3))
             *number = numbers[n];
-        break;
+    }
+    if (*number) {
+        buf_free(about);
+        *about = other;
+    } else {
+        buf_free(&other);
     }
     free(numbers);
-    buf_free(&other);
-    return r < 0 ? -1 : 0;
+    return 0;
 }
 
 /* ---- the stream */
@@ -285,50 +285,54 @@ static int write_records(struct stage *st, struct load *l, struct queue *q)
 
 /* With the folder's lock: in, unless it is there. */
 static int enqueue(struct stage *st, struct load *l, struct queue *q,
-                   uint64_t *number)
+                   struct buf *about, uint64_t *number)
 {
-    struct buf about = { .max = QUEUE_ABOUT_MAX };
-    int r = describe(st, l, &about) || queue_lock(q, &st->err) ||
-                    find_same(st, q, &about, number)
-                ? -1
-                : 0;
-    if (r == 0 && *number)
-        stage_note(st, "the batch is in the spool already, as %012" PRIu64,
-                   *number);
-    else if (r == 0)
-        r = queue_add(q, buf_str(&about), number, &st->err);
-    queue_close(q);
-    buf_free(&about);
-    return r;
-}
-
-static int keep(struct stage *st, struct load *l, struct queue *q,
-                uint64_t *number)
-{
-    if (queue_open(q, l->args->spool, true, &st->err) ||
-        queue_incoming(q, &st->err) || write_records(st, l, q) ||
-        load_judge_unknown(st, l, st->verdict) || stage_settle(st) ||
-        enqueue(st, l, q, number)) {
-        queue_close(q);
+    if (describe(st, l, about) || queue_lock(q, &st->err) ||
+        find_same(st, q, about, number))
         return -1;
-    }
+    if (*number == 0)
+        return queue_add(q, buf_str(about), number, &st->err);
+    stage_note(st, "the batch is in the spool already, as %012" PRIu64,
+               *number);
     return 0;
 }
 
-/* The batch is safe, but was not loaded. */
-static int wait_for_better(struct stage *st, const struct load_args *a,
-                           const struct queue *q, const struct err *why)
+static int keep(struct stage *st, struct load *l, struct queue *q,
+                struct buf *about, uint64_t *number)
 {
-    struct buf text = { .max = 8192 };
-    size_t n;
-    int r = drain_waiting(q, &text, &n, &st->err);
-    if (r == 0 && a->spool_ok)
-        stage_note(st, "%.*s: %s", STR_ARG(buf_str(&text)), why->msg);
-    else if (r == 0)
-        r = err_set(&st->err, ERR_TEMPFAIL, "%.*s: %s", STR_ARG(buf_str(&text)),
-                    why->msg);
-    buf_free(&text);
+    int r = queue_open(q, l->args->spool, true, &st->err) ||
+                    queue_incoming(q, &st->err) || write_records(st, l, q) ||
+                    load_judge_unknown(st, l, st->verdict) ||
+                    stage_settle(st) || enqueue(st, l, q, about, number)
+                ? -1
+                : 0;
+    queue_close(q);
     return r;
+}
+
+/* Or has somebody loaded it? Its number may be that of another one by now. */
+static bool still_waits(const struct queue *q, const struct buf *about,
+                        uint64_t number)
+{
+    struct buf now = { .max = QUEUE_ABOUT_MAX };
+    struct err ignored;
+    int r = queue_about(q, number, &now, &ignored);
+    bool waits = r < 0 || (r > 0 && str_eq(buf_str(&now), buf_str(about)));
+    buf_free(&now);
+    return waits;
+}
+
+/* The batch is safe, but the target is not there for all that wait. */
+static int judge_wait(struct stage *st, const struct load_args *a,
+                      const struct err *why, bool waits)
+{
+    if (!waits)
+        return 0;
+    if (!a->spool_ok)
+        return err_set(&st->err, ERR_TEMPFAIL, "%s", why->msg);
+    stage_output_rows(st, 0);
+    stage_warn(st, "%s", why->msg);
+    return 0;
 }
 
 int load_spool(struct stage *st, struct load *l)
@@ -336,20 +340,19 @@ int load_spool(struct stage *st, struct load *l)
     const struct load_args *a = l->args;
     struct queue q;
     struct buf about = { .max = QUEUE_ABOUT_MAX };
-    struct err why = { 0 }, ignored;
+    struct err why = { 0 };
     uint64_t number = 0;
-    if (check_usage(st, a) || load_spec(st, l) || load_hash_start(st, l) ||
-        keep(st, l, &q, &number))
+    if (check_usage(st, a) || load_spec(st, l) ||
+        sink_check(&l->spec, &st->err) || load_hash_start(st, l))
         return -1;
-    int r = drain_all(st, &q, a, &why);
-    if (r && why.code != ERR_UNAVAILABLE && why.code != ERR_TEMPFAIL) {
-        st->err = why;
-    } else if (r) {
-        /* Whoever else drains may have loaded it. */
-        bool waits = queue_about(&q, number, &about, &ignored) != 0;
-        r = waits ? wait_for_better(st, a, &q, &why) : 0;
+    stage_output(st, l->spec.uri, a->table);
+    int r = keep(st, l, &q, &about, &number);
+    if (r == 0 && drain_all(st, &q, a, number, a->lock_timeout_ms, &why)) {
+        if (why.code == ERR_UNAVAILABLE || why.code == ERR_TEMPFAIL)
+            r = judge_wait(st, a, &why, still_waits(&q, &about, number));
+        else
+            r = err_set(&st->err, why.code, "%s", why.msg);
     }
-    queue_close(&q);
     buf_free(&about);
     return r;
 }

@@ -18,6 +18,8 @@
 #define LOCK_MS 10000
 #define DIGITS 12
 #define NUMBER "%012" PRIu64
+#define NUMBER_MAX 999999999999U
+#define DAMAGED "damaged-"
 
 int queue_path(const struct queue *q, char path[QUEUE_PATH], struct err *e,
                const char *fmt, ...)
@@ -94,10 +96,10 @@ static uint64_t number_of(const char *digits)
 static bool is_abandoned(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    bool free_now = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool is = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (fd >= 0)
         close(fd);
-    return free_now;
+    return is;
 }
 
 static int drop(const char *path, struct err *e)
@@ -107,34 +109,36 @@ static int drop(const char *path, struct err *e)
                : err_sys(e, ERR_IO, errno, "cannot remove '%s'", path);
 }
 
-/* The end of a removal: the records are under another name already. */
-static int finish_removal(const struct queue *q, uint64_t number, struct err *e)
+/* NUMBER<suffix>. */
+static bool is_numbered(const char *name, const char *suffix)
 {
-    char about[QUEUE_PATH], records[QUEUE_PATH];
-    if (queue_path(q, about, e, NUMBER ".json", number) ||
-        queue_path(q, records, e, ".removing-" NUMBER, number))
-        return -1;
-    return drop(about, e) || sync_dir(q, e) || drop(records, e) ? -1 : 0;
+    return is_like(name, "", DIGITS, suffix) && number_of(name) != 0;
+}
+
+/* Records that were never added, and texts whose records are not there. */
+static bool is_left(const struct queue *q, const char *name)
+{
+    char path[QUEUE_PATH];
+    struct err ignored;
+    if (is_like(name, ".incoming-", 6, ""))
+        return queue_path(q, path, &ignored, "%s", name) == 0 &&
+               is_abandoned(path);
+    /* Temporary ones are written with the lock held, which we have. */
+    if (is_like(name, ".", DIGITS + strlen(".json.XXXXXX"), ""))
+        return number_of(name + 1) &&
+               strncmp(name + 1 + DIGITS, ".json.", 6) == 0;
+    return is_numbered(name, ".json") &&
+           queue_path(q, path, &ignored, NUMBER ".ndjson", number_of(name)) ==
+               0 &&
+           access(path, F_OK) != 0 && errno == ENOENT;
 }
 
 static int sweep_one(const struct queue *q, const char *name, struct err *e)
 {
-    static const char removing[] = ".removing-";
     char path[QUEUE_PATH];
-    if (is_like(name, removing, DIGITS, "")) {
-        uint64_t number = number_of(name + strlen(removing));
-        return number ? finish_removal(q, number, e) : 0;
-    }
-    bool incoming = is_like(name, ".incoming-", 6, "");
-    bool about = is_like(name, ".", DIGITS + strlen(".json.XXXXXX"), "") &&
-                 number_of(name + 1) &&
-                 strncmp(name + 1 + DIGITS, ".json.", 6) == 0;
-    if (!incoming && !about)
+    if (!is_left(q, name))
         return 0;
-    if (queue_path(q, path, e, "%s", name))
-        return -1;
-    /* Those of .json are written with the lock held, which we have. */
-    return about || is_abandoned(path) ? drop(path, e) : 0;
+    return queue_path(q, path, e, "%s", name) || drop(path, e) ? -1 : 0;
 }
 
 static DIR *open_dir(const struct queue *q, struct err *e)
@@ -153,8 +157,7 @@ static int sweep(struct queue *q, struct err *e)
     struct dirent *entry;
     int r = d ? 0 : -1;
     while (r == 0 && (entry = readdir(d)) != NULL)
-        if (entry->d_name[0] == '.')
-            r = sweep_one(q, entry->d_name, e);
+        r = sweep_one(q, entry->d_name, e);
     if (d)
         closedir(d);
     queue_unlock(q);
@@ -191,9 +194,24 @@ static int compare(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* The numbers of the files NUMBER<suffix>. */
-static int list(const struct queue *q, const char *suffix, uint64_t **numbers,
-                size_t *n, struct err *e)
+/* Adds one. */
+static int push(uint64_t **numbers, size_t *n, size_t *cap, uint64_t number,
+                struct err *e)
+{
+    if (*n == *cap) {
+        size_t more = *cap ? *cap * 2 : 64;
+        uint64_t *grown = realloc(*numbers, more * sizeof(*grown));
+        if (!grown)
+            return err_nomem(e);
+        *numbers = grown;
+        *cap = more;
+    }
+    (*numbers)[(*n)++] = number;
+    return 0;
+}
+
+int queue_list(const struct queue *q, uint64_t **numbers, size_t *n,
+               struct err *e)
 {
     DIR *d = open_dir(q, e);
     struct dirent *entry;
@@ -201,38 +219,19 @@ static int list(const struct queue *q, const char *suffix, uint64_t **numbers,
     int r = d ? 0 : -1;
     *numbers = NULL;
     *n = 0;
-    while (r == 0 && (entry = readdir(d)) != NULL) {
-        uint64_t number = is_like(entry->d_name, "", DIGITS, suffix)
-                              ? number_of(entry->d_name)
-                              : 0;
-        if (!number)
-            continue;
-        if (*n == cap) {
-            cap = cap ? cap * 2 : 64;
-            uint64_t *grown = realloc(*numbers, cap * sizeof(*grown));
-            if (!grown) {
-                r = err_nomem(e);
-                break;
-            }
-            *numbers = grown;
-        }
-        (*numbers)[(*n)++] = number;
-    }
+    while (r == 0 && (entry = readdir(d)) != NULL)
+        if (is_numbered(entry->d_name, ".ndjson"))
+            r = push(numbers, n, &cap, number_of(entry->d_name), e);
     if (d)
         closedir(d);
     if (r) {
         free(*numbers);
         *numbers = NULL;
+        *n = 0;
     } else if (*n) {
         qsort(*numbers, *n, sizeof(**numbers), compare);
     }
     return r;
-}
-
-int queue_list(const struct queue *q, uint64_t **numbers, size_t *n,
-               struct err *e)
-{
-    return list(q, ".json", numbers, n, e);
 }
 
 int queue_about(const struct queue *q, uint64_t number, struct buf *about,
@@ -244,8 +243,7 @@ int queue_about(const struct queue *q, uint64_t number, struct buf *about,
         return -1;
     int r = state_read(path, QUEUE_ABOUT_MAX, about, e);
     if (r == 1 && json_check_object(buf_str(about), 8, &fault))
-        r = err_set(e, ERR_CONFIG, "cannot use '%s': it is no JSON object",
-                    path);
+        r = err_set(e, ERR_DATA, "'%s' is no JSON object", path);
     return r;
 }
 
@@ -267,21 +265,41 @@ int queue_incoming(struct queue *q, struct err *e)
     return r;
 }
 
-/* Behind all that is there, also of records that have lost their .json. */
+/* Behind all that wait, and all that were set aside. */
 static int next_number(const struct queue *q, uint64_t *number, struct err *e)
 {
-    static const char *const suffixes[] = { ".json", ".ndjson" };
-    *number = 1;
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t *numbers;
-        size_t n;
-        if (list(q, suffixes[i], &numbers, &n, e))
-            return -1;
-        if (n && numbers[n - 1] >= *number)
-            *number = numbers[n - 1] + 1;
-        free(numbers);
+    DIR *d = open_dir(q, e);
+    struct dirent *entry;
+    uint64_t last = 0;
+    if (!d)
+        return -1;
+    while ((entry = readdir(d)) != NULL) {
+        const char *name = entry->d_name;
+        if (strncmp(name, DAMAGED, strlen(DAMAGED)) == 0)
+            name += strlen(DAMAGED);
+        uint64_t seen =
+            is_numbered(name, ".ndjson") || is_numbered(name, ".json")
+                ? number_of(name)
+                : 0;
+        last = seen > last ? seen : last;
     }
-    return 0;
+    closedir(d);
+    *number = last + 1;
+    return *number <= NUMBER_MAX
+               ? 0
+               : err_set(e, ERR_CANTCREAT, "cannot add to '%s': no number left",
+                         q->dir);
+}
+
+/* The names of a batch's two files. */
+static int names(const struct queue *q, const char *prefix, uint64_t number,
+                 char json[QUEUE_PATH], char records[QUEUE_PATH], struct err *e)
+{
+    return queue_path(q, json, e, "%s" NUMBER ".json", prefix, number) ||
+                   queue_path(q, records, e, "%s" NUMBER ".ndjson", prefix,
+                              number)
+               ? -1
+               : 0;
 }
 
 int queue_add(struct queue *q, struct str about, uint64_t *number,
@@ -290,33 +308,51 @@ int queue_add(struct queue *q, struct str about, uint64_t *number,
     char records[QUEUE_PATH], json[QUEUE_PATH];
     if (fsync(q->fd) != 0)
         return err_sys(e, ERR_IO, errno, "cannot sync '%s'", q->incoming);
-    if (next_number(q, number, e) ||
-        queue_path(q, records, e, NUMBER ".ndjson", *number) ||
-        queue_path(q, json, e, NUMBER ".json", *number))
+    if (next_number(q, number, e) || names(q, "", *number, json, records, e))
         return -1;
-    if (rename(q->incoming, records) != 0)
-        return err_sys(e, ERR_IO, errno, "cannot rename '%s'", q->incoming);
-    q->incoming[0] = '\0';
-    if (sync_dir(q, e) == 0 && state_write(json, about, e) == 0)
-        return 0;
-    (void)unlink(json); /* it may be there, but not for sure on the disk */
-    (void)unlink(records);
-    return -1;
+    int r = state_write(json, about, e);
+    if (r == 0 && rename(q->incoming, records) != 0)
+        r = err_sys(e, ERR_IO, errno, "cannot rename '%s'", q->incoming);
+    if (r == 0) {
+        q->incoming[0] = '\0';
+        r = sync_dir(q, e);
+    }
+    if (r) { /* it may be there, but not for sure on the disk */
+        (void)unlink(records);
+        (void)unlink(json);
+    }
+    return r;
 }
 
 int queue_remove(struct queue *q, uint64_t number, struct err *e)
 {
-    char records[QUEUE_PATH], gone[QUEUE_PATH];
-    if (queue_lock(q, e))
+    char records[QUEUE_PATH], json[QUEUE_PATH];
+    if (names(q, "", number, json, records, e) || queue_lock(q, e))
         return -1;
-    int r = queue_path(q, records, e, NUMBER ".ndjson", number) ||
-                    queue_path(q, gone, e, ".removing-" NUMBER, number)
-                ? -1
-                : 0;
-    if (r == 0 && rename(records, gone) != 0)
-        r = err_sys(e, ERR_IO, errno, "cannot rename '%s'", records);
-    if (r == 0)
-        r = finish_removal(q, number, e);
+    int r = drop(records, e) || sync_dir(q, e) || drop(json, e) ? -1 : 0;
+    queue_unlock(q);
+    return r;
+}
+
+static int move(const char *from, const char *to, struct err *e)
+{
+    return rename(from, to) == 0 || errno == ENOENT
+               ? 0
+               : err_sys(e, ERR_IO, errno, "cannot rename '%s'", from);
+}
+
+int queue_set_aside(struct queue *q, uint64_t number, struct err *e)
+{
+    char records[QUEUE_PATH], json[QUEUE_PATH];
+    char to_records[QUEUE_PATH], to_json[QUEUE_PATH];
+    if (names(q, "", number, json, records, e) ||
+        names(q, DAMAGED, number, to_json, to_records, e) || queue_lock(q, e))
+        return -1;
+    /* A .json without records would be swept. */
+    int r =
+        move(json, to_json, e) || move(records, to_records, e) || sync_dir(q, e)
+            ? -1
+            : 0;
     queue_unlock(q);
     return r;
 }

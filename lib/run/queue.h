@@ -1,14 +1,16 @@
 /* queue: batches of records that wait in a folder, in order of arrival.
  *
- * A batch is two files, NUMBER.ndjson with its records and NUMBER.json, an
- * object that says what they are for; NUMBER has 12 digits and grows. A batch
- * is there from the moment its .json is, which comes last and is removed
- * first, but for the records' change of name in between; both are on the disk
- * by then. Records that come are in .incoming-XXXXXX, locked while their
- * writer lives; those that go in .removing-NUMBER. All else in the folder is
+ * A batch is two files: NUMBER.json, an object that says what its records are
+ * for, and NUMBER.ndjson, the records; NUMBER has 12 digits and grows while
+ * batches wait. The batch is there exactly while NUMBER.ndjson is: that name is
+ * given last, when all else is on the disk, and taken away first. So a process
+ * that is killed at any moment leaves the batch whole or none; what else it
+ * left (a NUMBER.json alone, .incoming-XXXXXX) the next queue_open sweeps.
+ * damaged-NUMBER.* are batches that were set aside. All else in the folder is
  * left alone.
  *
- * Processes exclude each other by flock(2) on the file `lock`, for moments. */
+ * Processes exclude each other by flock(2) on the file `lock`, for moments;
+ * a .incoming-XXXXXX is locked itself while its writer lives. */
 #ifndef RUN_QUEUE_H
 #define RUN_QUEUE_H
 
@@ -40,8 +42,8 @@ void queue_close(struct queue *q);
 int queue_path(const struct queue *q, char path[QUEUE_PATH], struct err *e,
                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Takes the lock, gives it back. queue_add wants it held; queue_incoming and
- * queue_remove take it themselves. */
+/* Takes the lock, gives it back. queue_add wants it held; the others take it
+ * themselves where they need it. */
 int queue_lock(struct queue *q, struct err *e);
 void queue_unlock(struct queue *q);
 
@@ -49,7 +51,7 @@ void queue_unlock(struct queue *q);
 int queue_incoming(struct queue *q, struct err *e);
 
 /* Makes a batch of that file, on the disk when it returns 0; about is its
- * .json. *number is its number. */
+ * .json. *number is its number. After -1 there is no such batch. */
 int queue_add(struct queue *q, struct str about, uint64_t *number,
               struct err *e);
 
@@ -58,12 +60,15 @@ int queue_add(struct queue *q, struct str about, uint64_t *number,
 int queue_list(const struct queue *q, uint64_t **numbers, size_t *n,
                struct err *e);
 
-/* Appends the .json of a batch: 1; 0 where there is none; -1 (ERR_CONFIG where
- * it is no JSON object). */
+/* Appends the .json of a batch: 1; 0 where there is none; -1 (ERR_DATA where it
+ * is no JSON object). */
 int queue_about(const struct queue *q, uint64_t number, struct buf *about,
                 struct err *e);
 
 /* Removes a batch that is loaded. */
 int queue_remove(struct queue *q, uint64_t number, struct err *e);
+
+/* Renames both files of a batch to damaged-NUMBER.*: it waits no more. */
+int queue_set_aside(struct queue *q, uint64_t number, struct err *e);
 
 #endif
