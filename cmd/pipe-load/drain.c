@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define LEASE_MS 30000
+#define LOOK_MS 2000 /* how often the lease is renewed and signals are seen */
 #define SELF "/proc/self/exe"
 
 /* A folder that is drained, under its lock. */
@@ -59,11 +60,9 @@ static int await(pid_t pid, int alive, struct breaker *b)
             told = true;
             kill(pid, stage_stop_signal());
         }
-        int n = poll(&p, 1, LEASE_MS / 3);
-        if (n > 0)
+        if (poll(&p, 1, LOOK_MS) > 0)
             break;
-        if (n == 0)
-            (void)breaker_renew(b, &ignored);
+        (void)breaker_renew(b, &ignored);
     }
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
@@ -106,7 +105,7 @@ static int judge(const struct task *t, int status, struct err *e)
                        "the load of '%s' ended with exit %d", t->records, code);
     return err_set(e, code < 64 || code > 78 ? ERR_BUG : (enum err_code)code,
                    "batch '%s' stops the spool: its load ended with exit %d "
-                   "(mend it, or move it and its .json away)",
+                   "(SPOOL in pipe-load(1) says how to mend it)",
                    t->records, code);
 }
 

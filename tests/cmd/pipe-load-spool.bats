@@ -159,6 +159,22 @@ target_up() {
     [ -z "$output" ]
 }
 
+@test "metrics and lineage tell each load once, by the run or by the drain" {
+    mkdir m
+    record 1 2 3 >a
+    into --pipeline p --metrics m --lineage l <a
+    grep -q '^pipeline_records_total.* 3$' m/*.prom
+    grep -q '^pipeline_runs_total.*success.* 1$' m/*.prom
+    [ "$(jq -r .eventType l | xargs)" = 'START COMPLETE' ]
+    [ "$(jq -r '.outputs[].outputFacets.outputStatistics.rowCount' l | tail -n 1)" = 3 ]
+    target_down
+    record 4 >a
+    run -75 into --pipeline p --metrics m --lineage l <a
+    target_up
+    pipe-load --drain q
+    [ "$(jq -r .eventType l | xargs)" = 'START COMPLETE START FAIL START COMPLETE' ]
+}
+
 @test "a bad batch stops the spool with its own exit code and its name; mended it goes on" {
     sql 'CREATE TABLE t (id INTEGER PRIMARY KEY)'
     record 1 1 >bad
