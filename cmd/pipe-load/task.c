@@ -103,8 +103,7 @@ static bool is_inherited(const char *entry, bool own)
 {
     struct str s = str_of(entry);
     if (begins(s, STR("PIPE_")))
-        return begins(s, STR("PIPE_STATE=")) || begins(s, STR("PIPE_SIMD=")) ||
-               begins(s, STR("PIPE_LIB"));
+        return begins(s, STR("PIPE_STATE=")) || begins(s, STR("PIPE_SIMD="));
     if (own && begins(s, STR("OPENLINEAGE_URL=")))
         return false;
     size_t n = strcspn(entry, "=");
@@ -214,7 +213,7 @@ static int check_records(struct task *t, struct err *e)
 
 static int open_files(struct task *t, struct err *e)
 {
-    t->stdin_fd = open(t->records, O_RDONLY | O_CLOEXEC);
+    t->stdin_fd = open(t->records, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (t->stdin_fd < 0)
         return errno == ENOENT
                    ? 0

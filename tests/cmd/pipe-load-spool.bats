@@ -194,13 +194,8 @@ target_up() {
 # damage 'COMMAND': three batches wait, the command harms the first, the drain
 # must set that aside, say so, load the others, and be good the next time.
 damage() {
-    rm -rf q t.db a
-    target_down
-    for i in 1 2 3; do
-        record "$i" >a
-        run -75 into <a
-    done
-    target_up
+    rm -rf q t.db
+    cp -r whole q
     eval "$1"
     run -65 pipe-load -q --drain q
     [[ $output == *"a batch is damaged and not loaded: "*"it is set aside as 'q/damaged-000000000001.ndjson'"*"1 damaged batch was set aside in 'q'"* ]] || fail "$1: $output"
@@ -212,7 +207,14 @@ damage() {
 }
 
 @test "a damaged batch is set aside and reported, and the others are loaded" {
-    local json=q/000000000001.json records=q/000000000001.ndjson
+    local i json=q/000000000001.json records=q/000000000001.ndjson
+    target_down
+    for i in 1 2 3; do
+        record "$i" >a
+        run -75 into <a
+    done
+    target_up
+    mv q whole
     damage "printf '{\"id\":7}\n' >$records"
     [[ $output == "" && $(cat q/damaged-*.ndjson) == '{"id":7}' ]]
     damage "record 1 1 >$records"
