@@ -88,15 +88,17 @@ static int load_row(struct stage *st, struct load *l,
     return sink_write(l->sink, r, &st->err);
 }
 
+/* stays: what it borrows is there until sink_flush. */
 static int write_record(struct stage *st, struct load *l,
-                        const struct record *rec)
+                        const struct record *rec, bool stays)
 {
     const struct sink_record r = { .op = SINK_ROW,
                                    .text = rec->text,
                                    .raw = rec->text,
                                    .shaped = rec->shaped,
                                    .line = rec->line,
-                                   .offset = rec->offset };
+                                   .offset = rec->offset,
+                                   .stays = stays };
     return l->cdc ? load_event(st, l, rec) : load_row(st, l, &r);
 }
 
@@ -110,8 +112,10 @@ static int write_all(struct stage *st, struct load *l)
         if (load_begin(st, l))
             return -1;
         for (int i = 0; i < n; i++)
-            if (write_record(st, l, &recs[i]))
+            if (write_record(st, l, &recs[i], true))
                 return -1;
+        if (sink_flush(l->sink, &st->err))
+            return -1;
     }
     return n;
 }
@@ -128,7 +132,7 @@ static int write_batches(struct stage *st, struct load *l)
             return -1;
         if (done)
             continue;
-        if (load_begin(st, l) || write_record(st, l, &rec) ||
+        if (load_begin(st, l) || write_record(st, l, &rec, false) ||
             batch_written(st, l))
             return -1;
     }

@@ -88,6 +88,11 @@ int sink_write(struct sink *s, const struct sink_record *r, struct err *e)
     return s->type->write(s, r, e);
 }
 
+int sink_flush(struct sink *s, struct err *e)
+{
+    return s->type->flush ? s->type->flush(s, e) : 0;
+}
+
 int sink_apply(struct sink *s, struct err *e)
 {
     return s->type->apply ? s->type->apply(s, e) : 0;

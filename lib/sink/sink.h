@@ -5,6 +5,7 @@
  *     sink_begin    takes the lock, opens the transaction, empties what the
  *                   mode replaces
  *     sink_write    one record
+ *     sink_flush    what sink_write may have held back goes in
  *     sink_apply    all records have come: brings what was staged into the
  *                   table
  *     sink_prepare  judges the run against the ledger, writes its ledger row
@@ -50,7 +51,8 @@ enum sink_op {
     SINK_TRUNCATE /* all rows are gone; no text */
 };
 
-/* One record to be loaded; everything borrowed for the call. */
+/* One record to be loaded; everything borrowed for the call, or until
+ * sink_flush. */
 struct sink_record {
     enum sink_op op;
     struct str text;    /* a JSON object */
@@ -61,6 +63,7 @@ struct sink_record {
                            spec.effective; empty: spec.now */
     uint64_t line, offset;
     const struct shaped *shaped; /* of text; NULL: not known */
+    bool stays;                  /* text and raw stay until sink_flush */
 };
 
 /* Why the target refuses a record. */
@@ -187,6 +190,7 @@ int sink_check(const struct sink_spec *spec, struct err *e);
 struct sink *sink_open(const struct sink_spec *spec, struct err *e);
 int sink_begin(struct sink *s, struct err *e);
 int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
+int sink_flush(struct sink *s, struct err *e);
 int sink_apply(struct sink *s, struct err *e);
 
 /* The records of a group are written all or none: what was written since
@@ -235,7 +239,9 @@ struct sink_type {
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
     int (*write)(struct sink *s, const struct sink_record *r, struct err *e);
-    int (*apply)(struct sink *s, struct err *e); /* NULL: nothing to do */
+    /* NULL: nothing to do */
+    int (*flush)(struct sink *s, struct err *e);
+    int (*apply)(struct sink *s, struct err *e);
     /* NULL: it cannot undo */
     int (*group)(struct sink *s, enum sink_group what, struct err *e);
     int (*prepare)(struct sink *s, const struct sink_run *run,

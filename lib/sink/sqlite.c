@@ -178,6 +178,7 @@ static void sqlite_close(struct sink *base)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
     sqlite_forget(s);
+    sqlite_many_free(s);
     table_free(&s->table);
     if (s->begun)
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
@@ -300,7 +301,7 @@ static int sqlite_begin(struct sink *base, struct err *e)
     if (sqlite_run(s, "BEGIN IMMEDIATE", "lock", e))
         return -1;
     s->begun = true;
-    s->keys_made = s->staged = false;
+    s->keys_made = s->staged = s->many.judged = false;
     if (sqlite_ledger_create(s, e))
         return -1;
     /* It may have changed since. */
@@ -337,6 +338,8 @@ static int sqlite_write(struct sink *base, const struct sink_record *r,
     int done = write_row(s, r, &why, e);
     if (done != 0)
         return done < 0 ? -1 : 0;
+    if (sqlite_many_flush(s, e)) /* refusals stay in order */
+        return -1;
     return base->spec->refuse(base->spec->context, r, &why, e);
 }
 
@@ -360,13 +363,18 @@ static int sqlite_group(struct sink *base, enum sink_group what, struct err *e)
 static int sqlite_apply(struct sink *base, struct err *e)
 {
     struct sqlite_sink *s = (struct sqlite_sink *)base;
-    if (s->staged && sqlite_scd2_apply(s, e))
+    if (sqlite_many_flush(s, e) || (s->staged && sqlite_scd2_apply(s, e)))
         return -1;
     if (sqlite_table_check_end(s, e))
         return -1;
     if (base->spec->latest_view && sqlite_latest_view(s, e))
         return -1;
     return base->spec->mode == SINK_VERSIONED ? sqlite_version_end(s, e) : 0;
+}
+
+static int sqlite_flush(struct sink *base, struct err *e)
+{
+    return sqlite_many_flush((struct sqlite_sink *)base, e);
 }
 
 static int sqlite_prepare_run(struct sink *base, const struct sink_run *r,
@@ -408,6 +416,7 @@ const struct sink_type sink_sqlite = {
     .open = sqlite_open,
     .begin = sqlite_begin,
     .write = sqlite_write,
+    .flush = sqlite_flush,
     .apply = sqlite_apply,
     .group = sqlite_group,
     .prepare = sqlite_prepare_run,

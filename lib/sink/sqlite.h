@@ -3,25 +3,54 @@
  *
  * sqlite.c is the transaction, sqlite_ledger.c the ledger, sqlite_table.c the
  * table's columns as they are, sqlite_create.c making and changing them,
- * sqlite_value.c one value, sqlite_row.c a record's row, sqlite_key.c rows by
- * their key, sqlite_replace.c what a load empties first, sqlite_scd2.c
- * versions of rows with sqlite_scd2_sql.c, sqlite_view.c views and versions of
- * the table. */
+ * sqlite_value.c one value, sqlite_row.c a record's row, sqlite_many.c many of
+ * them at once, sqlite_key.c rows by their key, sqlite_replace.c what a load
+ * empties first, sqlite_scd2.c versions of rows with sqlite_scd2_sql.c,
+ * sqlite_view.c views and versions of the table. */
 #ifndef SINK_SQLITE_H
 #define SINK_SQLITE_H
 
+#include "base/arena.h"
 #include "sink/table.h"
 
 #include <sqlite3.h>
+
+/* One value as SQLite takes it. */
+enum cell_kind { CELL_NULL, CELL_INTEGER, CELL_REAL, CELL_TEXT };
+
+struct cell {
+    enum cell_kind kind;
+    union {
+        int64_t integer;
+        double real;
+        struct str text; /* borrowed */
+    };
+};
 
 /* A statement for records with the same set of fields. */
 struct row_shape {
     char *fields; /* owned: one '0' or '1' a column */
     size_t n;     /* columns then */
+    size_t width; /* of them the record has so many */
     sqlite3_stmt *stmt;
+    sqlite3_stmt *many; /* for the rows that are held; prepared when wanted */
 };
 
 #define SHAPES_MAX 32
+#define MANY_ROWS 64
+
+/* Rows held back, all for one shape, to be written by one statement. */
+struct many {
+    bool judged, fits;  /* was the table looked at; can it be written so? */
+    size_t rowid;       /* the column that may be the rowid; or none is */
+    size_t n, at;       /* rows held; the one that the statement is at */
+    size_t width;       /* cells of a row */
+    struct cell *cells; /* owned: rows one behind the other, and one to spare */
+    size_t cap;         /* cells that fit */
+    struct sink_record recs[MANY_ROWS];
+    struct arena texts; /* those that had escapes */
+    size_t columns;     /* that the statement can read */
+};
 #define COLUMNS_MAX 2000 /* SQLite's own limit */
 
 /* Statements by key: prepared when first wanted. */
@@ -57,9 +86,10 @@ struct sqlite_sink {
         last_version; /* versioned: its number, and the one before; 0: none */
     struct table table;
     struct row_shape shapes[SHAPES_MAX];
-    size_t n_shapes, next_shape, last_shape;
-    sqlite3_stmt *row; /* of last_shape, for records of this pattern */
+    size_t n_shapes, next_shape;
+    struct row_shape *shape; /* the last one's, for records of this pattern */
     uint64_t pattern;
+    struct many many;
     sqlite3_stmt *by_key[KEY_STMTS], *scd2[SCD2_STMTS];
     bool keys_made, key_scan; /* delete-insert: its tables of keys are there;
                                  one is an index to the rows */
@@ -151,7 +181,13 @@ const char *sqlite_wanted_type(const struct sqlite_sink *s, struct str name,
 
 /* ---- sqlite_value.c */
 
-/* Binds a value for a column to a parameter: 1 done, 0 refused, -1. */
+/* A value for a column as SQLite takes it, borrowing from the record and from
+ * s->text: 1 done, 0 refused, -1. */
+int sqlite_cell(struct sqlite_sink *s, const struct column *c, struct val v,
+                struct cell *cell, struct sink_refusal *why, struct err *e);
+void sqlite_bind_cell(sqlite3_stmt *stmt, int at, const struct cell *cell);
+
+/* Binds a value for a column to a parameter. The same. */
 int sqlite_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
                 const struct column *c, struct val v, struct sink_refusal *why,
                 struct err *e);
@@ -163,9 +199,8 @@ int sqlite_bind_keys(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
 /* Binds a text that outlives the statement's run. */
 void sqlite_bind_str(sqlite3_stmt *stmt, int at, struct str text);
 
-/* Binds an audit column's value. */
-void sqlite_bind_audit(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
-                       const struct column *c);
+/* An audit column's value. */
+struct str sqlite_audit(const struct sqlite_sink *s, const struct column *c);
 
 /* Registers the functions that our SQL uses. */
 int sqlite_functions(struct sqlite_sink *s, struct err *e);
@@ -180,6 +215,44 @@ int sqlite_row_write(struct sqlite_sink *s, const struct sink_record *r,
 int sqlite_row_put(struct sqlite_sink *s, struct sink_refusal *why,
                    struct err *e);
 void sqlite_row_forget(struct sqlite_sink *s);
+
+/* The statement that writes rows held for s->shape. NULL with e. */
+sqlite3_stmt *sqlite_row_many(struct sqlite_sink *s, struct err *e);
+
+/* Writes a row of cells for s->shape. The same. */
+int sqlite_row_cells(struct sqlite_sink *s, const struct cell *cells,
+                     struct sink_refusal *why, struct err *e);
+
+/* ---- sqlite_many.c */
+
+/* Can rows of this table be held? 1, 0; -1 with e. */
+int sqlite_many_fits(struct sqlite_sink *s, struct err *e);
+
+/* Room for a row of s->shape behind those held; its cells stay until the next
+ * one is asked for. NULL: no memory. */
+struct cell *sqlite_many_room(struct sqlite_sink *s);
+
+/* Can this row in that room be held, of this record? */
+bool sqlite_many_takes(const struct sqlite_sink *s, const struct cell *row,
+                       const struct sink_record *r);
+
+/* Holds it; r's texts stay until sqlite_many_flush. 0 or -1. */
+int sqlite_many_hold(struct sqlite_sink *s, const struct sink_record *r,
+                     struct err *e);
+
+/* Writes what is held, and tells the spec's refuse what the table refuses. 0 or
+ * -1. */
+int sqlite_many_flush(struct sqlite_sink *s, struct err *e);
+
+/* Appends to s->sql what differs from the statement of one row: INSERT, and
+ * where width values come from. */
+void sqlite_many_add_insert(struct sqlite_sink *s);
+void sqlite_many_add_values(struct sqlite_sink *s, size_t width);
+
+/* Makes the rows held a table that such statements can read. 0 or -1. */
+int sqlite_many_declare(struct sqlite_sink *s, struct err *e);
+
+void sqlite_many_free(struct sqlite_sink *s);
 
 /* ---- sqlite_key.c */
 

@@ -109,6 +109,8 @@ int sqlite_add(void *sink, struct str name, struct val v,
                             "neither the table nor the schema has a column "
                             "'%.*s'",
                             (int)(name.n < 200 ? name.n : 200), name.p);
+    if (sqlite_many_flush(s, e)) /* into the narrower table */
+        return -1;
     const char *type = type_for(s, name, v, out);
     /* NUL-terminated, and not in the text that moves. */
     char *copy = strndup(name.p, name.n);

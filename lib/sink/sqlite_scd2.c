@@ -120,7 +120,7 @@ static int bind_fields(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
         if (!sqlite_scd2_is_field(c) || (c->key && !keys))
             continue;
         if (c->audit)
-            sqlite_bind_audit(s, stmt, at++, c);
+            sqlite_bind_str(stmt, at++, sqlite_audit(s, c));
         else
             r = sqlite_bind(s, stmt, at++, c, c->val, why, e);
     }

@@ -29,8 +29,29 @@ static bool looks_numeric(struct str s)
     return *end == '\0';
 }
 
-static int bind_string(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
-                       const struct column *c, struct val v,
+static int set_text(struct cell *cell, struct str text)
+{
+    cell->kind = CELL_TEXT;
+    cell->text = text;
+    return 1;
+}
+
+static int set_integer(struct cell *cell, int64_t v)
+{
+    cell->kind = CELL_INTEGER;
+    cell->integer = v;
+    return 1;
+}
+
+static int set_real(struct cell *cell, double v)
+{
+    cell->kind = CELL_REAL;
+    cell->real = v;
+    return 1;
+}
+
+static int take_string(struct sqlite_sink *s, const struct column *c,
+                       struct val v, struct cell *cell,
                        struct sink_refusal *why)
 {
     struct str text = { v.raw.p + 1, v.raw.n - 2 };
@@ -51,12 +72,11 @@ static int bind_string(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
                             "is a string that column type %s would turn into a "
                             "number",
                             c->type);
-    sqlite3_bind_text64(stmt, at, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
-    return 1;
+    return set_text(cell, text);
 }
 
-static int bind_scaled(sqlite3_stmt *stmt, int at, const struct column *c,
-                       struct val v, struct sink_refusal *why)
+static int take_scaled(const struct column *c, struct val v, struct cell *cell,
+                       struct sink_refusal *why)
 {
     int64_t n;
     if (!number_scaled_i64(v.raw, c->places, &n))
@@ -64,14 +84,13 @@ static int bind_scaled(sqlite3_stmt *stmt, int at, const struct column *c,
                             "%.*s is no multiple of 10^-%u within 64 bits",
                             (int)(v.raw.n > 60 ? 60 : v.raw.n), v.raw.p,
                             c->places);
-    sqlite3_bind_int64(stmt, at, n);
-    return 1;
+    return set_integer(cell, n);
 }
 
 /* Numbers of few digits, which most are: exact as integers, and a quotient of
  * two doubles that are exact is the nearest one. */
-static bool bind_short(sqlite3_stmt *stmt, int at, const struct column *c,
-                       struct str text)
+static bool take_short(const struct column *c, struct str text,
+                       struct cell *cell)
 {
     static const double powers[] = { 1e0,  1e1,  1e2,  1e3, 1e4,  1e5,
                                      1e6,  1e7,  1e8,  1e9, 1e10, 1e11,
@@ -91,30 +110,23 @@ static bool bind_short(sqlite3_stmt *stmt, int at, const struct column *c,
     }
     if (c->kind == COLUMN_REAL || scale) {
         double d = (double)v / powers[scale];
-        sqlite3_bind_double(stmt, at, minus && v ? -d : d);
-    } else {
-        sqlite3_bind_int64(stmt, at, minus ? -(int64_t)v : (int64_t)v);
+        return set_real(cell, minus && v ? -d : d);
     }
-    return true;
+    return set_integer(cell, minus ? -(int64_t)v : (int64_t)v);
 }
 
-static int bind_number(sqlite3_stmt *stmt, int at, const struct column *c,
-                       struct val v, struct sink_refusal *why)
+static int take_number(const struct column *c, struct val v, struct cell *cell,
+                       struct sink_refusal *why)
 {
     int64_t i;
-    if (bind_short(stmt, at, c, v.raw))
+    if (take_short(c, v.raw, cell))
         return 1;
     if (c->kind == COLUMN_SCALED)
-        return bind_scaled(stmt, at, c, v, why);
-    if (c->kind == COLUMN_DECIMAL) {
-        sqlite3_bind_text64(stmt, at, v.raw.p, v.raw.n, SQLITE_STATIC,
-                            SQLITE_UTF8);
-        return 1;
-    }
-    if (c->kind != COLUMN_REAL && number_to_i64(v.raw, &i)) {
-        sqlite3_bind_int64(stmt, at, i);
-        return 1;
-    }
+        return take_scaled(c, v, cell, why);
+    if (c->kind == COLUMN_DECIMAL)
+        return set_text(cell, v.raw);
+    if (c->kind != COLUMN_REAL && number_to_i64(v.raw, &i))
+        return set_integer(cell, i);
     struct number n = number_parse(v.raw);
     char text[400];
     double d = HUGE_VAL;
@@ -122,10 +134,8 @@ static int bind_number(sqlite3_stmt *stmt, int at, const struct column *c,
         memcpy(text, v.raw.p, v.raw.n);
         text[v.raw.n] = '\0';
         d = strtod(text, NULL);
-        if (isfinite(d) && (n.zero || fabs(d) >= 2.2250738585072014e-308)) {
-            sqlite3_bind_double(stmt, at, d);
-            return 1;
-        }
+        if (isfinite(d) && (n.zero || fabs(d) >= 2.2250738585072014e-308))
+            return set_real(cell, d);
     }
     return sink_refusef(
         why, "number_precision", str_of(c->name),
@@ -135,9 +145,8 @@ static int bind_number(sqlite3_stmt *stmt, int at, const struct column *c,
         c->name, c->name);
 }
 
-int sqlite_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
-                const struct column *c, struct val v, struct sink_refusal *why,
-                struct err *e)
+int sqlite_cell(struct sqlite_sink *s, const struct column *c, struct val v,
+                struct cell *cell, struct sink_refusal *why, struct err *e)
 {
     enum column_kind k = c->kind;
     bool numbers = k == COLUMN_ANY || k == COLUMN_INTEGER || k == COLUMN_REAL ||
@@ -145,30 +154,48 @@ int sqlite_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
                    k == COLUMN_SCALED;
     switch (v.type) {
     case JSON_MISSING:
-    case JSON_NULL: sqlite3_bind_null(stmt, at); return 1;
+    case JSON_NULL: cell->kind = CELL_NULL; return 1;
     case JSON_TRUE:
     case JSON_FALSE:
         if (k != COLUMN_BOOLEAN && k != COLUMN_ANY && k != COLUMN_INTEGER &&
             k != COLUMN_NUMERIC)
             return table_mismatch(why, c, v);
-        sqlite3_bind_int(stmt, at, v.type == JSON_TRUE);
-        return 1;
+        return set_integer(cell, v.type == JSON_TRUE);
     case JSON_NUMBER:
-        return numbers ? bind_number(stmt, at, c, v, why)
+        return numbers ? take_number(c, v, cell, why)
                        : table_mismatch(why, c, v);
     case JSON_STRING:
         if (k != COLUMN_TEXT && k != COLUMN_ANY && k != COLUMN_NUMERIC)
             return table_mismatch(why, c, v);
-        return bind_string(s, stmt, at, c, v, why);
+        return take_string(s, c, v, cell, why);
     case JSON_ARRAY:
     case JSON_OBJECT:
         if (k != COLUMN_JSON && k != COLUMN_ANY && k != COLUMN_TEXT)
             return table_mismatch(why, c, v);
-        sqlite3_bind_text64(stmt, at, v.raw.p, v.raw.n, SQLITE_STATIC,
-                            SQLITE_UTF8);
-        return 1;
+        return set_text(cell, v.raw);
     }
     return err_set(e, ERR_BUG, "value of no type");
+}
+
+void sqlite_bind_cell(sqlite3_stmt *stmt, int at, const struct cell *cell)
+{
+    switch (cell->kind) {
+    case CELL_NULL: sqlite3_bind_null(stmt, at); break;
+    case CELL_INTEGER: sqlite3_bind_int64(stmt, at, cell->integer); break;
+    case CELL_REAL: sqlite3_bind_double(stmt, at, cell->real); break;
+    case CELL_TEXT: sqlite_bind_str(stmt, at, cell->text); break;
+    }
+}
+
+int sqlite_bind(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
+                const struct column *c, struct val v, struct sink_refusal *why,
+                struct err *e)
+{
+    struct cell cell;
+    int r = sqlite_cell(s, c, v, &cell, why, e);
+    if (r > 0)
+        sqlite_bind_cell(stmt, at, &cell);
+    return r;
 }
 
 int sqlite_bind_keys(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
@@ -189,13 +216,14 @@ void sqlite_bind_str(sqlite3_stmt *stmt, int at, struct str text)
     sqlite3_bind_text64(stmt, at, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-void sqlite_bind_audit(struct sqlite_sink *s, sqlite3_stmt *stmt, int at,
-                       const struct column *c)
+struct str sqlite_audit(const struct sqlite_sink *s, const struct column *c)
 {
     const struct sink_spec *spec = s->base.spec;
+    struct str text = STR("");
     for (size_t i = 0; i < spec->n_audit; i++)
         if (sqlite3_stricmp(spec->audit_names[i].p, c->name) == 0)
-            sqlite_bind_str(stmt, at, spec->audit_values[i]);
+            text = spec->audit_values[i];
+    return text;
 }
 
 /* ---- functions */

@@ -1,11 +1,11 @@
 /* cutproxy: passes connections on to PostgreSQL on loopback and cuts the first
  * one that commits.
  *
- *     cutproxy PORT TARGET_PORT before|during|after
+ *     cutproxy TARGET_PORT before|during|after
  *
  * before: COMMIT does not reach the server; during: it does, and nothing is
  * waited for; after: the server has answered, which the client never learns.
- * Prints "ready", and "cut" when it did. */
+ * Prints "ready PORT" with the port that it got, and "cut" when it did. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -24,8 +24,7 @@ static int at_port(int port, int listening)
     int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
-                        listen(fd, 16)
+    if (listening ? bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, 16)
                   : connect(fd, (struct sockaddr *)&a, sizeof(a))) {
         perror("cutproxy");
         exit(1);
@@ -73,14 +72,18 @@ static int pass(int client, int server, const char *when)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 3)
         return 64;
-    int listener = at_port(atoi(argv[1]), 1);
-    int target = atoi(argv[2]);
-    const char *when = argv[3];
+    struct sockaddr_in a;
+    socklen_t size = sizeof(a);
+    int listener = at_port(0, 1);
+    int target = atoi(argv[1]);
+    const char *when = argv[2];
+    if (getsockname(listener, (struct sockaddr *)&a, &size) != 0)
+        return 1;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN);
-    puts("ready");
+    printf("ready %u\n", ntohs(a.sin_port));
     fflush(stdout);
     for (;;) {
         int client = accept(listener, NULL, NULL);

@@ -86,10 +86,14 @@ kills() { # MODE OPTION...
 
 # cut WHEN: loads through a proxy that cuts the connection there.
 cut() {
-    local port=$((40000 + RANDOM % 20000))
-    "$BATS_FILE_TMPDIR/cutproxy" "$port" "$PGPORT" "$1" >proxy.log 3>&- &
-    local proxy=$!
-    while ! grep -q ready proxy.log; do sleep 0.02; done
+    local port proxy
+    "$BATS_FILE_TMPDIR/cutproxy" "$PGPORT" "$1" >proxy.log 3>&- &
+    proxy=$!
+    for _ in {1..250}; do
+        port=$(gawk '/^ready/ { print $2 }' proxy.log)
+        [ -z "$port" ] || break
+        sleep 0.02
+    done
     status=0
     pipe-load "postgresql://pipe@127.0.0.1:$port/postgres" -t t --mode append --run-id r \
         -v <in.ndjson >out 2>&1 || status=$?
