@@ -31,6 +31,14 @@ static int refuse(void *context, const struct sink_record *r,
     return done;
 }
 
+int load_hash_start(struct stage *st, struct load *l)
+{
+    l->hash = XXH3_createState();
+    return l->hash && XXH3_128bits_reset(l->hash) == XXH_OK
+               ? 0
+               : err_nomem(&st->err);
+}
+
 /* The connector: before the records, so that a target that is not there is
  * found before anything is read. */
 static int open_sink(struct stage *st, struct load *l)
@@ -38,9 +46,8 @@ static int open_sink(struct stage *st, struct load *l)
     l->st = st;
     l->spec.refuse = refuse;
     l->spec.context = l;
-    l->hash = XXH3_createState();
-    if (!l->hash || XXH3_128bits_reset(l->hash) != XXH_OK)
-        return err_nomem(&st->err);
+    if (load_hash_start(st, l))
+        return -1;
     stage_output(st, l->spec.uri, l->args->table);
     l->sink = sink_open(&l->spec, &st->err);
     return l->sink ? 0 : -1;
@@ -57,8 +64,8 @@ int load_begin(struct stage *st, struct load *l)
     return l->batch.on ? batch_look(st, l) : 0;
 }
 
-/* Takes n records into the hash: in one piece where they lie side by side. */
-static void hash_records(struct load *l, const struct record *recs, int n)
+/* In one piece where they lie side by side. */
+void load_hash_records(struct load *l, const struct record *recs, int n)
 {
     for (int i = 0; i < n;) {
         struct str run = recs[i].text;
@@ -101,7 +108,7 @@ static int write_all(struct stage *st, struct load *l)
     static struct record recs[STAGE_BATCH];
     int n;
     while ((n = stage_next_batch(st, recs)) > 0) {
-        hash_records(l, recs, n);
+        load_hash_records(l, recs, n);
         if (load_begin(st, l))
             return -1;
         for (int i = 0; i < n; i++)
@@ -120,7 +127,7 @@ static int write_batches(struct stage *st, struct load *l)
     bool done;
     int n;
     while ((n = stage_next(st, &rec)) > 0) {
-        hash_records(l, &rec, 1);
+        load_hash_records(l, &rec, 1);
         if (batch_skip(st, l, &done))
             return -1;
         if (done)
@@ -176,9 +183,8 @@ void load_hash(const struct load *l, char hex[33])
     hash128_hex((struct hash128){ h.low64, h.high64 }, hex);
 }
 
-/* Who the run is, if nobody named it: its pipeline, day, table and input. */
-static void default_run_id(struct stage *st, const char *table,
-                           const char *input_hash, char id[33])
+void load_run_id(const struct stage *st, const char *table,
+                 const char *input_hash, char id[33])
 {
     struct buf b = { 0 };
     const char *parts[] = { st->opts.pipeline, st->opts.date, table,
@@ -258,7 +264,7 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     char input_hash[33], id[33], watermark[80];
     struct counts *then = &l->batch.then;
     load_hash(l, input_hash);
-    default_run_id(st, l->args->table, input_hash, id);
+    load_run_id(st, l->args->table, input_hash, id);
     snprintf(watermark, sizeof(watermark),
              "{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
              l->batch.records, l->bytes);

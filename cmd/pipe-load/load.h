@@ -3,7 +3,8 @@
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
  * declare.c reads the columns of a schema, load.c brings the stream into the
  * sink, batch.c in pieces, events.c change events; pass.c is the target
- * "-". */
+ * "-", spool.c puts the stream into a folder, drain.c loads from there what
+ * task.c finds whole. */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
@@ -18,7 +19,9 @@ struct load_args {
     const char *table, *mode, *partition, *range, *on_unknown, *missing;
     const char *effective, *scd2_columns, *latest_view, *latest_by, *audit,
         *source, *schema, *approve, *tmpdir;
-    bool all, create, allow_empty, dry_run;
+    const char *spool, *drain; /* folders */
+    bool all, create, allow_empty, dry_run, spool_ok;
+    uint64_t breaker_failures, breaker_reset_ms;
     uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
     struct opt_list keys, decimals, tracked;
     const char *format, *compress; /* of files */
@@ -29,6 +32,9 @@ struct load_args {
 
 /* For OPT_CHOICE. */
 extern const char *const load_modes[];
+
+/* The command's own options. */
+extern const struct opt load_options[];
 
 #define AUDIT_COLUMNS 3
 
@@ -99,8 +105,33 @@ int load_settle(struct stage *st, struct load *l);
 /* The policy on an upstream that cannot be verified. */
 int load_judge_unknown(struct stage *st, struct load *l, enum verdict verdict);
 
-/* The input's hash so far. */
+/* The input's hash: begins, takes in n records, is so far. */
+int load_hash_start(struct stage *st, struct load *l);
+void load_hash_records(struct load *l, const struct record *recs, int n);
 void load_hash(const struct load *l, char hex[33]);
+
+/* Who the run is, if nobody named it: its pipeline, day, table and input. */
+void load_run_id(const struct stage *st, const char *table,
+                 const char *input_hash, char id[33]);
+
+/* ---- spool.c, drain.c */
+
+/* Puts the stream into the folder, then drains that. 0 where the batch is
+ * loaded (or may wait), or -1 with st->err. */
+int load_spool(struct stage *st, struct load *l);
+
+/* Loads what waits in the folder. */
+int load_drain(struct stage *st, const struct load_args *args);
+
+/* Loads the batches of the folder, oldest first; own is the one whose run this
+ * process reports (0: none). wait_ms is for another drainer. 0 when none is
+ * left, or -1 with e, which says what waits: ERR_DATA where damaged batches
+ * were set aside; ERR_UNAVAILABLE and ERR_TEMPFAIL where the target or the
+ * breaker or another drainer wants it later; else the exit code of a load that
+ * failed. */
+struct queue;
+int drain_all(struct stage *st, struct queue *q, const struct load_args *args,
+              uint64_t own, uint64_t wait_ms, struct err *e);
 
 /* ---- batch.c: all return 0, or -1 with st->err */
 

@@ -28,6 +28,7 @@ static int check_usage(struct stage *st, const struct load_args *a)
         { "partition-by", a->by.n },
         { "columns", a->csv_columns.n },
         { "cdc", a->cdc },
+        { "spool", a->spool },
     };
     if (st->argc != 1)
         return err_set(&st->err, ERR_USAGE, "one target URI is wanted");

@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
-static struct load_args args = { .lock_timeout_ms = 10000, .tmpdir = "/tmp" };
+static struct load_args args = { .lock_timeout_ms = 10000,
+                                 .tmpdir = "/tmp",
+                                 .breaker_failures = 5,
+                                 .breaker_reset_ms = 60000 };
 
 static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
@@ -15,7 +18,21 @@ static const char *const packs[] = { "gzip", "zstd", NULL };
 #define PLAIN NULL, 0, NO_LIMIT, 0, COMPLETE_NONE, NULL
 #define ONE_OF(group) NULL, 0, NO_LIMIT, group, COMPLETE_NONE, NULL
 
-static const struct opt rows[] = {
+/* clang-format off */
+#define BREAKER                                                               \
+    { OPT_COUNT, 0, "breaker-failures", "N", &args.breaker_failures,          \
+      "leave the target alone after N loads on end that ended with exit 69 "  \
+      "or 75; default 5", NULL, 1, 1000000, 0, COMPLETE_NONE, NULL },         \
+    { OPT_TIME, 0, "breaker-reset", "TIME", &args.breaker_reset_ms,           \
+      "let one load try when that is so long ago; default 1m", NULL, 1, 0, 0, \
+      COMPLETE_NONE, NULL }
+#define DRAIN                                                                 \
+    { OPT_STRING, 0, "drain", "DIR", &args.drain,                             \
+      "load the batches that wait in DIR, each with the options it came "     \
+      "with", NULL, 0, 0, 0, COMPLETE_DIR, NULL }
+/* clang-format on */
+
+const struct opt load_options[] = {
     { OPT_STRING, 't', "table", "NAME", &args.table, "the table to load",
       PLAIN },
     { OPT_CHOICE, 'm', "mode", "MODE", &args.mode, "how to write", load_modes,
@@ -104,13 +121,24 @@ static const struct opt rows[] = {
       COMPLETE_DIR, "TMPDIR" },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "do all but commit, and say what would be loaded", PLAIN },
+    { OPT_GROUP, 0, "spool", NULL, NULL, "Spool", PLAIN },
+    { OPT_STRING, 0, "spool", "DIR", &args.spool,
+      "put the batch into DIR, then load what waits there in its order: if the "
+      "target is down, it stays for the next run",
+      NULL, 0, 0, 0, COMPLETE_DIR, NULL },
+    { OPT_FLAG, 0, "spool-ok", NULL, &args.spool_ok,
+      "exit with 0, not 75, where the batch is in the spool only", PLAIN },
+    DRAIN,
+    BREAKER,
     { 0 }
 };
+
+static const struct opt drain_options[] = { DRAIN, BREAKER, { 0 } };
 
 #define LOADS                                                                 \
     .name = "pipe-load",                                                      \
     .summary = "write records into a table, all or nothing, once",            \
-    .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = rows,            \
+    .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = load_options,    \
     .operands = COMPLETE_FILE,                                                \
     .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB] or " \
              "file:DIR;\n- holds the stream back until its end is known to "  \
@@ -125,18 +153,40 @@ static const struct command passes = {
     .flags = STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS | STAGE_EMITS,
 };
 
+/* No stream, no target: each batch has its own. */
+static const struct command drains = {
+    .name = "pipe-load",
+    .summary = "load the batches that wait in a spool",
+    .usage = "--drain DIR [OPTION...]",
+    .opts = drain_options,
+};
+
+static bool is_option(const char *word, const char *option)
+{
+    size_t n = strlen(option);
+    return strncmp(word, option, n) == 0 && (word[n] == '\0' || word[n] == '=');
+}
+
 /* The mark on stdout comes before the options are parsed. */
 static const struct command *descriptor(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "-") == 0)
             return &passes;
+        else if (is_option(argv[i], "--drain"))
+            return &drains;
     return &loads;
 }
 
 static int run(struct stage *st, struct load *l)
 {
     bool pass = st->argc && strcmp(st->argv[0], "-") == 0;
+    if (args.drain)
+        return load_drain(st, &args);
+    if (args.spool && !pass)
+        return load_spool(st, l);
+    if (args.spool_ok)
+        return err_set(&st->err, ERR_USAGE, "option --spool-ok wants --spool");
     return pass ? load_pass(st, l) : load_stream(st, l);
 }
 

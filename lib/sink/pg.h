@@ -136,6 +136,9 @@ int pg_ledger_resume(struct pg_sink *s, const struct sink_run *run,
 
 int pg_connect(struct pg_sink *s, struct err *e);
 
+/* ERR_USAGE where the URI makes no sense or has a password in it. */
+int pg_check(const struct sink_spec *spec, struct err *e);
+
 /* Runs s->sql. Returns the result, owned; NULL with e filled and s->retry or
  * s->dead set where that is so. */
 PGresult *pg_query(struct pg_sink *s, const char *doing, struct err *e);

@@ -350,10 +350,10 @@ static void ignore_notice(void *context, const PGresult *r)
 }
 
 /* A password on the command line is seen by everybody who asks ps. */
-static int check_uri(const char *uri, struct err *e)
+int pg_check(const struct sink_spec *spec, struct err *e)
 {
     char *text = NULL;
-    PQconninfoOption *o = PQconninfoParse(uri, &text);
+    PQconninfoOption *o = PQconninfoParse(spec->uri, &text);
     if (!o) {
         char line[300];
         one_line(line, sizeof(line), text ? text : "no memory");
@@ -416,8 +416,6 @@ int pg_connect(struct pg_sink *s, struct err *e)
                                   "client_encoding", NULL };
     const char *const values[] = { s->base.spec->uri, "pipe-load", "UTF8",
                                    NULL };
-    if (check_uri(s->base.spec->uri, e))
-        return -1;
     PQfinish(s->db);
     s->dead = false;
     s->begun = false;

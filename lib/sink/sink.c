@@ -30,9 +30,8 @@ static int refuse_feature(const struct sink_type *t, const char *what,
     return err_set(e, ERR_USAGE, "target %s has no %s", t->usage, what);
 }
 
-/* Can a target of this type do what is wanted? */
-static int check_type(const struct sink_type *t, const struct sink_spec *spec,
-                      struct err *e)
+static int check_features(const struct sink_type *t,
+                          const struct sink_spec *spec, struct err *e)
 {
     if (!(t->modes & SINK_MODE(spec->mode)))
         return err_set(e, ERR_USAGE, "target %s has no mode %s", t->usage,
@@ -50,17 +49,32 @@ static int check_type(const struct sink_type *t, const struct sink_spec *spec,
     return 0;
 }
 
-struct sink *sink_open(const struct sink_spec *spec, struct err *e)
+/* The type that the URI names; NULL with e. */
+static const struct sink_type *find_type(const char *uri, struct err *e)
 {
-    const char *colon = strchr(spec->uri, ':');
-    size_t n = colon ? (size_t)(colon - spec->uri) : 0;
+    const char *colon = strchr(uri, ':');
+    size_t n = colon ? (size_t)(colon - uri) : 0;
     for (size_t i = 0; i < N_TYPES; i++)
         if (n == strlen(types[i]->scheme) &&
-            memcmp(spec->uri, types[i]->scheme, n) == 0)
-            return check_type(types[i], spec, e) ? NULL
-                                                 : types[i]->open(spec, e);
-    unknown_target(spec->uri, e);
+            memcmp(uri, types[i]->scheme, n) == 0)
+            return types[i];
+    unknown_target(uri, e);
     return NULL;
+}
+
+int sink_check(const struct sink_spec *spec, struct err *e)
+{
+    const struct sink_type *t = find_type(spec->uri, e);
+    return !t || check_features(t, spec, e) || (t->check && t->check(spec, e))
+               ? -1
+               : 0;
+}
+
+struct sink *sink_open(const struct sink_spec *spec, struct err *e)
+{
+    if (sink_check(spec, e))
+        return NULL;
+    return find_type(spec->uri, e)->open(spec, e);
 }
 
 int sink_begin(struct sink *s, struct err *e)

@@ -183,7 +183,10 @@ enum sink_outcome {
 
 struct sink;
 
-/* ERR_USAGE where the target is unknown or lacks what spec wants. */
+/* ERR_USAGE where the target is unknown or lacks what spec wants, as far as the
+ * spec alone tells: nothing is opened. sink_open begins with it. */
+int sink_check(const struct sink_spec *spec, struct err *e);
+
 struct sink *sink_open(const struct sink_spec *spec, struct err *e);
 int sink_begin(struct sink *s, struct err *e);
 int sink_write(struct sink *s, const struct sink_record *r, struct err *e);
@@ -232,6 +235,7 @@ struct sink_type {
     const char *usage;  /* "sqlite:FILE" */
     unsigned modes;     /* SINK_MODE of each that it has */
     unsigned features;  /* enum sink_feature */
+    int (*check)(const struct sink_spec *spec, struct err *e); /* or NULL */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
     int (*write)(struct sink *s, const struct sink_record *r, struct err *e);

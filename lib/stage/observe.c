@@ -254,10 +254,9 @@ static void tell_lineage(struct stage *st, const struct err *e)
 {
     struct observe *o = st->priv->observe;
     if (o->posts)
-        report_warning(st, "lineage is not sent to '%s': %s", o->shown.p,
-                       e->msg);
+        stage_warn(st, "lineage is not sent to '%s': %s", o->shown.p, e->msg);
     else
-        report_warning(st, "lineage is not written: %s", e->msg);
+        stage_warn(st, "lineage is not written: %s", e->msg);
 }
 
 static void start_sender(struct stage *st)
@@ -403,7 +402,7 @@ static void write_metrics(struct stage *st)
                 ? err_nomem(&e)
                 : textfile_add(o->metrics.p, name.p, &m, &e);
     if (r)
-        report_warning(st, "metrics are not written: %s", e.msg);
+        stage_warn(st, "metrics are not written: %s", e.msg);
     metrics_free(&m);
     buf_free(&name);
 }

@@ -80,9 +80,6 @@ void report_json(struct stage *st, const char *level, struct str members);
 bool report_shows_reject(const struct stage *st);
 void report_reject(struct stage *st, const struct dlq_letter *l);
 
-void report_warning(struct stage *st, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* gated.c */
 int gated_start(struct stage *st, char *const *argv);
 /* 0 to go on; -1 with st->err, or with priv->relays where the child did. */

@@ -122,7 +122,7 @@ void report_json(struct stage *st, const char *level, struct str members)
 }
 
 /* What went wrong beside the run: also under -q. */
-void report_warning(struct stage *st, const char *fmt, ...)
+void stage_warn(struct stage *st, const char *fmt, ...)
 {
     struct buf b = { .max = 32768 };
     va_list ap;

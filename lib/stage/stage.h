@@ -246,6 +246,10 @@ int stage_expand(struct stage *st, struct buf *out, const char *text);
 void stage_note(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same, also under -q: for what somebody has to see to. */
+void stage_warn(struct stage *st, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* True where a summary would be shown: under -v and on a terminal, not under
  * -q. */
 bool stage_summarises(const struct stage *st);
