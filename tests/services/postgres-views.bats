@@ -284,13 +284,13 @@ relations() {
     sql 'DROP ROLE IF EXISTS reader; CREATE ROLE reader'
     lines '{"a":1,"b":2}' | into --mode versioned --create
     sql "GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON t TO reader; GRANT UPDATE (a) ON t TO reader; GRANT UPDATE (b) ON t TO reader;
-        GRANT SELECT ON t__1 TO PUBLIC; ALTER VIEW t SET (security_invoker = true)"
+        GRANT SELECT ON t__1 TO PUBLIC; ALTER VIEW t SET (security_barrier = true)"
     lines '{"a":1,"b":3}' | into --mode versioned
     [ "$(sql 'SET ROLE reader; SELECT b FROM t')" = 3 ]
     lines '{"c":4,"a":1}' | into --mode versioned --create
     [ "$(sql 'SET ROLE reader; SELECT c FROM t')" = 4 ]
     [ "$(sql "SELECT has_column_privilege('reader', 't', 'a', 'UPDATE'), has_column_privilege('reader', 't', 'c', 'UPDATE'),
-        reloptions FROM pg_class WHERE relname = 't'")" = 't|f|{security_invoker=true}' ]
+        has_table_privilege('reader', 't__3', 'SELECT'), reloptions FROM pg_class WHERE relname = 't'")" = 't|f|t|{security_barrier=true}' ]
     run -1 sql 'SET ROLE reader; UPDATE t SET c = 0'
     sql 'DROP OWNED BY reader; DROP ROLE reader'
 }
@@ -345,7 +345,7 @@ asking() {
 
 @test "a long reader delays the load and no other reader; past --lock-timeout it is 75" {
     lines '{"n":1}' | into --mode versioned --create
-    psql -X -q -A -t -c "BEGIN; SELECT n FROM t; SELECT pg_sleep(3); SELECT n FROM t" >long &
+    psql -X -q -A -t -c "BEGIN; SELECT n FROM t; SELECT pg_sleep(6); SELECT n FROM t" >long &
     local long=$! i
     sleep 0.5
     run -75 into --mode versioned --lock-timeout 200ms < <(lines '{"n":2}')
@@ -353,12 +353,30 @@ asking() {
     [ "$(relations 't%')" = 't t__1' ]
     lines '{"n":3}' | into --mode versioned --lock-timeout 20s --keep-versions 1 &
     local load=$!
-    for i in 1 2 3 4 5; do
+    for i in 1 2 3; do
         [ "$(PGOPTIONS='-c statement_timeout=1500' sql 'SELECT n FROM t')" = 1 ]
     done
     wait "$long" "$load"
     [ "$(xargs <long)" = '1 1' ]
     [ "$(sql 'SELECT n FROM t')" = 3 ]
+}
+
+@test "a transaction of one snapshot keeps its version; one that comes later finds none" {
+    lines '{"n":1}' | into --mode versioned --create
+    mkfifo ask
+    psql -X -q -A -t <ask >seen &
+    local psql=$!
+    exec 8>ask
+    lines 'BEGIN ISOLATION LEVEL REPEATABLE READ;' 'SELECT n FROM t;' >&8
+    within 10 test -s seen
+    run -75 into --mode versioned --lock-timeout 200ms < <(lines '{"n":2}')
+    lines 'SELECT n FROM t;' COMMIT';' 'BEGIN ISOLATION LEVEL REPEATABLE READ;' "SELECT 'begun';" >&8
+    within 10 grep -q begun seen
+    lines '{"n":3}' | into --mode versioned
+    lines 'SELECT count(*) FROM t;' 'COMMIT;' 'SELECT n FROM t;' >&8
+    exec 8>&-
+    wait "$psql"
+    [ "$(xargs <seen)" = '1 1 begun 0 3' ]
 }
 
 @test "under pipe-run the view is free until all of the pipeline has ended" {
