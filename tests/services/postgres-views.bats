@@ -19,6 +19,23 @@ relations() {
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname LIKE '$1'"
 }
 
+# hold STATEMENT...: a session beside us runs them, its output in the file
+# `held`, and stays as it is until let_go STATEMENT...
+hold() {
+    mkfifo ask
+    psql -X -q -A -t <ask >held &
+    HELD=$!
+    exec 8>ask
+    printf '%s;\n' "$@" "SELECT 'holding'" >&8
+    within 20 grep -q holding held
+}
+
+let_go() {
+    printf '%s;\n' "$@" >&8
+    exec 8>&-
+    wait "$HELD"
+}
+
 # ---- the latest row of each key
 
 @test "--latest-view shows the row of each key that was loaded last" {
@@ -96,12 +113,11 @@ relations() {
 
 @test "a view that need not change is not locked; one that must waits for its readers" {
     lines '{"id":1,"v":1}' | into --mode append --create --latest-view now -k id
-    psql -X -q -c "BEGIN; SELECT * FROM now; SELECT pg_sleep(2)" >/dev/null &
-    sleep 0.5
+    hold BEGIN 'SELECT * FROM now'
     lines '{"id":1,"v":2}' | into --mode append --latest-view now -k id --lock-timeout 200ms
     run -75 into --mode append --latest-view now -k id --latest-by v --lock-timeout 200ms < <(lines '{"id":1,"v":0}')
     [[ $output == *"cannot change view 'now'"* ]]
-    wait
+    let_go COMMIT
     [ "$(sql 'SELECT v FROM now')" = 2 ]
 }
 
@@ -224,11 +240,10 @@ relations() {
 
 @test "--keep-versions: one that is being read is left to the next load, one that others want is 78" {
     lines '{"n":1}' | into --mode versioned --create
-    psql -X -q -c "BEGIN; SELECT * FROM t__1; SELECT pg_sleep(2)" >/dev/null &
-    sleep 0.5
+    hold BEGIN 'SELECT * FROM t__1'
     lines '{"n":2}' | into --mode versioned --create --keep-versions 1 --lock-timeout 100ms
     [ "$(relations 't%')" = 't t__1 t__2' ]
-    wait
+    let_go COMMIT
     lines '{"n":3}' | into --mode versioned --create --keep-versions 1
     [ "$(relations 't%')" = 't t__3' ]
     sql 'CREATE VIEW stray AS SELECT * FROM t__3'
@@ -284,13 +299,13 @@ relations() {
     sql 'DROP ROLE IF EXISTS reader; CREATE ROLE reader'
     lines '{"a":1,"b":2}' | into --mode versioned --create
     sql "GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON t TO reader; GRANT UPDATE (a) ON t TO reader; GRANT UPDATE (b) ON t TO reader;
-        GRANT SELECT ON t__1 TO PUBLIC; ALTER VIEW t SET (security_invoker = true)"
+        GRANT SELECT ON t__1 TO PUBLIC; ALTER VIEW t SET (security_barrier = true)"
     lines '{"a":1,"b":3}' | into --mode versioned
     [ "$(sql 'SET ROLE reader; SELECT b FROM t')" = 3 ]
     lines '{"c":4,"a":1}' | into --mode versioned --create
     [ "$(sql 'SET ROLE reader; SELECT c FROM t')" = 4 ]
     [ "$(sql "SELECT has_column_privilege('reader', 't', 'a', 'UPDATE'), has_column_privilege('reader', 't', 'c', 'UPDATE'),
-        reloptions FROM pg_class WHERE relname = 't'")" = 't|f|{security_invoker=true}' ]
+        has_table_privilege('reader', 't__3', 'SELECT'), reloptions FROM pg_class WHERE relname = 't'")" = 't|f|t|{security_barrier=true}' ]
     run -1 sql 'SET ROLE reader; UPDATE t SET c = 0'
     sql 'DROP OWNED BY reader; DROP ROLE reader'
 }
@@ -345,33 +360,51 @@ asking() {
 
 @test "a long reader delays the load and no other reader; past --lock-timeout it is 75" {
     lines '{"n":1}' | into --mode versioned --create
-    psql -X -q -A -t -c "BEGIN; SELECT n FROM t; SELECT pg_sleep(3); SELECT n FROM t" >long &
-    local long=$! i
-    sleep 0.5
+    hold BEGIN 'SELECT n FROM t'
     run -75 into --mode versioned --lock-timeout 200ms < <(lines '{"n":2}')
     [[ $output == *"cannot change view 't': somebody reads it"* ]]
     [ "$(relations 't%')" = 't t__1' ]
-    lines '{"n":3}' | into --mode versioned --lock-timeout 20s --keep-versions 1 &
-    local load=$!
+    lines '{"n":3}' | into --mode versioned --lock-timeout 60s --keep-versions 1 &
+    local load=$! i
     for i in 1 2 3 4 5; do
-        [ "$(PGOPTIONS='-c statement_timeout=1500' sql 'SELECT n FROM t')" = 1 ]
+        sleep 0.2
+        [ "$(PGOPTIONS='-c statement_timeout=3s' sql 'SELECT n FROM t')" = 1 ]
     done
-    wait "$long" "$load"
-    [ "$(xargs <long)" = '1 1' ]
+    let_go 'SELECT n FROM t' COMMIT
+    wait "$load"
+    [ "$(xargs <held)" = '1 holding 1' ]
     [ "$(sql 'SELECT n FROM t')" = 3 ]
+}
+
+@test "a transaction of one snapshot keeps its version; one that comes later finds none" {
+    lines '{"n":1}' | into --mode versioned --create
+    hold 'BEGIN ISOLATION LEVEL REPEATABLE READ' 'SELECT n FROM t'
+    run -75 into --mode versioned --lock-timeout 200ms < <(lines '{"n":2}')
+    let_go 'SELECT n FROM t' COMMIT
+    [ "$(xargs <held)" = '1 holding 1' ]
+    rm ask
+    hold 'BEGIN ISOLATION LEVEL REPEATABLE READ' 'SELECT 0'
+    lines '{"n":3}' | into --mode versioned
+    let_go 'SELECT count(*) FROM t' COMMIT 'SELECT n FROM t'
+    [ "$(xargs <held)" = '0 holding 0 3' ]
+}
+
+# The load has done all but the commit.
+is_prepared() {
+    [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'
+        AND application_name = 'pipe-load' AND query LIKE 'INSERT INTO %_pipe_loads%'")" = 1 ]
 }
 
 @test "under pipe-run the view is free until all of the pipeline has ended" {
     lines '{"n":1}' | into --mode versioned --create
     lines '{"n":2}' >in
-    pipe-run --pipeline p -- "cat in | pipe-load $URL -t t --mode versioned; sleep 2" &
-    local run=$! i
-    for i in 1 2 3 4 5; do
-        sleep 0.2
-        [ "$(PGOPTIONS='-c statement_timeout=500' sql 'SELECT n FROM t')" = 1 ]
-    done
+    pipe-run --pipeline p -- "cat in | pipe-load $URL -t t --mode versioned; while [ ! -e go ]; do sleep 0.1; done" &
+    local run=$!
+    within 20 is_prepared
+    [ "$(PGOPTIONS='-c statement_timeout=3s' sql 'SELECT n FROM t')" = 1 ]
+    : >go
     wait "$run"
     [ "$(sql 'SELECT n FROM t')" = 2 ]
-    pipe-run --pipeline p -- "cat in in | pipe-load $URL -t t --mode versioned; false" || true
+    run -1 pipe-run --pipeline p -- "cat in in | pipe-load $URL -t t --mode versioned; false"
     [ "$(sql 'SELECT count(*) FROM t')" = 1 ]
 }
