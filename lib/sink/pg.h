@@ -69,7 +69,7 @@ struct pg_sink {
     bool split;         /* a record was refused of which more is there */
     struct buf groups;  /* pairs of uint64_t: first and last number */
     struct pg_event event;
-    bool clocked; /* scd2: records came without a time */
+    bool clocked, timed; /* scd2: records came without a time, with one */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };

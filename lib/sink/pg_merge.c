@@ -556,9 +556,14 @@ int pg_merge(struct pg_sink *s, struct err *e)
     }
     if (!s->stage_made)
         return 0;
-    if (pg_run(s, "ANALYZE _pipe_stage", "write to", e))
+    enum sink_mode mode = s->base.spec->mode;
+    /* scd2 asks it by number alone. */
+    if (pg_run(s,
+               mode == SINK_SCD2 ? "ANALYZE _pipe_stage (_pipe_seq)"
+                                 : "ANALYZE _pipe_stage",
+               "write to", e))
         return -1;
-    switch (s->base.spec->mode) {
+    switch (mode) {
     case SINK_INSERT: return merge_insert(s, e);
     case SINK_DELETE_INSERT: return merge_delete_insert(s, e);
     case SINK_SCD3: return merge_scd3(s, e);
