@@ -99,7 +99,7 @@ struct pg_sink {
     uint64_t number;  /* in that order: of the record at hand */
 
     struct pg_event event;
-    bool clocked; /* scd2: records came without a time */
+    bool clocked, timed; /* scd2: records came without a time, with one */
     struct buf sql, fields, text, bytes, encoded;
     const struct sink_run *run; /* from prepare to commit */
 };

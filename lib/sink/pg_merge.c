@@ -578,11 +578,15 @@ int pg_merge(struct pg_sink *s, struct err *e)
     }
     if (!s->stage_made)
         return 0;
-    /* For joins with the target; one set of fields is sorted, whatever. */
-    bool joins = s->base.spec->mode != SINK_UPSERT || s->n_sets > 1;
-    if (joins && pg_run(s, "ANALYZE _pipe_stage", "write to", e))
+    enum sink_mode mode = s->base.spec->mode;
+    /* For joins with the target: scd2 joins by number alone; one set of fields
+     * is sorted, whatever they are. */
+    const char *analyze = mode == SINK_SCD2 ? "ANALYZE _pipe_stage (_pipe_seq)"
+                                            : "ANALYZE _pipe_stage";
+    if ((mode != SINK_UPSERT || s->n_sets > 1) &&
+        pg_run(s, analyze, "write to", e))
         return -1;
-    switch (s->base.spec->mode) {
+    switch (mode) {
     case SINK_INSERT: return merge_insert(s, e);
     case SINK_DELETE_INSERT: return merge_delete_insert(s, e);
     case SINK_SCD3: return merge_scd3(s, e);

@@ -54,6 +54,7 @@ int pg_scd2_note(struct pg_sink *s, const struct sink_record *r,
     if (done <= 0)
         return done;
     s->clocked |= v->clock;
+    s->timed |= !v->clock;
     /* The server has no year 0. */
     bool bc = memcmp(at, "0000", 4) == 0;
     snprintf(v->at, sizeof(v->at), "%s%s%s", bc ? "0001" : "", bc ? at + 4 : at,
@@ -160,47 +161,73 @@ static int check_tracked(struct pg_sink *s, struct err *e)
     return 0;
 }
 
-/* Versions that others wrote, and that never begin or end. */
-static int check_times(struct pg_sink *s, struct err *e)
+/* Looks over the history: versions that others wrote may never begin or end.
+ * *later: some begin or end behind the load's clock. */
+static int check_times(struct pg_sink *s, bool *later, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
     PGresult *r;
     buf_reset(&s->sql);
     buf_addz(&s->sql,
-             "SELECT coalesce(_pipe_f::text, 'NULL'), _pipe_u, NOT"
-             " coalesce(isfinite(_pipe_f), false) FROM _pipe_versions WHERE"
-             " _pipe_f IS NULL OR NOT isfinite(_pipe_f) OR NOT"
-             " isfinite(_pipe_u) LIMIT 1");
+             "SELECT coalesce(min(coalesce(_pipe_f::text, 'NULL')) FILTER"
+             " (WHERE isfinite(_pipe_f) IS NOT TRUE), ''), min(_pipe_u) FILTER"
+             " (WHERE NOT isfinite(_pipe_u)), max(greatest(_pipe_f, _pipe_u))"
+             " > ");
+    pg_literal(&s->sql, str_of(spec->now));
+    buf_addz(&s->sql, " FROM _pipe_versions WHERE _pipe_is");
     if (!(r = pg_query(s, "read", e)))
         return -1;
-    bool bad = PQntuples(r) > 0;
-    bool from = bad && *PQgetvalue(r, 0, 2) == 't';
-    if (bad)
+    bool from = *PQgetvalue(r, 0, 0), to = !PQgetisnull(r, 0, 1);
+    *later = *PQgetvalue(r, 0, 2) == 't';
+    if (from || to)
         err_set(e, ERR_CONFIG,
                 "table '%s' has the time '%.60s' in column '%s': mode scd2 "
                 "wants times, and NULL where a version is open",
                 spec->table, PQgetvalue(r, 0, from ? 0 : 1),
                 spec->scd2_names[from ? SINK_VALID_FROM : SINK_VALID_TO].p);
     PQclear(r);
-    return bad ? -1 : 0;
+    return from || to ? -1 : 0;
 }
 
 /* By the load's clock a change is the newest, even if that clock went back.
  * Where it is not the only change of its key, it matters what the others do. */
-static int set_clock(struct pg_sink *s, struct err *e)
+static int set_clock(struct pg_sink *s, bool later, struct err *e)
 {
-    if (!s->clocked)
+    if (s->clocked && s->timed &&
+        pg_run(s,
+               "INSERT INTO _pipe_slow SELECT _pipe_k FROM _pipe_events WHERE"
+               " NOT _pipe_only GROUP BY _pipe_k HAVING bool_or(_pipe_clock)",
+               "write to", e))
+        return -1;
+    if (!s->clocked || !later)
         return 0;
     return pg_run(s,
-                  "INSERT INTO _pipe_slow SELECT _pipe_k FROM _pipe_events"
-                  " GROUP BY _pipe_k HAVING bool_or(_pipe_clock) AND count(*)"
-                  " > 1; UPDATE _pipe_events AS e SET _pipe_at = v.last FROM"
-                  " (SELECT _pipe_k, max(greatest(_pipe_f, _pipe_u)) AS last"
-                  " FROM _pipe_versions GROUP BY _pipe_k) AS v WHERE e._pipe_k"
-                  " = v._pipe_k AND e._pipe_clock AND e._pipe_at < v.last AND"
-                  " NOT EXISTS (SELECT FROM _pipe_slow AS s WHERE s.k ="
-                  " e._pipe_k)",
+                  "UPDATE _pipe_events AS e SET _pipe_at = v.last FROM (SELECT"
+                  " _pipe_k, max(greatest(_pipe_f, _pipe_u)) AS last FROM"
+                  " _pipe_versions WHERE _pipe_is GROUP BY _pipe_k) AS v WHERE"
+                  " e._pipe_k = v._pipe_k AND e._pipe_clock AND e._pipe_at <"
+                  " v.last AND e._pipe_only",
                   "write to", e);
+}
+
+/* Events of records that are refused go; others may then be the first or only
+ * one of their key. */
+static int drop_refused(struct pg_sink *s, struct err *e)
+{
+    if (s->refused.n == 0)
+        return 0;
+    return pg_merge_unstage(s, "_pipe_events", e) ||
+                   pg_run(s,
+                          "UPDATE _pipe_events AS e SET _pipe_first ="
+                          " e._pipe_at = o.a, _pipe_only = o.a = o.b FROM"
+                          " (SELECT _pipe_k, min(_pipe_at) AS a, max(_pipe_at)"
+                          " AS b FROM _pipe_events GROUP BY _pipe_k) AS o WHERE"
+                          " o._pipe_k = e._pipe_k AND (e._pipe_first <>"
+                          " (e._pipe_at = o.a) OR e._pipe_only <> (o.a ="
+                          " o.b))",
+                          "write to", e)
+               ? -1
+               : 0;
 }
 
 /* How many rows of the plan want each step, and keys there are. */
@@ -239,15 +266,15 @@ static int count(struct pg_sink *s, struct counts *c, struct err *e)
 static int plan(struct pg_scd2 *m, struct counts *c, struct err *e)
 {
     struct pg_sink *s = m->s;
+    bool later;
     buf_reset(&s->sql);
     pg_scd2_add(m, &s->sql,
                 "LOCK TABLE @t IN SHARE ROW EXCLUSIVE MODE;"
                 " CREATE TEMP TABLE _pipe_slow (k bigint) ON COMMIT DROP");
     return check_tracked(s, e) || pg_run_sql(s, "lock", e) ||
-                   choose_columns(m, e) ||
-                   pg_merge_unstage(s, "_pipe_events", e) ||
+                   choose_columns(m, e) || drop_refused(s, e) ||
                    make(m, PG_SCD2_VERSIONS, "_pipe_versions", e) ||
-                   check_times(s, e) || set_clock(s, e) ||
+                   check_times(s, &later, e) || set_clock(s, later, e) ||
                    make(m, PG_SCD2_PLAN, "_pipe_plan", e) || count(s, c, e)
                ? -1
                : 0;

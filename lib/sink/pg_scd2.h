@@ -30,9 +30,12 @@ enum pg_scd2_step {
 /* Temporary tables of a merge, all about the keys that were staged:
  *     _pipe_events    key, _pipe_at, _pipe_clock, _pipe_op, _pipe_hash,
  *                     _pipe_seq: one event of a key at a time, the last;
- *                     _pipe_k: the key's number, from 1
+ *                     _pipe_k: the key's number, from 1; _pipe_first,
+ *                     _pipe_only: of the key
  *     _pipe_versions  _pipe_k, key, _pipe_f, _pipe_u, _pipe_h: their history
- *                     (from, until, hash), _pipe_n: where the next begins
+ *                     (from, until, hash); _pipe_is: there is one; _pipe_act:
+ *                     what the only event of the key does, where that is plain
+ *                     (i: insert, -: nothing), with its _pipe_at, _pipe_seq
  *     _pipe_slow      k: keys whose events want to be taken one by one
  *     _pipe_plan      k, act (i: insert, u: update, d: delete, -: nothing), f:
  *                     from when the version is now, ts, u: what becomes of it,

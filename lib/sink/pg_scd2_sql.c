@@ -118,29 +118,57 @@ void pg_scd2_add(const struct pg_scd2 *m, struct buf *out, const char *text)
 static const char events[] =
     "CREATE TEMP TABLE _pipe_events ON COMMIT DROP AS SELECT DISTINCT ON (@k-,"
     " _pipe_at) @k-, _pipe_at, _pipe_clock, _pipe_op, _pipe_hash, _pipe_seq,"
-    " dense_rank() OVER (ORDER BY @k-) AS _pipe_k FROM _pipe_stage"
-    " ORDER BY @k-, _pipe_at, _pipe_seq DESC, _pipe_op DESC";
+    " dense_rank() OVER (ORDER BY @k-) AS _pipe_k, row_number() OVER w = 1 AS"
+    " _pipe_first, first_value(_pipe_at) OVER w = last_value(_pipe_at) OVER w"
+    " AS _pipe_only FROM _pipe_stage WINDOW w AS (PARTITION BY @k- ORDER BY"
+    " _pipe_at, _pipe_seq DESC, _pipe_op DESC ROWS BETWEEN UNBOUNDED PRECEDING"
+    " AND UNBOUNDED FOLLOWING) ORDER BY @k-, _pipe_at, _pipe_seq DESC, _pipe_op"
+    " DESC";
 
+/* The one event of a key: does it begin the history, or say what is known? */
 static const char versions[] =
-    "CREATE TEMP TABLE _pipe_versions ON COMMIT DROP AS SELECT e._pipe_k, @kt,"
+    "CREATE TEMP TABLE _pipe_versions ON COMMIT DROP AS SELECT e._pipe_k, @ke,"
     " t.@f AS _pipe_f, t.@u AS _pipe_u, coalesce(t.@h, '') AS _pipe_h,"
-    " lead(t.@f) OVER (PARTITION BY e._pipe_k ORDER BY t.@f) AS _pipe_n"
-    " FROM @t AS t JOIN (SELECT DISTINCT ON (_pipe_k) _pipe_k, @k-"
-    " FROM _pipe_events ORDER BY _pipe_k) AS e ON @=te";
+    " e._pipe_at, e._pipe_seq, (@=te) IS TRUE AS _pipe_is, CASE WHEN NOT"
+    " e._pipe_only THEN NULL WHEN (@=te) IS NOT TRUE THEN CASE e._pipe_op WHEN"
+    " 'r' THEN 'i' ELSE '-' END";
+static const char versions_known[] =
+    " WHEN e._pipe_op = 'r' AND t.@h = e._pipe_hash AND CASE WHEN e._pipe_clock"
+    " THEN t.@u IS NULL ELSE t.@f <= e._pipe_at AND (t.@u IS NULL OR e._pipe_at"
+    " < t.@u) END THEN '-'";
+static const char versions_end[] =
+    " END AS _pipe_act FROM _pipe_events AS e LEFT JOIN @t AS t ON @=te WHERE"
+    " e._pipe_first";
 
-/* m: moments, starts (s true, with hash h and end u) and gones (s false).
+static void add_versions(const struct pg_scd2 *m, struct buf *out)
+{
+    pg_scd2_add(m, out, versions);
+    /* With --track a row may set other columns. */
+    if (m->s->base.spec->n_tracked == 0)
+        pg_scd2_add(m, out, versions_known);
+    pg_scd2_add(m, out, versions_end);
+}
+
+/* h: the versions that events have to be placed among.
+ * m: moments, starts (s true, with hash h and end u) and gones (s false).
  * p: with them, at the same time or between, events (op, hash eh, record seq).
  * q: va is the value from there on, cur the one that was valid (NULL: none). */
+#define IS_PLACED                                                          \
+    "NOT EXISTS (SELECT FROM _pipe_versions AS o WHERE o._pipe_act IS NOT" \
+    " NULL AND o._pipe_k = "
 static const char plan_points[] =
     "CREATE TEMP TABLE _pipe_plan ON COMMIT DROP AS WITH"
-    " m AS (SELECT _pipe_k AS k, _pipe_f AS ts, true AS s, _pipe_h AS h,"
-    " _pipe_u AS u FROM _pipe_versions UNION ALL SELECT _pipe_k, _pipe_u,"
-    " false, NULL, NULL FROM _pipe_versions WHERE _pipe_u < _pipe_n OR"
-    " (_pipe_u IS NOT NULL AND _pipe_n IS NULL)),"
+    " h AS (SELECT _pipe_k AS k, _pipe_f AS f, _pipe_u AS u, _pipe_h AS h FROM"
+    " _pipe_versions AS v WHERE _pipe_is AND _pipe_act IS NULL AND " IS_PLACED
+    "v._pipe_k)),"
+    " m AS (SELECT k, f AS ts, true AS s, h, u FROM h UNION ALL SELECT k, u,"
+    " false, NULL, NULL FROM h WHERE u IS NOT NULL AND NOT EXISTS (SELECT FROM"
+    " h AS n WHERE n.k = h.k AND n.f = h.u)),"
+    " e AS (SELECT * FROM _pipe_events AS e WHERE " IS_PLACED "e._pipe_k)),"
     " p AS (SELECT coalesce(m.k, e._pipe_k) AS k, coalesce(m.ts, e._pipe_at)"
     " AS ts, m.s, m.h, m.u, e._pipe_op AS op, CASE e._pipe_op WHEN 'r' THEN"
-    " e._pipe_hash END AS eh, e._pipe_seq AS seq FROM m FULL JOIN _pipe_events"
-    " AS e ON m.k = e._pipe_k AND m.ts = e._pipe_at),"
+    " e._pipe_hash END AS eh, e._pipe_seq AS seq FROM m FULL JOIN e ON m.k ="
+    " e._pipe_k AND m.ts = e._pipe_at),"
     " q AS (SELECT k, ts, s, h, u, op, seq, CASE WHEN op IS NULL THEN h ELSE eh"
     " END AS va, CASE WHEN s IS NOT NULL THEN h ELSE lag(CASE WHEN op IS NULL"
     " THEN h ELSE eh END) OVER w END AS cur FROM p WINDOW w AS (PARTITION BY k"
@@ -204,6 +232,9 @@ static const char plan_acts[] =
     " takes) THEN 'u' WHEN op = 'r' THEN 'i' ELSE '-' END AS act, CASE WHEN s"
     " THEN ts WHEN takes THEN nat END AS f, ts, upto AS u, CASE WHEN s THEN u"
     " ELSE nu END AS was_u, src, slow FROM b)"
+    " SELECT _pipe_k AS k, 'i' AS act, NULL::timestamptz AS f, _pipe_at AS ts,"
+    " NULL::timestamptz AS u, _pipe_seq AS src, false AS slow FROM"
+    " _pipe_versions WHERE _pipe_act = 'i' UNION ALL"
     " SELECT k, act, f, ts, u, src, slow FROM o WHERE slow OR act IN ('i', 'd')"
     " OR (act = 'u' AND (u IS DISTINCT FROM was_u OR ts <> f OR src IS NOT"
     " NULL))";
@@ -303,7 +334,7 @@ void pg_scd2_sql(const struct pg_scd2 *m, struct buf *out,
 {
     switch (step) {
     case PG_SCD2_EVENTS: pg_scd2_add(m, out, events); return;
-    case PG_SCD2_VERSIONS: pg_scd2_add(m, out, versions); return;
+    case PG_SCD2_VERSIONS: add_versions(m, out); return;
     case PG_SCD2_PLAN: add_plan(m, out); return;
     case PG_SCD2_EVENT: add_event(m, out); return;
     default: pg_scd2_add(m, out, acts[step]); return;
