@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
-#define FEED ((size_t)64 << 10) /* bytes of rows between looks at those sent \
-                                 */
+#define FEED                                                        \
+    ((size_t)64 << 10) /* bytes of rows between looks at those sent \
+                        */
 #define ROOM_LEAST ((size_t)64 << 10) /* of PG_ROOM, where rows are bad */
 
 /* ---- refusals ---- */
@@ -292,7 +293,6 @@ static int launch(struct pg_sink *s, struct pg_rows *r, struct err *e)
     r->text = f->text;
     r->starts = f->starts;
     r->numbers = f->numbers;
-    forget(r);
     free(f->fields);
     *f = sent;
     f->fields = fields;
@@ -301,28 +301,26 @@ static int launch(struct pg_sink *s, struct pg_rows *r, struct err *e)
     return pg_copy_feed(s, &s->unsent, e);
 }
 
-/* Sends what waits: the set with most of it so that it need not be waited
+/* Sends what waits, set by set, the last one so that it need not be waited
  * for. */
 static int send_waiting(struct pg_sink *s, struct err *e)
 {
-    struct pg_rows *most = &s->rows[0];
+    size_t last = s->n_rows;
     if (land(s, e))
         return -1;
     if (s->room < PG_ROOM)
         s->room *= 2;
-    for (size_t i = 1; i < s->n_rows; i++)
-        if (s->rows[i].text.n > most->text.n)
-            most = &s->rows[i];
-    for (size_t i = 0; i < s->n_rows; i++) {
+    while (last && s->rows[last - 1].n == 0)
+        last--;
+    for (size_t i = 0; i < last; i++) {
         struct pg_rows *r = &s->rows[i];
-        if (r == most && !is_empty(s, r))
-            continue;
-        if (r->n && send_all(s, r, 0, r->n, e))
+        bool wait = i + 1 < last || is_empty(s, r);
+        if (r->n && (wait ? send_all(s, r, 0, r->n, e) : launch(s, r, e)))
             return -1;
         forget(r);
     }
     s->pending = 0;
-    return most->n ? launch(s, most, e) : 0;
+    return 0;
 }
 
 int pg_copy_flush(struct pg_sink *s, struct err *e)
