@@ -261,6 +261,6 @@ int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 extern const struct sink_type sink_sqlite, sink_file, sink_postgresql,
-    sink_postgres;
+    sink_postgres, sink_duckdb;
 
 #endif
