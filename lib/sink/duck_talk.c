@@ -63,7 +63,7 @@ static enum err_code class_of(const char *message)
         { "Dependency Error", ERR_CONFIG },
         { "Not implemented Error", ERR_CONFIG },
         { "Permission Error", ERR_NOPERM },
-        { "Out of Memory Error", ERR_TEMPFAIL },
+        { "Out of Memory Error", ERR_CONFIG },
         { "INTERRUPT Error", ERR_TEMPFAIL },
         { "INTERNAL Error", ERR_BUG },
     };
@@ -78,8 +78,10 @@ static int fail(const struct duck *d, const char *doing, const char *message,
                 struct err *e)
 {
     message = message ? message : "it does not say why";
-    return err_set(e, class_of(message), "cannot %s '%s': %.*s", doing,
-                   d->target, (int)strcspn(message, "\n"), message);
+    bool memory = strncmp(message, "Out of Memory", 13) == 0;
+    return err_set(e, class_of(message), "cannot %s '%s': %.*s%s", doing,
+                   d->target, (int)strcspn(message, "\n"), message,
+                   memory ? " (" DUCK_MEMORY_ENV " gives it more)" : "");
 }
 
 /* ---- opening ---- */
@@ -102,9 +104,10 @@ static int open_failed(const struct duck *d, const char *message, bool *busy,
 /* Extensions are never fetched: what is needed is in the library. */
 static duck_handle make_config(struct duck *d, const char *spill, struct err *e)
 {
+    const char *memory = getenv(DUCK_MEMORY_ENV);
     const char *const settings[][2] = {
         { "threads", DUCK_THREADS },
-        { "memory_limit", DUCK_MEMORY },
+        { "memory_limit", memory && *memory ? memory : DUCK_MEMORY },
         { "temp_directory", spill },
         { "autoinstall_known_extensions", "false" },
         { "autoload_known_extensions", "false" },
@@ -116,8 +119,8 @@ static duck_handle make_config(struct duck *d, const char *spill, struct err *e)
     }
     for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
         if (d->api->set_config(config, settings[i][0], settings[i][1])) {
-            err_set(e, ERR_CONFIG, "libduckdb does not take the setting %s",
-                    settings[i][0]);
+            err_set(e, ERR_CONFIG, "libduckdb does not take '%s' as %s",
+                    settings[i][1], settings[i][0]);
             d->api->destroy_config(&config);
             return NULL;
         }

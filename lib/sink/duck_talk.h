@@ -8,8 +8,10 @@
 #include "base/err.h"
 #include "sink/duck_api.h"
 
-/* What DuckDB may use: beyond it spills to files. */
-#define DUCK_MEMORY "1GB"
+/* What DuckDB may use: what goes beyond is spilled to files. The environment
+ * variable says otherwise, as DuckDB takes it ("4GB"). */
+#define DUCK_MEMORY "512MB"
+#define DUCK_MEMORY_ENV "PIPE_DUCKDB_MEMORY"
 #define DUCK_THREADS "2"
 
 struct duck {
