@@ -121,40 +121,47 @@ static int add_compared(struct duck_sink *s, size_t i, const char *op,
     return 0;
 }
 
+/* The instant of a text, NULL where it is none; without a zone: UTC, whatever
+ * DuckDB's own is. */
+static void add_text_instant(struct duck_sink *s, const char *name)
+{
+    static const char form[] = "\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d:\\d\\d"
+                               "(\\.\\d+)?",
+                      zone[] = "[Zz]|[+-]\\d\\d:\\d\\d";
+    buf_addf(&s->duck.sql,
+             "CASE WHEN regexp_full_match(%s, '%s)?')"
+             " THEN epoch_us(TRY_CAST(%s AS TIMESTAMP))"
+             " WHEN regexp_full_match(%s, '%s(%s))')"
+             " THEN epoch_us(TRY_CAST(%s AS TIMESTAMPTZ)) END",
+             name, form, name, name, form, zone, name);
+}
+
 /* Texts that are times compare as instants where the bounds are times, as the
- * records that come are judged. */
+ * records that come are judged; others by their bytes. */
 static int add_text_range(struct duck_sink *s, size_t i, struct err *e)
 {
-    static const char form[] = "'\\d{4}-\\d\\d-\\d\\d([Tt ]\\d\\d:\\d\\d:\\d\\d"
-                               "(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)?)?'";
     const struct sink_spec *spec = s->base.spec;
-    struct buf *sql = &s->duck.sql;
-    int64_t us;
-    bool times = time_parse(spec->range_from, NULL, &us) &&
-                 time_parse(spec->range_to, NULL, &us);
-    if (times) {
-        buf_addz(sql, "CASE WHEN regexp_full_match(");
-        add_name(s, i);
-        buf_addf(sql, ", %s) AND TRY_CAST(", form);
-        add_name(s, i);
-        buf_addz(sql, " AS TIMESTAMP) IS NOT NULL THEN epoch_us(TRY_CAST(");
-        add_name(s, i);
-        buf_addz(sql, " AS TIMESTAMP)) >= ");
-        if (add_instant(s, spec->range_from, e))
-            return -1;
-        buf_addz(sql, " AND epoch_us(TRY_CAST(");
-        add_name(s, i);
-        buf_addz(sql, " AS TIMESTAMP)) < ");
-        if (add_instant(s, spec->range_to, e))
-            return -1;
-        buf_addz(sql, " ELSE ");
+    struct buf *sql = &s->duck.sql, name = { .max = 65536 };
+    int64_t from, to;
+    bool times = time_parse(spec->range_from, NULL, &from) &&
+                 time_parse(spec->range_to, NULL, &to);
+    duck_ident(&name, str_of(s->stage.table.v[i].name));
+    const char *z = buf_z(&name);
+    if (times && z) {
+        buf_addz(sql, "coalesce(");
+        add_text_instant(s, z);
+        buf_addf(sql, " BETWEEN %lld AND %lld, ", (long long)from,
+                 (long long)to - 1);
     }
+    buf_free(&name);
+    if (!z)
+        return err_nomem(e);
     if (add_compared(s, i, ">=", spec->range_from, e))
         return -1;
     buf_addz(sql, " AND ");
     if (add_compared(s, i, "<", spec->range_to, e))
         return -1;
-    buf_addz(sql, times ? " END" : "");
+    buf_addz(sql, times ? ")" : "");
     return 0;
 }
 
