@@ -1,5 +1,7 @@
 /* Making the table and changing its columns: as the records show it, or as a
  * schema declares it. */
+#include "sink/duck_create.h"
+
 #include "sink/duck.h"
 
 #include <stdio.h>
@@ -108,22 +110,32 @@ static int check_declared(struct duck_sink *s, size_t i,
     return 0;
 }
 
-static int add_declared(struct duck_sink *s, const struct sink_column *d,
-                        struct err *e)
+struct duck_column *duck_create_declared(struct duck_stage *s,
+                                         const struct sink_column *d,
+                                         struct err *e)
 {
     char out[32];
     const char *type = type_declared(d, out);
     if (d->name.n == 0 || memchr(d->name.p, '\0', d->name.n) ||
-        (d->name.n >= 6 && memcmp(d->name.p, "_pipe_", 6) == 0))
-        return err_set(e, ERR_CONFIG,
-                       "column name '%.*s' of the schema is empty or reserved",
-                       STR_ARG(d->name));
-    struct duck_column *m = type
-                                ? duck_stage_column(&s->stage, d->name, type, e)
-                                : duck_stage_numbers(&s->stage, d->name, e);
+        (d->name.n >= 6 && memcmp(d->name.p, "_pipe_", 6) == 0)) {
+        err_set(e, ERR_CONFIG,
+                "column name '%.*s' of the schema is empty or reserved",
+                STR_ARG(d->name));
+        return NULL;
+    }
+    struct duck_column *m = type ? duck_stage_column(s, d->name, type, e)
+                                 : duck_stage_numbers(s, d->name, e);
+    if (m)
+        m->is_new = true;
+    return m;
+}
+
+static int add_declared(struct duck_sink *s, const struct sink_column *d,
+                        struct err *e)
+{
+    struct duck_column *m = duck_create_declared(&s->stage, d, e);
     if (!m)
         return -1;
-    m->is_new = true;
     /* Rows that are there have none. */
     m->not_null = !s->exists && d->required && !(d->types & 1u << JSON_NULL);
     /* A new table's rule is not known to be one: rows are asked for it. */

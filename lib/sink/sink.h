@@ -136,7 +136,7 @@ struct sink_spec {
     uint64_t lock_timeout_ms;
     const char *tmpdir; /* for what must be set aside */
     /* Targets that are files: */
-    const char *format;   /* "ndjson" (or NULL) or "csv" */
+    const char *format;   /* "ndjson" (or NULL), "csv", "parquet" */
     const char *compress; /* "gzip", "zstd"; NULL: neither */
     const struct str *by; /* columns whose values choose the partition */
     size_t n_by;
