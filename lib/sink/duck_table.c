@@ -129,11 +129,15 @@ static struct duck_rule *add_rule(struct duck_sink *s, enum duck_rule_kind kind,
  * refers to. */
 static int add_part(struct duck_rule *r, char *part, char *to, struct err *e)
 {
-    char **v = realloc(r->v, (r->n + 1) * sizeof(*v));
-    r->v = v ? v : r->v;
-    char **w = v ? realloc(r->to, (r->n + 1) * sizeof(*w)) : NULL;
-    r->to = w ? w : r->to;
-    if (!w || !part) {
+    size_t bytes = (r->n + 1) * sizeof(char *);
+    char **grown = realloc(r->v, bytes);
+    if (grown)
+        r->v = grown;
+    bool good = part && grown;
+    grown = good ? realloc(r->to, bytes) : NULL;
+    if (grown)
+        r->to = grown;
+    if (!grown) {
         free(part);
         free(to);
         return err_nomem(e);

@@ -38,7 +38,7 @@ put() {
 
 # What was rejected, by line: "2 constraint /n".
 refused() {
-    jq -r '"\(.source.line) \(.errors[0].code) \(.errors[0].path // "")"' "$1" |
+    jq -r '"\(.source.line) \(.errors[0].code) \(.errors[0].path // "-")"' "$1" |
         sort -n
 }
 
@@ -298,17 +298,17 @@ rules() {
     rules
     put --mode append --max-reject 100% --dlq dl -v <in 2>err
     grep -q 'read 12 = 1 out + 11 rejected' err
-    assert_file <(refused dl) '1 constraint 
-2 constraint 
+    assert_file <(refused dl) '1 constraint -
+2 constraint -
 3 constraint /n
-4 constraint 
-5 constraint 
+4 constraint -
+5 constraint -
 6 invalid_value /e
-7 constraint 
-9 constraint 
+7 constraint -
+9 constraint -
 10 constraint /n
 11 column_name /g
-12 constraint '
+12 constraint -'
     assert_file <(rows 'FROM t ORDER BY id') '1,one,1,42,43,,
 8,ok,3,42,43,1,b'
     [ "$(rows 'SELECT rows_rejected FROM _pipe_loads')" = 11 ]
@@ -320,9 +320,9 @@ rules() {
         '{"id":3,"n":3,"u":"one"}' '{"id":4,"n":1}' >in
     put --mode upsert -k id --max-reject 90% --dlq dl -v <in 2>err
     grep -q 'read 5 = 2 out + 3 rejected' err
-    assert_file <(refused dl) '2 constraint 
-3 constraint 
-4 constraint '
+    assert_file <(refused dl) '2 constraint -
+3 constraint -
+4 constraint -'
     assert_file <(rows 'SELECT id, u, p, g FROM t ORDER BY id') '1,one,7,8
 4,,42,43'
 }
@@ -357,7 +357,7 @@ amount,"DECIMAL(38,2)"
 rate,"DECIMAL(18,3)"
 tags,JSON
 u,UUID'
-    assert_file <(refused dl) '2 unknown_column '
+    assert_file <(refused dl) '2 unknown_column -'
 }
 
 @test "--schema: a column is added, another type blocked, removal signed off" {
@@ -438,4 +438,94 @@ u,UUID'
     grep -q -e '--create makes it' err
     assert_exit 64 pipe-load duckdb: -t t --mode append <in
     assert_exit 64 pipe-load duckdb:y.db -t _pipe_loads --mode append --create <in
+}
+
+# ---- Parquet
+
+# Loads stdin into Parquet files of table t in lake.
+lake() {
+    pipe-load file:lake -t t --create --format parquet --on-unknown accept "$@"
+}
+
+# The rows of all files, as CSV with a header.
+parquet() {
+    "$BATS_FILE_TMPDIR/query" 1 "COPY (SELECT * FROM read_parquet('lake/t/**/*.parquet')
+        ORDER BY ALL) TO '/dev/stdout' (FORMAT csv)" | cat
+}
+
+@test "Parquet: partitions, exact types that all files share, once" {
+    printf '%s\n' '{"id":1,"c":"DE","v":1.10,"big":12345678901234567890123}' \
+        '{"id":2,"c":"FR","v":2,"o":{"a":1}}' '{"id":3,"c":"DE","v":2.255}' \
+        '{"id":"x","c":"DE"}' >in
+    lake --mode append --partition-by c --max-reject 50% --dlq dl --run-id r <in
+    assert_file <(refused dl) '4 type_mismatch /id'
+    assert_file <(parquet) 'id,c,v,big,o
+1,DE,1.100,12345678901234567890123,
+2,FR,2.000,,"{""a"":1}"
+3,DE,2.255,,'
+    assert_file <("$BATS_FILE_TMPDIR/query" 1 "COPY (SELECT DISTINCT name, type,
+        logical_type FROM parquet_schema('lake/t/*/*.parquet') WHERE name IN
+        ('big', 'v') ORDER BY name) TO '/dev/stdout' (FORMAT csv, HEADER false)" | cat) \
+        'big,FIXED_LEN_BYTE_ARRAY,"DecimalType(scale=0, precision=38)"
+v,INT64,"DecimalType(scale=3, precision=18)"'
+    [ -e lake/t/_SUCCESS ] && [ -e lake/t/c=DE/_SUCCESS ]
+    lake --mode append --partition-by c --max-reject 50% --run-id r <in 2>err
+    grep -q 'nothing changed' err
+    [ "$(find lake -name '*.parquet' | wc -l)" = 2 ]
+    [ -z "$(find lake -name '.pipe-*' -o -name '*.tmp')" ]
+}
+
+@test "Parquet: replace, compression, schema, dry run" {
+    echo '{"id":1,"day":"2026-01-01"}' >in
+    echo '{"type":"object","properties":{"id":{"type":"integer"},
+        "day":{"type":"string","format":"date"}}}' >s.json
+    lake --mode replace --partition day=2026-01-01 --compress zstd -n <in
+    [ ! -e lake ]
+    for id in 1 2; do
+        echo "{\"id\":$id,\"day\":\"2026-01-01\"}" |
+            lake --mode replace --partition day=2026-01-01 --compress zstd \
+                --schema s.json
+    done
+    assert_file <("$BATS_FILE_TMPDIR/query" 1 "COPY (SELECT id, day, typeof(day)
+        FROM read_parquet('lake/t/*/*.parquet', hive_partitioning = false))
+        TO '/dev/stdout' (FORMAT csv, HEADER false)" | cat) '2,2026-01-01,DATE'
+    [ "$("$BATS_FILE_TMPDIR/query" 1 "COPY (SELECT DISTINCT compression FROM
+        parquet_metadata('lake/t/*/*.parquet')) TO '/dev/stdout'
+        (FORMAT csv, HEADER false)" | cat)" = ZSTD ]
+    lake --mode replace --all --allow-empty </dev/null
+    [ -z "$(find lake -name '*.parquet')" ]
+}
+
+@test "Parquet: a table of another format is refused, and --schema for others" {
+    echo '{"id":1}' >in
+    pipe-load file:lake -t t --mode append --create <in
+    assert_exit 78 lake --mode append --run-id 2 <in
+    echo '{"properties":{"id":{"type":"integer"}}}' >s.json
+    assert_exit 64 pipe-load file:lake -t u --mode append --create --schema s.json <in
+    assert_exit 65 pipe-load file:lake -t empty --create --format parquet \
+        --mode append <<<'{}'
+    [ ! -e lake/empty ]
+}
+
+@test "Parquet: 20 random kills leave exactly one copy after a re-run" {
+    local i ms start wait
+    make_orders 2000 >in
+    lake --mode append --partition-by country --run-id 0 -q <in
+    start=${EPOCHREALTIME/./}
+    lake --mode append --partition-by country --run-id probe -n -q <in
+    ms=$(((${EPOCHREALTIME/./} - start) / 1000 + 30))
+    RANDOM=${KILL_SEED:-42}
+    for ((i = 1; i <= 20; i++)); do
+        pipe-load file:lake -t t --format parquet --mode append \
+            --partition-by country --run-id "$i" -q <in &
+        wait=$((RANDOM % ms))
+        sleep "$((wait / 1000)).$(printf %03d $((wait % 1000)))"
+        kill -9 $! 2>/dev/null || true
+        wait $! || true
+        lake --mode append --partition-by country --run-id "$i" -q <in 2>/dev/null
+    done
+    assert_file <("$BATS_FILE_TMPDIR/query" 1 "COPY (SELECT count(*), count(DISTINCT id)
+        FROM read_parquet('lake/t/*/*.parquet')) TO '/dev/stdout'
+        (FORMAT csv, HEADER false)" | cat) '42000,2000'
+    [ -z "$(find lake -name '.pipe-*' -o -name '*.tmp')" ]
 }
