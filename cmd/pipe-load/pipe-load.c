@@ -11,7 +11,7 @@ static struct load_args args = { .lock_timeout_ms = 10000,
 
 static const char *const policies[] = { "warn", "refuse", "accept", NULL };
 static const char *const missings[] = { "keep", "null", NULL };
-static const char *const formats[] = { "ndjson", "csv", NULL };
+static const char *const formats[] = { "ndjson", "csv", "parquet", NULL };
 static const char *const packs[] = { "gzip", "zstd", NULL };
 
 #define NO_LIMIT 0
@@ -135,14 +135,14 @@ const struct opt load_options[] = {
 
 static const struct opt drain_options[] = { DRAIN, BREAKER, { 0 } };
 
-#define LOADS                                                                 \
-    .name = "pipe-load",                                                      \
-    .summary = "write records into a table, all or nothing, once",            \
-    .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = load_options,    \
-    .operands = COMPLETE_FILE,                                                \
-    .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB] or " \
-             "file:DIR;\n- holds the stream back until its end is known to "  \
-             "be good, then passes it to\nstdout."
+#define LOADS                                                               \
+    .name = "pipe-load",                                                    \
+    .summary = "write records into a table, all or nothing, once",          \
+    .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = load_options,  \
+    .operands = COMPLETE_FILE,                                              \
+    .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB], " \
+             "duckdb:FILE or\nfile:DIR; - holds the stream back until its " \
+             "end is known to be good, then passes\nit to stdout."
 
 static const struct command loads = {
     LOADS,

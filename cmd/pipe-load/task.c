@@ -101,9 +101,16 @@ static int read_argv(struct task *t, bool own, struct err *e)
  * in argv, and the gate of a run is not for a load that was verified before. */
 static bool is_inherited(const char *entry, bool own)
 {
+    static const char *const kept[] = {
+        "PIPE_STATE=", "PIPE_SIMD=", "PIPE_LIBDUCKDB=", "PIPE_DUCKDB_MEMORY="
+    };
     struct str s = str_of(entry);
-    if (begins(s, STR("PIPE_")))
-        return begins(s, STR("PIPE_STATE=")) || begins(s, STR("PIPE_SIMD="));
+    if (begins(s, STR("PIPE_"))) {
+        bool keep = false;
+        for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+            keep |= begins(s, str_of(kept[i]));
+        return keep;
+    }
     if (own && begins(s, STR("OPENLINEAGE_URL=")))
         return false;
     size_t n = strcspn(entry, "=");

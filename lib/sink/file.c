@@ -26,6 +26,8 @@ static void drop_load(struct file_sink *s)
 {
     struct err lost;
     parts_free(&s->parts);
+    parquet_free(s->parquet);
+    s->parquet = NULL;
     close_fd(&s->data);
     if (s->stage >= 0 && !s->counts)
         (void)place_drop(s, str_of(s->token), &lost);
@@ -78,6 +80,9 @@ static int check_spec(const struct sink_spec *spec, struct err *e)
         return err_set(e, ERR_USAGE,
                        "option --decimal is not for files: numbers keep their "
                        "text");
+    if (spec->n_columns &&
+        (!spec->format || strcmp(spec->format, "parquet") != 0))
+        return err_set(e, ERR_USAGE, "option --schema is for --format parquet");
     if (!*spec->table || strchr("._", *spec->table) ||
         strchr(spec->table, '/') || strchr(spec->table, '=') ||
         strlen(spec->table) > HIVE_NAME_MAX)
@@ -185,8 +190,10 @@ static struct sink *file_open(const struct sink_spec *spec, struct err *e)
     }
     s->base = (struct sink){ &sink_file, spec, 0 };
     s->root = s->table = s->ledger = s->lock = s->stage = s->data = -1;
-    s->kind = kind_of(spec->compress);
-    s->csv = spec->format && strcmp(spec->format, "csv") == 0;
+    s->format = spec->format ? spec->format : "ndjson";
+    s->csv = strcmp(s->format, "csv") == 0;
+    s->columnar = strcmp(s->format, "parquet") == 0;
+    s->kind = s->columnar ? PACK_NONE : kind_of(spec->compress);
     if (take_columns(s, e) || look_for_table(s, e)) {
         file_close(&s->base);
         return NULL;
@@ -244,6 +251,22 @@ static int make_stage(struct file_sink *s, struct err *e)
                : 0;
 }
 
+/* What it spills is swept with the staging folder. */
+static int open_parquet(struct file_sink *s, struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    struct buf spill = { 0 };
+    if (!spec->dry_run)
+        buf_addf(&spill, "%s/%s/" FILE_STAGE "%s/spill", spec->target,
+                 spec->table, s->token);
+    const char *folder = buf_z(&spill);
+    s->parquet = folder ? parquet_new(spec, folder, e) : NULL;
+    if (!folder)
+        err_nomem(e);
+    buf_free(&spill);
+    return s->parquet ? 0 : -1;
+}
+
 static int file_begin(struct sink *base, struct err *e)
 {
     struct file_sink *s = (struct file_sink *)base;
@@ -263,9 +286,11 @@ static int file_begin(struct sink *base, struct err *e)
             return -1;
     }
     buf_reset(&s->name);
-    buf_addf(&s->name, "part-%s.%s%s", s->token, s->csv ? "csv" : "ndjson",
+    buf_addf(&s->name, "part-%s.%s%s", s->token, s->format,
              pack_suffix(s->kind));
-    return buf_z(&s->name) ? 0 : err_nomem(e);
+    if (!buf_z(&s->name))
+        return err_nomem(e);
+    return s->columnar ? open_parquet(s, e) : 0;
 }
 
 /* ---- records */
@@ -324,6 +349,15 @@ static int write_csv(struct file_sink *s, const struct sink_record *r,
     return parts_write(s, buf_str(&s->folder), buf_str(&s->row), e) ? -1 : 1;
 }
 
+static int write_parquet(struct file_sink *s, const struct sink_record *r,
+                         struct sink_refusal *why, struct err *e)
+{
+    size_t number;
+    if (parts_number(s, buf_str(&s->folder), &number, e))
+        return -1;
+    return parquet_add(s->parquet, number, r, why, e);
+}
+
 static int file_write(struct sink *base, const struct sink_record *r,
                       struct err *e)
 {
@@ -332,6 +366,8 @@ static int file_write(struct sink *base, const struct sink_record *r,
     int done = choose_folder(s, r->text, &why, e);
     if (done > 0 && s->csv) {
         done = write_csv(s, r, &why, e);
+    } else if (done > 0 && s->columnar) {
+        done = write_parquet(s, r, &why, e);
     } else if (done > 0) {
         struct str dir = buf_str(&s->folder);
         return parts_write(s, dir, r->text, e) ||
@@ -395,6 +431,7 @@ const struct sink_type sink_file = {
     .scheme = "file",
     .usage = "file:DIR",
     .modes = SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_REPLACE),
+    .features = SINK_SCHEMAS,
     .open = file_open,
     .begin = file_begin,
     .write = file_write,

@@ -19,13 +19,15 @@
  * the next load, once its lock is free.
  *
  * file.c is the load's life, file_part.c the staged files, file_ledger.c the
- * ledger, file_place.c what happens in the table's folder. */
+ * ledger, file_place.c what happens in the table's folder. Parquet is staged in
+ * DuckDB (parquet.h) and written when all records have come. */
 #ifndef SINK_FILE_H
 #define SINK_FILE_H
 
 #include "io/pack.h"
 #include "json/select.h"
 #include "sink/csvout.h"
+#include "sink/parquet.h"
 
 #define FILE_LEDGER "_pipe_loads.ndjson"
 #define FILE_STAGE ".pipe-"
@@ -52,13 +54,16 @@ struct parts {
 
 struct file_sink {
     struct sink base;
+    const char *format; /* "ndjson", "csv", "parquet" */
     bool csv;
+    bool columnar; /* Parquet */
     enum pack_kind kind;
-    struct csvout *csvout;  /* owned */
-    struct select *select;  /* owned: of the partition columns, in order */
-    struct val *vals;       /* owned */
-    struct buf scope;       /* folder of --partition, else "" */
-    struct buf folder, row; /* of the record at hand */
+    struct csvout *csvout;   /* owned */
+    struct parquet *parquet; /* owned */
+    struct select *select;   /* owned: of the partition columns, in order */
+    struct val *vals;        /* owned */
+    struct buf scope;        /* folder of --partition, else "" */
+    struct buf folder, row;  /* of the record at hand */
     struct parts parts;
     struct buf name;     /* "part-LOAD.ndjson.gz" */
     struct buf ledgered; /* the row, without what tells its state */
@@ -85,6 +90,11 @@ struct placing {
 /* Appends to the partition's staged file, which it makes first. */
 int parts_write(struct file_sink *s, struct str dir, struct str text,
                 struct err *e);
+
+/* The number of the partition's staged file, which is written at the end; its
+ * folder is made. 0 or -1. */
+int parts_number(struct file_sink *s, struct str dir, size_t *number,
+                 struct err *e);
 
 /* Ends, compresses and syncs all staged files. */
 int parts_end(struct file_sink *s, struct err *e);

@@ -194,8 +194,7 @@ static void add_field(struct buf *b, const char *key, const char *value)
 static void add_layout(struct file_sink *s, struct buf *b)
 {
     const struct sink_spec *spec = s->base.spec;
-    buf_addf(b, "\"format\":\"%s\",\"partitioned_by\":[",
-             s->csv ? "csv" : "ndjson");
+    buf_addf(b, "\"format\":\"%s\",\"partitioned_by\":[", s->format);
     if (spec->part_column.n)
         json_quote(b, spec->part_column);
     for (size_t i = 0; i < spec->n_by; i++) {

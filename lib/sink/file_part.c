@@ -201,6 +201,19 @@ int parts_write(struct file_sink *s, struct str dir, struct str text,
     return pack_write(p->pack, text, e);
 }
 
+int parts_number(struct file_sink *s, struct str dir, size_t *number,
+                 struct err *e)
+{
+    struct part *p = part_of(s, dir, e);
+    if (!p)
+        return -1;
+    if (!p->begun && !s->base.spec->dry_run && make_folders(s, p->dir, e))
+        return -1;
+    p->begun = true;
+    *number = (size_t)(p - s->parts.v);
+    return 0;
+}
+
 /* ---- the end */
 
 static int copy_packed(struct file_sink *s, int from, int to, struct err *e)
@@ -258,6 +271,25 @@ static int sync_part(struct file_sink *s, struct part *p, struct err *e)
     return r;
 }
 
+/* DuckDB opens a file by its path only. */
+static int write_parquet(struct file_sink *s, const struct part *p,
+                         struct err *e)
+{
+    const struct sink_spec *spec = s->base.spec;
+    struct buf name = { 0 }, path = { 0 };
+    const char *z = staged_name(s, p, true, &name, e);
+    bool absolute = *spec->target == '/';
+    buf_addf(&path, "%s%s/%s/" FILE_STAGE "%s/data/%s", absolute ? "" : "./",
+             spec->target, spec->table, s->token, z ? z : "");
+    const char *to = buf_z(&path);
+    int r = !z   ? -1
+            : to ? parquet_write(s->parquet, (size_t)(p - s->parts.v), to, e)
+                 : err_nomem(e);
+    buf_free(&name);
+    buf_free(&path);
+    return r;
+}
+
 /* Ends a part's file: sync says that each is synced for itself. */
 static int end_part(struct file_sink *s, struct part *p, bool sync,
                     struct err *e)
@@ -269,6 +301,8 @@ static int end_part(struct file_sink *s, struct part *p, bool sync,
     s->parts.open -= open;
     if (r || s->base.spec->dry_run)
         return r;
+    if (s->columnar && write_parquet(s, p, e))
+        return -1;
     return late ? pack_part(s, p, e) : open || !sync ? 0 : sync_part(s, p, e);
 }
 
@@ -276,6 +310,8 @@ int parts_end(struct file_sink *s, struct err *e)
 {
     struct parts *ps = &s->parts;
     bool dry = s->base.spec->dry_run, many = ps->n > FILE_SYNC_EACH;
+    if (s->columnar && parquet_end(s->parquet, e))
+        return -1;
     for (size_t i = 0; i < ps->n; i++)
         if (end_part(s, &ps->v[i], !dry && !many, e))
             return -1;

@@ -5,7 +5,7 @@
 
 static const struct sink_type *const types[] = { &sink_sqlite, &sink_file,
                                                  &sink_postgresql,
-                                                 &sink_postgres };
+                                                 &sink_postgres, &sink_duckdb };
 
 #define N_TYPES (sizeof(types) / sizeof(*types))
 

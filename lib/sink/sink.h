@@ -139,7 +139,7 @@ struct sink_spec {
     uint64_t lock_timeout_ms;
     const char *tmpdir; /* for what must be set aside */
     /* Targets that are files: */
-    const char *format;   /* "ndjson" (or NULL) or "csv" */
+    const char *format;   /* "ndjson" (or NULL), "csv", "parquet" */
     const char *compress; /* "gzip", "zstd"; NULL: neither */
     const struct str *by; /* columns whose values choose the partition */
     size_t n_by;
@@ -271,6 +271,6 @@ int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 extern const struct sink_type sink_sqlite, sink_file, sink_postgresql,
-    sink_postgres;
+    sink_postgres, sink_duckdb;
 
 #endif

@@ -7,11 +7,14 @@
 #
 # shellcheck disable=SC2154 # top, here: set by run, which reads this file
 
+# shellcheck source=tests/lib/duckdb.bash
+. "$top/tests/lib/duckdb.bash"
+
 peers=$top/build/peers
 modules=$peers/node_modules
-npm_packages=(@duckdb/node-bindings-linux-x64@1.5.6-r.1 ajv@8.20.0
-    ajv-formats@3.0.1 @sourcemeta/jsonschema@16.11.0)
-export DUCKDB_LIBRARY=$modules/@duckdb/node-bindings-linux-x64/libduckdb.so
+npm_packages=("$duckdb_package" ajv@8.20.0 ajv-formats@3.0.1
+    @sourcemeta/jsonschema@16.11.0)
+export DUCKDB_LIBRARY=$duckdb_library
 # The program itself: what npm puts on the path starts it from node.
 jsonschema=$modules/@sourcemeta/jsonschema/build/github-releases
 cpu=$(uname -m)
@@ -52,8 +55,7 @@ link_npm_programs() {
         return
     fi
     newer "$peers/bin/bench-duckdb" "$here/duckdb.c" ||
-        "${CC:-cc}" -std=c11 -O2 -Wall -Wextra "$here/duckdb.c" -ldl \
-            -o "$peers/bin/bench-duckdb"
+        build_duckdb_query "$peers/bin/bench-duckdb"
 }
 
 build_simdjson() {
