@@ -86,8 +86,8 @@ group_is_gone() {
 }
 
 # probe: the load undisturbed, three times: what there is before it and behind
-# it, and how long it takes at best, in microseconds: all of it, and from the
-# end of the stream.
+# it, and how long it takes, in microseconds: all of it at best, and at most from
+# the end of the stream.
 probe() {
     local began at
     fresh
@@ -102,7 +102,8 @@ probe() {
         at=$((${EPOCHREALTIME/./} - at))
         began=$((${EPOCHREALTIME/./} - began))
         ((began < ${total[$mode]:-99999999})) && total[$mode]=$began
-        ((at < ${tail[$mode]:-99999999})) && tail[$mode]=$at
+        # Who looks late sees less of it.
+        ((at > ${tail[$mode]:-0})) && tail[$mode]=$at
     done
     all[$mode]=$(state)
     [ "${all[$mode]}" != "${nothing[$mode]}" ] || fail "$mode loads nothing"
@@ -175,20 +176,21 @@ campaign() {
         (load) >out 2>err </dev/null || found other "again: $(cat err)"
         have=$(state)
         [ "$have" = "${all[$mode]}" ] || found double "$have"
+        (((i + 1) % 100 && i + 1 < $2)) || tell "$1" $((i + 1))
     done
-    tell "$1"
     ((n[half] + n[double] + n[other] == 0))
     # Kills that were always too late, or never, would prove nothing.
     ((n[hit-nothing] + n[hit-part] > i / 10 && n[all] > 0))
 }
 
+# tell NAME LOADS: what there was so far.
 tell() {
     local victim kinds="" part=""
     for victim in "${!hits[@]}"; do
         kinds+=" $victim ${hits[$victim]},"
     done
     [ -z "${n[part]-}" ] || part=" part of it ${n[part]},"
-    echo "# $1: $i loads; killed:${kinds%,}; found nothing" \
+    echo "# $1: $2 loads; killed:${kinds%,}; found nothing" \
         "$((n[nothing])), all $((n[all])) ($((n[hit-all])) of them killed" \
         "behind the commit, the others not in time),$part" \
         "half $((n[half])), twice $((n[double])), other faults $((n[other]))" >&3

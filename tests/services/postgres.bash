@@ -115,7 +115,7 @@ pg_modes() {
     need_command jq
     MODES=(append insert upsert partition range delete-insert scd3 cdc)
     [ -n "$GATED" ] || MODES+=(batch) # not under pipe-run
-    make_inputs 8000
+    make_inputs 3000
     for mode in "${MODES[@]}"; do
         sql "CREATE SCHEMA \"$mode\"; CREATE SCHEMA \"$mode first\""
         first_load "$URL" "$mode.t"
