@@ -76,19 +76,22 @@ setup() {
     campaign 'SQLite and PostgreSQL in one run' "${KILLS:-40}"
 }
 
-# cut WHEN: loads through a proxy that cuts the connection there.
-cut() {
-    local port proxy
+# proxy WHEN: starts a proxy that cuts the connection then: $proxy, $port.
+proxy() {
+    rm -f proxy.log
     "$BATS_FILE_TMPDIR/cutproxy" "$PGPORT" "$1" >proxy.log 3>&- &
     proxy=$!
-    for _ in {1..250}; do
-        port=$(gawk '/^ready/ { print $2 }' proxy.log)
-        [ -z "$port" ] || break
-        sleep 0.02
-    done
+    within 10 grep -qs ready proxy.log
+    port=$(awk '/^ready/ { print $2 }' proxy.log)
+}
+
+# cut WHEN [RUN]: loads through that proxy.
+cut() {
+    local port proxy
+    proxy "$1"
     status=0
-    pipe-load "postgresql://pipe@127.0.0.1:$port/postgres" -t t --mode append --run-id r \
-        -v <in.ndjson >out 2>&1 || status=$?
+    pipe-load "postgresql://pipe@127.0.0.1:$port/postgres" -t t --mode append \
+        --run-id "${2:-r}" -v <in.ndjson >out 2>&1 || status=$?
     kill "$proxy"
     wait "$proxy" 2>/dev/null || true
     grep -q cut proxy.log
@@ -124,4 +127,58 @@ cut() {
         pipe-load "$URL" -t t --mode append --run-id r <in.ndjson
         [ "$(sql 'SELECT count(*) FROM t')" = 1001 ]
     done
+}
+
+@test "the outcome of a COMMIT stays unknown: said so at a signal, and a re-run knows" {
+    local load status=0
+    make_orders 1000 >in.ndjson
+    echo '{"id":0,"customer":"","country":"","amount":0.5,"date":""}' |
+        pipe-load "$URL" -t t --mode append --create --on-unknown accept --run-id 0
+    proxy after
+    pipe-load "postgresql://pipe@127.0.0.1:$port/postgres" -t t --mode append \
+        --run-id r <in.ndjson >out 2>&1 &
+    load=$!
+    # Where the proxy was, nobody answers any more.
+    within 20 grep -q cut proxy.log
+    kill -KILL "$proxy"
+    wait "$proxy" 2>/dev/null || true
+    sleep 0.5
+    kill -0 $load
+    kill -TERM $load
+    wait $load || status=$?
+    [ $status = 143 ] || fail "exit $status" "$(cat out)"
+    run -0 pipe-load "$URL" -t t --mode append --run-id r <in.ndjson
+    [[ $output == *'already: nothing changed'* ]]
+    [ "$(sql 'SELECT count(*) FROM t')" = 1001 ]
+}
+
+@test "the connection is cut at random places of a load: nothing or all, then once" {
+    local i at size run nothing=0 all=0 have
+    make_orders 3000 >in.ndjson
+    echo '{"id":0,"customer":"","country":"","amount":0.5,"date":""}' |
+        pipe-load "$URL" -t t --mode append --create --on-unknown accept --run-id 0
+    ! cut 100000000 whole || fail "that was enough"
+    size=$(awk '/^said/ { print $2 }' proxy.log)
+    RANDOM=${KILL_SEED:-42}
+    for ((i = 0; i < ${KILLS:-60} / 2; i++)); do
+        sql 'TRUNCATE t'
+        # Anywhere, in what follows the rows, around the last COMMIT.
+        case $((i % 3)) in
+        0) at=$((1 + (RANDOM << 15 | RANDOM) % size)) ;;
+        1) at=$((size - RANDOM % 1200)) ;;
+        2) at=$((size - RANDOM % 24)) ;;
+        esac
+        run=$(printf 'r%04d' "$i") # as long as the first one's name
+        cut $at "$run" || fail "not cut at $at of $size" "$(cat out)"
+        have=$(sql 'SELECT count(*) FROM t')
+        case $status/$have in
+        69/0 | 75/0) nothing=$((nothing + 1)) ;;
+        0/3000) all=$((all + 1)) ;;
+        *) fail "cut at $at: exit $status, $have rows" "$(cat out)" ;;
+        esac
+        pipe-load "$URL" -t t --mode append --run-id "$run" -q <in.ndjson
+        [ "$(sql 'SELECT count(*) FROM t')" = 3000 ] || fail "not once: cut at $at"
+    done
+    echo "# cuts: nothing $nothing, all $all" >&3
+    ((nothing > 0 && all > 0))
 }
