@@ -21,7 +21,7 @@
 #
 # KILLS sets how often, KILL_SEED the moments.
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # variables of the tests
+# shellcheck disable=SC2034,SC2154,SC2317 # variables and functions of the tests
 
 MODES=(load)
 GATED=

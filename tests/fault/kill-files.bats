@@ -2,6 +2,7 @@
 # kill -9 of a load into files: at random moments, under pipe-run too, and at each system call that
 # changes the folder. Run again, there is exactly one copy. KILLS sets how many
 # random moments (default 60); KILL_SEED which.
+# shellcheck disable=SC2034,SC2128 # a campaign reads them
 load ../helper
 load ../kills
 

@@ -2,6 +2,7 @@
 # kill -9 of loads into SQLite, at random moments and at each system call: what
 # is committed is everything or nothing, and the next run loads once. KILLS sets
 # how many random moments (default 100 each); KILL_SEED which.
+# shellcheck disable=SC2034 # a campaign reads them
 load ../helper
 load ../kills
 

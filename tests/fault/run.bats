@@ -4,6 +4,7 @@
 # guardian. What is committed is everything or nothing, nothing is left running,
 # and the next run loads once. KILLS sets how often (default 100); KILL_SEED the
 # moments.
+# shellcheck disable=SC2034 # a campaign reads them
 load ../helper
 load ../kills
 

@@ -3,6 +3,10 @@
 # whether to try again, and once after a re-run.
 load ../helper
 
+teardown() {
+    umount small 2>/dev/null || true
+}
+
 into() { pipe-load sqlite:t.db -t t -q "$@"; }
 count() { sqlite3 t.db 'SELECT count(*) FROM t'; }
 
@@ -37,17 +41,17 @@ count() { sqlite3 t.db 'SELECT count(*) FROM t'; }
     [ $EUID = 0 ] && mount -t tmpfs -o size=200k none small 2>/dev/null ||
         skip 'a small file system cannot be mounted here'
     make_orders 20000 >in
-    local status=0 rows then
+    local status=0 rows later
     sqlite3 small/t.db 'CREATE TABLE t(id INTEGER, customer TEXT, country TEXT,
         amount REAL, date TEXT)'
     pipe-load sqlite:small/t.db -t t -m append -q <in 2>err || status=$?
     rows=$(sqlite3 small/t.db 'SELECT count(*) FROM t')
     mount -o remount,size=20m small
     pipe-load sqlite:small/t.db -t t -m append -q <in || true
-    then=$(sqlite3 small/t.db 'SELECT count(*) FROM t')
+    later=$(sqlite3 small/t.db 'SELECT count(*) FROM t')
     umount small
-    [ $status/"$rows"/"$then" = 74/0/20000 ] ||
-        fail "exit $status, $rows rows, then $then" "$(cat err)"
+    [ $status/"$rows"/"$later" = 74/0/20000 ] ||
+        fail "exit $status, $rows rows, then $later" "$(cat err)"
 }
 
 # A transaction that begins with a read and goes on to write would fail at once.

@@ -12,6 +12,10 @@ setup() {
     sql 'DROP SCHEMA public CASCADE; CREATE SCHEMA public' 2>/dev/null
 }
 
+teardown() {
+    umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+}
+
 into() { pipe-load "$URL" -t t --on-unknown accept "$@"; }
 count() { sql 'SELECT count(*) FROM t'; }
 
@@ -224,12 +228,12 @@ fails_once() {
     rows=$(count)
     mount -o remount,size=100m "$space"
     into --mode append --run-id r <in
-    local then
-    then=$(count)
+    local later
+    later=$(count)
     sql 'DROP TABLE t'
     sql 'DROP TABLESPACE small'
     umount "$space"
-    [ "$first/$rows/$then" = 75/0/40000 ] || fail "exit $first, $rows rows, then $then" "$output"
+    [ "$first/$rows/$later" = 75/0/40000 ] || fail "exit $first, $rows rows, then $later" "$output"
     [[ $output == *'No space left'* ]]
 }
 

@@ -2,6 +2,7 @@
 # A load into PostgreSQL that dies or is cut off at any moment: everything or
 # nothing, and once after a re-run. KILLS sets how often (default 60 each);
 # KILL_SEED the moments.
+# shellcheck disable=SC2034 # a campaign reads them
 load ../helper
 load ../kills
 load postgres

@@ -5,7 +5,7 @@
 #
 # Its files are in /tmp and not in the tests' folder, because root has to hand
 # them to a user who may run a server.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2317 # functions that a campaign calls
 
 # The newest that is installed.
 pg_bin() {
