@@ -78,10 +78,11 @@ void commit_all(struct run *r)
     size_t all = roll_ready(roll), committed = 0;
     r->committing = true;
     for (size_t i = 0; i < roll->n; i++) {
-        if (!roll->v[i].ready || roll->v[i].ended)
+        bool told = false;
+        if (!roll->v[i].ready)
             continue;
-        bool told;
-        if (!commit_one(r, &roll->v[i], &told)) {
+        /* Ended before its turn: it died while another one committed. */
+        if (roll->v[i].ended || !commit_one(r, &roll->v[i], &told)) {
             report(r, told && !roll->v[i].end, committed, all);
             watch_stop(r, WHY_FAILED, SIGTERM);
             return;

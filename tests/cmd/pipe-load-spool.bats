@@ -446,7 +446,7 @@ wanted() { seq "$1" "$2" | sed 's/$/:20000/' | paste -sd,; }
     run -64 pipe-load postgresql://u:secret@h/db -t t --mode append --spool q <a
     [[ $output == *"a password on the command line"* && $output != *secret* ]]
     run -64 pipe-load 'postgresql://h/db?password=secret' -t t --mode append --spool q <a
-    run -64 pipe-load postgresql://h/db -t t --mode versioned --spool q <a
+    run -64 pipe-load file:d -t t --mode scd2 -k id --spool q <a
     run -64 pipe-load nowhere:x -t t --mode append --spool q <a
     run -64 into --drain q <a
     run -64 pipe-load --drain q --mode append

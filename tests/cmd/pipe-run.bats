@@ -308,20 +308,30 @@ stop() {
     done
 }
 
-# hold_commit: a reader that keeps a COMMIT waiting until the file `go` is there;
-# then starts pipe-run with these options, and waits until its loader is at it.
-hold_commit() {
+# hold_commits: a reader of t.db that keeps a COMMIT waiting until the file `go`
+# is there.
+hold_commits() {
     sqlite3 t.db 'CREATE TABLE t(id INTEGER, customer TEXT, country TEXT,
         amount REAL, date TEXT); INSERT INTO t(id) VALUES(1)'
     printf '%s\n' 'BEGIN;' 'SELECT id FROM t;' \
         '.shell touch held; while [ ! -e go ]; do sleep 0.05; done' |
         sqlite3 t.db >/dev/null &
     within 10 test -e held
+}
+
+# A pending lock: the commit has begun.
+commit_began() {
+    ! sqlite3 t.db 'SELECT 1 FROM t LIMIT 1' >/dev/null 2>&1
+}
+
+# hold_commit: starts pipe-run with these options, and waits until its loader is
+# at its COMMIT, which waits for the file `go`.
+hold_commit() {
+    hold_commits
     env --default-signal=INT,TERM,HUP pipe-run --pipeline p "$@" -- \
         "pipe-extract in.ndjson | $LOAD --lock-timeout 1m" 2>err &
     pid=$!
-    # A pending lock: the commit has begun.
-    within 10 eval '! sqlite3 t.db "SELECT 1 FROM t LIMIT 1" >/dev/null 2>&1'
+    within 10 commit_began
 }
 
 @test "a signal behind the word to commit comes too late" {
@@ -347,6 +357,27 @@ hold_commit() {
     touch go
     assert_exit 0 pipe-run --pipeline p -- "pipe-extract in.ndjson | $LOAD"
     [ "$(rows)" = 501 ]
+}
+
+@test "a loader killed while another one commits: partial, and a run again does the rest" {
+    local pid code=0
+    both='pipe-extract in.ndjson |
+        tee >(pipe-load sqlite:t.db -t t -m append --lock-timeout 1m -q) |
+        (sleep 0.5; exec pipe-load sqlite:b.db -t t -m append --create -q)'
+    hold_commits
+    env --default-signal=INT,TERM,HUP pipe-run -- "$both" 2>err &
+    pid=$!
+    within 10 commit_began
+    pkill -KILL -nx pipe-load -g "$(pgrep -P $pid -x pipe-run-guard)"
+    sleep 0.2
+    touch go
+    wait $pid || code=$?
+    ((code == 75))
+    grep -q 'died while it waited to commit; 1 of 2 loads are committed' err
+    [ "$(record .outcome)" = partial ]
+    [ "$(rows) $(rows b.db)" = "501 0" ]
+    assert_exit 0 pipe-run -- "$both"
+    [ "$(rows) $(rows b.db)" = "501 500" ]
 }
 
 @test "a commit that does not end is cut off by the time limit" {

@@ -1,65 +1,84 @@
 #!/usr/bin/env bats
-# kill -9 of each stage at random moments: what is committed is everything or
-# nothing. KILLS sets how often (default 200); KILL_SEED the moments.
+# kill -9 of loads into SQLite, at random moments and at each system call: what
+# is committed is everything or nothing, and the next run loads once. KILLS sets
+# how many random moments (default 100 each); KILL_SEED which.
+# shellcheck disable=SC2034 # a campaign reads them
 load ../helper
+load ../kills
 
-N=40000
-
-pipeline() {
-    pipe-extract --format ndjson in.ndjson |
-        pipe-transform --where 'id IS NOT NULL' |
-        pipe-dedup -k id |
-        pipe-aggregate -g id -a 'n=count()' |
-        pipe-load "sqlite:$1" -t t --mode replace --all -q
+setup_file() {
+    kills_setup
 }
 
-# one_kill DB STAGE SECONDS: runs the pipeline, kills that stage after a while.
-one_kill() {
-    local db=$1 stage=$2 wait_s=$3 shell_pid
-    pipeline "$db" 2>/dev/null &
-    shell_pid=$!
-    sleep "$wait_s"
-    pkill -KILL -P "$shell_pid" -x "$stage" 2>/dev/null || true
-    wait "$shell_pid" 2>/dev/null || true
+@test "random kills in a pipeline of five stages: nothing or all, then once" {
+    make_orders 30000 >in.ndjson
+    sqlite3 first.db "CREATE TABLE t(id INTEGER, country TEXT, date TEXT,
+        customer TEXT, n INTEGER); INSERT INTO t(id) VALUES(-1)"
+    echo '{"id":0}' | pipe-load sqlite:first.db -t t --mode append -q
+    fresh() {
+        rm -f t.db*
+        cp first.db t.db
+    }
+    load() {
+        pipe-extract --format ndjson in.ndjson |
+            pipe-transform --where 'id IS NOT NULL' |
+            pipe-dedup -k id |
+            pipe-aggregate -g id,country,date,customer -a 'n=count()' |
+            pipe-load sqlite:t.db -t t --mode append -q
+    }
+    state() {
+        sqlite_state t.db
+    }
+    VICTIMS=(pipe-extract pipe-transform pipe-dedup pipe-aggregate pipe-load
+        shell)
+    ENDERS=(pipe-load)
+    LAST=pipe-aggregate
+    campaign 'SQLite, five stages' "${KILLS:-100}"
 }
 
-@test "200 random kills of a stage leave no half load" {
-    make_orders $N >in.ndjson
-    sqlite3 t.db "CREATE TABLE t(id INTEGER, n INTEGER);
-        INSERT INTO t VALUES(-1, -1)"
-    pipeline t.db
-    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = $N ]
+@test "random kills in every mode: nothing or all, then once" {
+    sqlite_modes
+    VICTIMS=(pipe-extract pipe-transform pipe-load shell)
+    ENDERS=(pipe-load)
+    LAST=pipe-transform
+    campaign 'SQLite, all modes' "${KILLS:-100}"
+}
 
-    # How long a run takes here, so that the kills fall within it.
-    local start end ms
-    start=$(date +%s%N)
-    pipeline t.db
-    end=$(date +%s%N)
-    ms=$(((end - start) / 1000000))
-
-    local stages=(pipe-extract pipe-transform pipe-dedup pipe-aggregate pipe-load)
-    local half=0 nothing=0 all=0 rows ledger i
-    RANDOM=${KILL_SEED:-42}
-    for ((i = 0; i < ${KILLS:-200}; i++)); do
-        sqlite3 t.db "DELETE FROM t; DELETE FROM _pipe_loads;
-            INSERT INTO t VALUES(-1, -1)"
-        one_kill t.db "${stages[i % 5]}" \
-            "$(printf '0.%03d' $((RANDOM % ms)))"
-        rows=$(sqlite3 t.db 'SELECT count(*), min(id) FROM t')
-        ledger=$(sqlite3 t.db 'SELECT count(*) FROM _pipe_loads')
-        case $rows/$ledger in
-        '1|-1/0') nothing=$((nothing + 1)) ;;
-        "$N|1/1") all=$((all + 1)) ;;
-        *) half=$((half + 1)); echo "half: ${stages[i % 5]} $rows ledger $ledger" ;;
-        esac
+@test "a kill at each system call of a load: nothing or all, then once" {
+    need_command strace
+    local call n status have first whole nothing=0 all=0
+    make_orders 3000 >old
+    make_orders 3000 2000 | sed 's/2026-01/2026-02/' >new
+    pipe-load sqlite:first.db -t t --create -m append -q <old
+    once() {
+        pipe-load sqlite:t.db -t t -m upsert -k id -q <new
+    }
+    sqlite3 first.db 'CREATE UNIQUE INDEX u ON t(id)'
+    cp first.db t.db
+    first=$(sqlite_state t.db)
+    once
+    whole=$(sqlite_state t.db)
+    for call in openat fcntl pwrite64 fdatasync unlink exit_group; do
+        for ((n = 1; n < 400; n++)); do
+            rm -f t.db*
+            cp first.db t.db
+            status=0
+            strace -qq -o trace -e trace=$call \
+                -e inject=$call:signal=KILL:when=$n \
+                "$(command -v pipe-load)" sqlite:t.db -t t -m upsert -k id -q \
+                <new 2>/dev/null || status=$?
+            have=$(sqlite_state t.db)
+            case $have in
+            "$first") nothing=$((nothing + 1)) ;;
+            "$whole") ((status == 0)) || all=$((all + 1)) ;;
+            *) fail "killed at $call $n: $have" ;;
+            esac
+            once || fail "again after $call $n"
+            [ "$(sqlite_state t.db)" = "$whole" ] || fail "twice at $call $n"
+            ((status)) || break
+        done
+        ((n > 1 && n < 400)) || fail "$call $n"
     done
-    echo "# kills $i within $ms ms: nothing $nothing, all $all, half $half" >&3
-    [ $half = 0 ]
-    # A test that never killed in time, or always, would prove nothing.
-    [ $nothing -gt $((i / 10)) ]
-    # And the next run loads once.
-    sqlite3 t.db 'DELETE FROM t; DELETE FROM _pipe_loads'
-    pipeline t.db
-    pipeline t.db
-    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = $N ]
+    echo "# killed at a system call: found nothing $nothing, all $all" >&3
+    ((nothing > 30 && all > 1))
 }

@@ -1,12 +1,15 @@
 /* cutproxy: passes connections on to PostgreSQL on loopback and cuts the first
- * one that commits.
+ * one that commits, or that has said enough.
  *
- *     cutproxy TARGET_PORT before|during|after
+ *     cutproxy TARGET_PORT before|during|after|BYTES
  *
  * before: COMMIT does not reach the server; during: it does, and nothing is
- * waited for; after: the server has answered, which the client never learns.
- * Prints "ready PORT" with the port that it got, and "cut" when it did. */
+ * waited for; after: the server has answered, which the client never learns;
+ * BYTES: so many of the client's bytes have reached the server.
+ * Prints "ready PORT" with the port that it got, "cut" when it did, and "said
+ * N" with the client's bytes at the end of a connection that was not cut. */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,9 +43,10 @@ static int commits(const char *p, ssize_t n)
 }
 
 /* Passes bytes between both until one of them ends. 1: it was cut. */
-static int pass(int client, int server, const char *when)
+static int pass(int client, int server, const char *when, long *said)
 {
     char buf[65536];
+    long most = when && *when >= '0' && *when <= '9' ? atol(when) : LONG_MAX;
     struct pollfd p[2] = { { client, POLLIN, 0 }, { server, POLLIN, 0 } };
     int committing = 0;
     for (;;) {
@@ -56,15 +60,18 @@ static int pass(int client, int server, const char *when)
                 return 0;
             if (i == 1 && committing)
                 return 1;
-            if (i == 0 && when && commits(buf, n)) {
+            if (i == 0 && when && most == LONG_MAX && commits(buf, n)) {
                 if (strcmp(when, "before") == 0)
                     return 1;
                 committing = 1;
             }
+            if (i == 0 && n > most - *said)
+                n = most - *said;
             for (ssize_t at = 0, put; at < n; at += put)
                 if ((put = write(p[!i].fd, buf + at, (size_t)(n - at))) <= 0)
                     return 0;
-            if (committing && strcmp(when, "during") == 0)
+            *said += i == 0 ? n : 0;
+            if ((committing && strcmp(when, "during") == 0) || *said == most)
                 return 1;
         }
     }
@@ -90,13 +97,16 @@ int main(int argc, char **argv)
         if (client < 0)
             return 1;
         int server = at_port(target, 0);
-        int one_at_a_time = pass(client, server, when);
-        close(client);
-        close(server);
-        if (one_at_a_time) {
+        long said = 0;
+        int was_cut = pass(client, server, when, &said);
+        if (was_cut) {
             when = NULL;
             puts("cut");
-            fflush(stdout);
+        } else {
+            printf("said %ld\n", said);
         }
+        fflush(stdout);
+        close(client);
+        close(server);
     }
 }

@@ -5,7 +5,7 @@
 #
 # Its files are in /tmp and not in the tests' folder, because root has to hand
 # them to a user who may run a server.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2317 # functions that a campaign calls
 
 # The newest that is installed.
 pg_bin() {
@@ -84,4 +84,60 @@ pg_crash() {
 # sql STATEMENT: its rows, fields separated by |.
 sql() {
     psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1"
+}
+
+# pg_gone: waits until the server has ended the sessions of loads that are gone.
+pg_gone() {
+    sql "SET statement_timeout = '20s'; DO \$\$BEGIN
+        WHILE EXISTS (SELECT FROM pg_stat_activity
+            WHERE application_name = 'pipe-load') LOOP
+            PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+        END LOOP; END\$\$"
+}
+
+# pg_state SCHEMA: rows and loads for people, then hashes of what they say, but
+# for the time.
+pg_state() {
+    pg_gone
+    sql "SELECT (SELECT count(*) FROM \"$1\".t),
+            (SELECT count(*) FROM \"$1\"._pipe_loads),
+            (SELECT md5(string_agg(t::text, ',' ORDER BY t::text))
+                FROM \"$1\".t AS t),
+            (SELECT md5(string_agg(concat_ws('|', table_name, mode, partition,
+                run_id, input_hash, rows_read, rows_loaded, rows_rejected,
+                watermark), ',' ORDER BY id)) FROM \"$1\"._pipe_loads),
+            (SELECT md5(string_agg(relname, ',' ORDER BY relname))
+                FROM pg_class WHERE relnamespace = '\"$1\"'::regnamespace)"
+}
+
+# pg_modes: prepares the loads of all modes, each into a schema of its own.
+pg_modes() {
+    need_command jq
+    MODES=(append insert upsert partition range delete-insert scd3 cdc)
+    [ -n "$GATED" ] || MODES+=(batch) # not under pipe-run
+    make_inputs 3000
+    for mode in "${MODES[@]}"; do
+        sql "CREATE SCHEMA \"$mode\"; CREATE SCHEMA \"$mode first\""
+        first_load "$URL" "$mode.t"
+        sql "CREATE TABLE \"$mode first\".t AS SELECT * FROM \"$mode\".t;
+            CREATE TABLE \"$mode first\"._pipe_loads AS
+                SELECT * FROM \"$mode\"._pipe_loads"
+    done
+    fresh() {
+        sql "TRUNCATE \"$mode\".t, \"$mode\"._pipe_loads;
+            INSERT INTO \"$mode\".t SELECT * FROM \"$mode first\".t;
+            INSERT INTO \"$mode\"._pipe_loads OVERRIDING SYSTEM VALUE
+                SELECT * FROM \"$mode first\"._pipe_loads"
+    }
+    load() {
+        load_mode "$URL" "$mode.t" 'jq -c .'
+    }
+    state() {
+        pg_state "$mode"
+    }
+    # Whole batches of what came, and all that was there.
+    between() {
+        [ "$mode" = batch ] && [ "$(sql "SELECT count(*) % 300 FROM batch.t
+            WHERE date >= '2026-02-01'")" = 0 ]
+    }
 }
