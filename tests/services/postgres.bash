@@ -113,7 +113,8 @@ pg_state() {
 # pg_modes: prepares the loads of all modes, each into a schema of its own.
 pg_modes() {
     need_command jq
-    MODES=(append insert upsert partition range delete-insert scd3 cdc)
+    MODES=(append insert upsert partition range delete-insert scd2 scd3 cdc
+        versioned)
     [ -n "$GATED" ] || MODES+=(batch) # not under pipe-run
     make_inputs 3000
     for mode in "${MODES[@]}"; do
@@ -124,6 +125,12 @@ pg_modes() {
                 SELECT * FROM \"$mode\"._pipe_loads"
     done
     fresh() {
+        if [ "$mode" = versioned ]; then # tables come and go
+            sql "SET client_min_messages = warning; DROP SCHEMA versioned CASCADE;
+                CREATE SCHEMA versioned"
+            first_load "$URL" versioned.t
+            return
+        fi
         sql "TRUNCATE \"$mode\".t, \"$mode\"._pipe_loads;
             INSERT INTO \"$mode\".t SELECT * FROM \"$mode first\".t;
             INSERT INTO \"$mode\"._pipe_loads OVERRIDING SYSTEM VALUE
