@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A record that the target refuses, now or later. */
@@ -39,6 +40,17 @@ int load_hash_start(struct stage *st, struct load *l)
                : err_nomem(&st->err);
 }
 
+/* Records that come from a file stay there, if it is read as it is. */
+static void find_input(struct sink_spec *spec)
+{
+    struct stat s;
+    off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    bool stays = fstat(STDIN_FILENO, &s) == 0 && S_ISREG(s.st_mode) &&
+                 s.st_size > 0 && at >= 0;
+    spec->input = stays ? STDIN_FILENO : -1;
+    spec->input_from = stays ? (uint64_t)at : 0;
+}
+
 /* The connector: before the records, so that a target that is not there is
  * found before anything is read. */
 static int open_sink(struct stage *st, struct load *l)
@@ -46,6 +58,7 @@ static int open_sink(struct stage *st, struct load *l)
     l->st = st;
     l->spec.refuse = refuse;
     l->spec.context = l;
+    find_input(&l->spec);
     if (load_hash_start(st, l))
         return -1;
     stage_output(st, l->spec.uri, l->args->table);

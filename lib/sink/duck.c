@@ -213,7 +213,7 @@ static int duck_begin(struct sink *base, struct err *e)
     if (!s->keeps)
         return 0;
     if (!s->backlog.open)
-        return backlog_open(&s->backlog, base->spec->tmpdir, e);
+        return backlog_open(&s->backlog, base->spec, e);
     return s->backlog.n ? backlog_reset(&s->backlog, e) : 0;
 }
 

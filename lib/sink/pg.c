@@ -94,7 +94,7 @@ static struct sink *pg_open(const struct sink_spec *spec, struct err *e)
                     "option --decimal is for targets that round: PostgreSQL's "
                     "numeric keeps every digit");
     if (r || take_table(s, e) || table_init(&s->table, spec, e) ||
-        backlog_open(&s->backlog, spec->tmpdir, e) || pg_connect(s, e) ||
+        backlog_open(&s->backlog, spec, e) || pg_connect(s, e) ||
         pg_view_open(s, e) || look(s, e)) {
         pg_close(&s->base);
         return NULL;

@@ -126,6 +126,12 @@ int pg_copy_set(struct pg_sink *s, struct str fields, size_t max, struct err *e)
     return (int)s->n_sets++;
 }
 
+/* Else every staged row is a row, as its column has it by default. */
+static bool has_ops(const struct pg_sink *s)
+{
+    return s->base.spec->mode == SINK_CDC || s->base.spec->mode == SINK_SCD2;
+}
+
 static void add_text(struct pg_sink *s, const struct pg_rows *r)
 {
     bool first = true;
@@ -137,8 +143,8 @@ static void add_text(struct pg_sink *s, const struct pg_rows *r)
         pg_ident(&s->sql, str_of(s->table.v[i].name));
     }
     if (s->staged)
-        buf_addf(&s->sql, "%s_pipe_seq, _pipe_set, _pipe_op%s",
-                 first ? "" : ", ",
+        buf_addf(&s->sql, "%s_pipe_seq%s%s%s", first ? "" : ", ",
+                 r->set ? ", _pipe_set" : "", has_ops(s) ? ", _pipe_op" : "",
                  s->base.spec->mode == SINK_SCD2 ? PG_SCD2_STAGED : "");
 }
 
@@ -444,10 +450,14 @@ static void add_staged(struct pg_sink *s, const struct pg_rows *r, char op,
     if (s->encoded.n)
         buf_addc(&s->encoded, '\t');
     pg_row_number(&s->encoded, number);
-    buf_addc(&s->encoded, '\t');
-    pg_row_number(&s->encoded, (uint64_t)r->set);
-    buf_addc(&s->encoded, '\t');
-    buf_addc(&s->encoded, op);
+    if (r->set) {
+        buf_addc(&s->encoded, '\t');
+        pg_row_number(&s->encoded, (uint64_t)r->set);
+    }
+    if (has_ops(s)) {
+        buf_addc(&s->encoded, '\t');
+        buf_addc(&s->encoded, op);
+    }
     if (s->base.spec->mode == SINK_SCD2)
         pg_scd2_encode(s, &s->encoded);
 }

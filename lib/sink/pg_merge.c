@@ -560,7 +560,8 @@ int pg_merge_stage(struct pg_sink *s, struct err *e)
                           " ''::text AS _pipe_hash");
     buf_addz(&s->sql, " FROM ");
     buf_add_str(&s->sql, buf_str(&s->qualified));
-    buf_addz(&s->sql, " LIMIT 0");
+    buf_addz(&s->sql, " LIMIT 0; ALTER TABLE _pipe_stage ALTER _pipe_set SET"
+                      " DEFAULT 0, ALTER _pipe_op SET DEFAULT 'r'");
     if (pg_run_sql(s, "make a staging table for", e))
         return -1;
     s->stage_made = true;

@@ -138,6 +138,10 @@ struct sink_spec {
     size_t n_audit;
     uint64_t lock_timeout_ms;
     const char *tmpdir; /* for what must be set aside */
+    /* A file that stays as it is, in which a record's raw text stands at
+     * input_from + offset; -1: there is none. */
+    int input;
+    uint64_t input_from;
     /* Targets that are files: */
     const char *format;   /* "ndjson" (or NULL), "csv", "parquet" */
     const char *compress; /* "gzip", "zstd"; NULL: neither */

@@ -375,7 +375,7 @@ task_load-postgresql() {
 pipe-load $URL -t t --mode append <$IN
 END
     input tsv
-    peer 'psql (\copy)' <<'END'
+    peer 'psql (copy)' <<'END'
 psql -Xqc '\copy t FROM PSTDIN' <$IN
 END
 }
