@@ -274,13 +274,10 @@ static int act_on(struct stage *st, struct load *l, enum sink_outcome outcome,
 static int settle(struct stage *st, struct load *l, struct sink_run *run,
                   struct buf *before)
 {
-    char input_hash[33], id[33], watermark[80];
+    char input_hash[33], id[33];
     struct counts *then = &l->batch.then;
     load_hash(l, input_hash);
     load_run_id(st, l->args->table, input_hash, id);
-    snprintf(watermark, sizeof(watermark),
-             "{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-             l->batch.records, l->bytes);
     run->pipeline = st->opts.pipeline ? st->opts.pipeline : "";
     run->run_id = st->opts.run_id ? st->opts.run_id : id;
     run->input_bytes = l->bytes;
@@ -288,8 +285,6 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     run->read = st->counts.in - then->in;
     run->loaded = st->counts.out - then->out;
     run->rejected = st->counts.rejected - then->rejected;
-    if (l->batch.on)
-        run->watermark = watermark;
     run->continues = l->batch.on && l->batch.at.found;
     enum sink_outcome outcome = SINK_NEW;
     if (sink_prepare(l->sink, run, &outcome, before, &st->err))
@@ -298,19 +293,38 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     return when ? act_on(st, l, outcome, run, when) : err_nomem(&st->err);
 }
 
+/* How far the load has come: in its input, where it is one batch of several,
+ * and in the log that its events are from. Empty if neither. */
+static void add_watermark(const struct load *l, struct buf *out)
+{
+    struct buf log = { 0 };
+    if (l->position.log != CDC_LOG_NONE)
+        (void)cdc_position_json(&log, &l->position);
+    struct str place = buf_str(&log); /* an object */
+    if (l->batch.on) {
+        buf_addf(out, "{\"records\":%" PRIu64 ",\"bytes\":%" PRIu64 "%s",
+                 l->batch.records, l->bytes, place.n ? "," : "}");
+        if (place.n)
+            place = (struct str){ place.p + 1, place.n - 1 };
+    }
+    buf_add_str(out, place);
+    out->failed |= log.failed;
+    buf_free(&log);
+}
+
 int load_settle(struct stage *st, struct load *l)
 {
     struct buf now = { 0 }, before = { 0 }, position = { 0 };
     time_format(&now, time_now());
-    if (l->position.log != CDC_LOG_NONE)
-        (void)cdc_position_json(&position, &l->position);
+    add_watermark(l, &position);
     struct sink_run run = { .watermark = position.n ? buf_z(&position) : NULL,
                             .partition = buf_z(&l->partition),
                             .started_at = buf_z(&l->started_at),
                             .loaded_at = buf_z(&now) };
-    int r = !run.partition || !run.started_at || !run.loaded_at
-                ? err_nomem(&st->err)
-                : settle(st, l, &run, &before);
+    int r =
+        !run.partition || !run.started_at || !run.loaded_at || position.failed
+            ? err_nomem(&st->err)
+            : settle(st, l, &run, &before);
     buf_free(&now);
     buf_free(&before);
     buf_free(&position);

@@ -29,7 +29,7 @@ static const struct mode {
       WANTS_KEY | TAKES_MISSING | TAKES_PARTITION | TAKES_BATCHES },
     { "scd2", SINK_SCD2, WANTS_KEY | TAKES_BATCHES },
     { "scd3", SINK_SCD3, WANTS_KEY | TAKES_MISSING | TAKES_BATCHES },
-    { "cdc", SINK_CDC, WANTS_KEY },
+    { "cdc", SINK_CDC, WANTS_KEY | TAKES_BATCHES },
     { "versioned", SINK_VERSIONED, 0 },
 };
 const char *const load_modes[] = {

@@ -173,3 +173,34 @@ ledger() { sql "SELECT $1 FROM _pipe_loads ORDER BY id"; }
     [ "$(sql 'SELECT sum(rows_loaded), count(*) FROM _pipe_loads')" = '20000|100' ]
     [ $kills -gt 3 ]
 }
+
+# changes FROM TO: events of a log, a few keys over and over, deletions too.
+changes() {
+    awk -v from="$1" -v to="$2" 'BEGIN { for (i = from; i <= to; i++) {
+        id = i * 7 % 23
+        if (i % 5 == 0)
+            printf "{\"op\":\"d\",\"before\":{\"id\":%d}", id
+        else
+            printf "{\"op\":\"%s\",\"after\":{\"id\":%d,\"v\":%d}", i % 2 ? "u" : "c", id, i
+        printf ",\"source\":{\"lsn\":%d}}\n", 1000 + i } }'
+}
+
+@test "change events in batches: each with its place in the log, and a restart goes on" {
+    changes 1 100 >in
+    into --mode cdc -k id --create --run-id whole <in
+    sql 'SELECT * FROM t ORDER BY id' >want
+    [ "$(ledger watermark)" = '{"lsn":1100}' ]
+    rm t.db
+    { head -n 55 in; echo '{"op":'; } >cut
+    run -65 into --mode cdc -k id --create --batch 20 --run-id r <cut
+    [ "$(ledger 'rows_read, watermark')" = \
+        "20|{\"records\":20,\"bytes\":$(head -n 20 in | wc -c),\"lsn\":1020}
+20|{\"records\":40,\"bytes\":$(head -n 40 in | wc -c),\"lsn\":1040}" ]
+    run -0 into --mode cdc -k id --batch 20 --run-id r -v <in
+    [[ $output == *'40 duplicates'* ]]
+    sql 'SELECT * FROM t ORDER BY id' | diff want -
+    [ "$(ledger watermark | tail -n 1)" = "{\"records\":100,\"bytes\":$(wc -c <in),\"lsn\":1100}" ]
+    run -0 into --mode cdc -k id --batch 20 --run-id r <in
+    [[ $output == *'nothing changed'* ]]
+    sql 'SELECT * FROM t ORDER BY id' | diff want -
+}

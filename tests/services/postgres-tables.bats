@@ -137,3 +137,21 @@ END
     lines '{"id":1}' '{"id":1}' | into --mode delete-insert -k id --create
     [ "$(sql "SELECT count(*) FROM pg_indexes WHERE tablename = 't' AND indexdef LIKE '%(id)'")" = 1 ]
 }
+
+@test "change events in batches: a restart goes on behind the last one" {
+    awk 'BEGIN { for (i = 1; i <= 100; i++) {
+        id = i * 7 % 23
+        if (i % 5 == 0)
+            printf "{\"op\":\"d\",\"before\":{\"id\":%d}", id
+        else
+            printf "{\"op\":\"c\",\"after\":{\"id\":%d,\"v\":%d}", id, i
+        printf ",\"source\":{\"lsn\":%d}}\n", 1000 + i } }' >in
+    pipe-load "$URL" -t w --mode cdc -k id --create --run-id whole <in
+    { head -n 55 in; echo '{"op":'; } >cut
+    run -65 pipe-load "$URL" -t t --mode cdc -k id --create --batch 20 --run-id r <cut
+    [ "$(sql "SELECT sum(rows_read) FROM _pipe_loads WHERE run_id = 'r'")" = 40 ]
+    pipe-load "$URL" -t t --mode cdc -k id --batch 20 --run-id r <in
+    [ "$(sql 'SELECT count(*) FROM (TABLE t EXCEPT TABLE w) AS x')" = 0 ]
+    [ "$(sql 'SELECT count(*) FROM t')" = "$(sql 'SELECT count(*) FROM w')" ]
+    [ "$(sql "SELECT watermark::json->>'lsn' FROM _pipe_loads ORDER BY id DESC LIMIT 1")" = 1100 ]
+}
