@@ -39,6 +39,7 @@ static int write_event(struct stage *st, struct load *l,
                        const struct record *rec, const struct cdc_event *ev)
 {
     bool group = ev->n > 1;
+    l->event = rec->offset;
     l->refused = false;
     st->counts.out++; /* unless it is refused */
     if (group && sink_group(l->sink, SINK_GROUP_BEGIN, &st->err))

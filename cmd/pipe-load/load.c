@@ -24,7 +24,7 @@ static int refuse(void *context, const struct sink_record *r,
                              .path = buf_str(&path),
                              .message = str_of(why->message) };
     l->st->counts.out--;
-    l->refused = true;
+    l->refused |= r->offset == l->event; /* or it is one of before */
     int done = stage_reject(l->st, &rec, &reason, 1);
     buf_free(&path);
     if (done && e != &l->st->err)

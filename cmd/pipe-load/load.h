@@ -76,7 +76,8 @@ struct load {
     struct batches batch;
     struct cdc *cdc;              /* owned; NULL: records are rows */
     struct cdc_position position; /* the greatest of the load's events */
-    bool refused; /* the target refused what it was given last */
+    uint64_t event;               /* the change event at hand, by its offset */
+    bool refused;                 /* the target refused a part of it */
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */

@@ -36,6 +36,21 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Is nothing in the database? */
+static int look_inside(struct duck_sink *s, bool *bare, struct err *e)
+{
+    struct duck_rows rows;
+    buf_reset(&s->duck.sql);
+    buf_addz(&s->duck.sql,
+             "SELECT 'x' FROM duckdb_tables() WHERE database_name ="
+             " current_database() UNION ALL SELECT 'x' FROM duckdb_views()"
+             " WHERE database_name = current_database() AND NOT internal");
+    int r = duck_query(&s->duck, "read", &rows, e);
+    *bare = r == 0 && rows.n == 0;
+    duck_rows_free(&rows);
+    return r;
+}
+
 /* Waits for a process that has the file open, in short naps, so that a signal
  * is heard. */
 static int connect_file(struct duck_sink *s, struct err *e)
@@ -54,11 +69,11 @@ static int connect_file(struct duck_sink *s, struct err *e)
         }
         usleep(NAP_MS * 1000);
     }
-    if (!s->in_memory) {
-        s->made_file |= !there;
-        sweep(s->spill);
-    }
-    return 0;
+    if (s->in_memory)
+        return 0;
+    sweep(s->spill);
+    /* Of several that saw no file another one may have made and filled it. */
+    return there ? 0 : look_inside(s, &s->made_file, e);
 }
 
 /* A load that made the file and came to nothing takes it along, while it is

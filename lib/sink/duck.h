@@ -39,7 +39,7 @@ struct duck_sink {
     struct duck duck;
     struct duck_stage stage;
     struct buf name; /* the table's, quoted */
-    char *path;      /* owned: the file's, resolved */
+    char *path;      /* owned: the file's */
     char *spill;     /* owned: its folder for what does not fit the memory */
     bool in_memory;  /* a dry run on a file that is not there */
     bool made_file;  /* by this load */

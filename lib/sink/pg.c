@@ -255,6 +255,7 @@ static int pg_begin(struct sink *base, struct err *e)
     struct pg_sink *s = (struct pg_sink *)base;
     buf_reset(&s->refused);
     buf_reset(&s->groups);
+    s->grouped = false;
     if (s->backlog.n && backlog_reset(&s->backlog, e))
         return -1;
     return with_retry(s, do_start, NULL, NULL, e);
@@ -285,10 +286,12 @@ static int pg_group(struct sink *base, enum sink_group what, struct err *e)
     const uint64_t group[2] = { s->group, s->backlog.n - 1 };
     switch (what) {
     case SINK_GROUP_BEGIN:
+        s->grouped = true;
         s->group = s->backlog.n;
         s->was_truncated = s->truncated;
         return 0;
     case SINK_GROUP_KEEP:
+        s->grouped = false;
         return buf_add(&s->groups, group, sizeof(group)) ? err_nomem(e) : 0;
     case SINK_GROUP_UNDO: break;
     }
@@ -296,7 +299,10 @@ static int pg_group(struct sink *base, enum sink_group what, struct err *e)
         return err_set(e, ERR_DATA,
                        "a change that comes with a truncation was refused: "
                        "the truncation cannot be undone");
-    return pg_copy_undo(s, s->group, e);
+    /* Its rows may still be on their way: told already, whatever comes. */
+    int r = pg_copy_undo(s, s->group, e);
+    s->grouped = false;
+    return r;
 }
 
 /* Where a record of a group is refused now, others of it may be in the target

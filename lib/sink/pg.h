@@ -88,7 +88,8 @@ struct pg_sink {
     struct buf refused; /* uint64_t: numbers that the target refused */
     bool truncated;     /* cdc: all rows before this load are gone */
     bool was_truncated; /* when the group began */
-    uint64_t group;     /* cdc: number of the first record of the group */
+    bool grouped;       /* a group is open... */
+    uint64_t group;     /* ...and the number of its first record */
     bool split;         /* a record was refused of which more is there */
     struct buf groups;  /* pairs of uint64_t: first and last number */
     struct pg_view view;

@@ -51,7 +51,9 @@ int pg_copy_refuse(struct pg_sink *s, uint64_t number,
                    const struct sink_refusal *why, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    const uint64_t *group = group_of(s, number);
+    const uint64_t open[] = { s->group, s->backlog.n - 1 };
+    const uint64_t *group =
+        s->grouped && number >= s->group ? open : group_of(s, number);
     struct sink_record r;
     if (group && is_noted(s, number))
         return 0; /* told with another one of its group */

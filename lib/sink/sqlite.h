@@ -42,7 +42,7 @@ struct row_shape {
 /* Rows held back, all for one shape, to be written by one statement. */
 struct many {
     bool judged, fits;  /* was the table looked at; can it be written so? */
-    size_t rowid;       /* the column that may be the rowid; or none is */
+    size_t rowid;       /* the column that may be the rowid; or SIZE_MAX */
     size_t n, at;       /* rows held; the one that the statement is at */
     size_t width;       /* cells of a row */
     struct cell *cells; /* owned: rows one behind the other, and one to spare */

@@ -170,7 +170,7 @@ static void look_for_rowid(struct sqlite_sink *s)
 {
     const struct table *t = &s->table;
     int primary;
-    s->many.rowid = t->n;
+    s->many.rowid = SIZE_MAX; /* also of columns that will be added */
     for (size_t i = 0; i < t->n; i++)
         if (sqlite3_stricmp(t->v[i].type, "INTEGER") == 0 &&
             sqlite3_table_column_metadata(s->db, "main", buf_z(&s->name),

@@ -416,6 +416,24 @@ u,UUID'
     [ "$(rows 'SELECT count(*) FROM t')" = 2 ]
 }
 
+@test "a file that another load made meanwhile stays when this one fails" {
+    command -v strace >/dev/null || skip "strace is not installed"
+    echo '{"id":1}' >in
+    # Held where it has seen, the second time, that there is no file.
+    strace -f -qq -o trace -P x.db -e trace=access,faccessat \
+        -e inject=access,faccessat:delay_exit=3000000:when=2 \
+        pipe-load duckdb:x.db -t u --mode append --create --on-unknown refuse \
+        < <(cat in) 2>err 3>&- &
+    held=$!
+    within 10 grep -q DELAYED trace
+    put --mode append --create <in
+    code=0
+    wait "$held" || code=$?
+    ((code == 78))
+    grep -q 'nothing committed' err
+    [ "$(rows 'SELECT count(*) FROM t')" = 1 ]
+}
+
 @test "SIGTERM while waiting for records ends it" {
     mkfifo pipe
     pipe-load duckdb:x.db -t t --mode append --create <pipe &

@@ -137,6 +137,41 @@ END
     [ "$(jq -r .source.line dead.ndjson | sort | xargs)" = '2 3' ]
 }
 
+@test "cdc: a row that is refused late takes no line with it but its own" {
+    sql 'CREATE TABLE t (id int PRIMARY KEY, d date, v text)'
+    # Rows are sent by the megabyte, so line 1 is refused within a later one.
+    awk 'BEGIN {
+        v = sprintf("%1000s", "")
+        for (line = 1; line <= 3001; line++) {
+            printf "{\"change\":["
+            for (i = 0; i < 3; i++)
+                printf "%s{\"kind\":\"insert\",\"schema\":\"public\",\"table\":\"t\"," \
+                    "\"columnnames\":[\"id\",\"d\",\"v\"],\"columnvalues\":[%d,\"%s\",\"%s\"]}",
+                    i ? "," : "", line * 3 + i, line == 1 && i == 1 ? "none" : "2024-01-01", v
+            print "]}"
+        }
+    }' >in
+    run -0 load_into t cdc -k id --max-reject 1 -v --dlq dead.ndjson <in
+    [[ $output == *'read 3001 = 3000 out + 1 rejected'* ]]
+    [ "$(sql 'SELECT count(*), min(id) FROM t')" = '9000|6' ]
+    [ "$(jq -r .source.line dead.ndjson)" = 1 ]
+}
+
+@test "cdc: a line with two bad rows is refused once, one of them on its way or not" {
+    sql 'CREATE TABLE t (id int PRIMARY KEY, d date, v text)'
+    awk 'BEGIN {
+        v = sprintf("%6000000s", "") # sent at once, so the server refuses it
+        c = "{\"kind\":\"insert\",\"schema\":\"public\",\"table\":\"t\"," \
+            "\"columnnames\":[\"id\",\"d\",\"v\"],\"columnvalues\":"
+        printf "{\"change\":[%s[1,\"none\",\"%s\"]},%s[2,null,true]}]}\n", c, v, c
+        printf "{\"change\":[%s[3,null,\"a\"]},%s[4,null,\"b\"]}]}\n", c, c
+    }' >in
+    run -0 load_into t cdc -k id --max-reject 1 -v --dlq dead.ndjson <in
+    [[ $output == *'read 2 = 1 out + 1 rejected'* ]]
+    [ "$(sql 'SELECT id FROM t ORDER BY 1' | xargs)" = '3 4' ]
+    [ "$(jq -r .source.line dead.ndjson)" = 1 ]
+}
+
 @test "cdc: a row that cannot move to its new key stays where it was" {
     sql "CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v < 10)); INSERT INTO t VALUES (1, 1)"
     run -0 load_into t cdc -k id --max-reject 1 < <(
