@@ -2,6 +2,7 @@
  * schema declares it. */
 #include "sink/duck_create.h"
 
+#include "sink/declared.h"
 #include "sink/duck.h"
 
 #include <stdio.h>
@@ -43,28 +44,6 @@ static const char *type_declared(const struct sink_column *c, char out[32])
     return "JSON"; /* takes any value, as it is */
 }
 
-static const char *declared_name(const struct sink_column *c, struct buf *out)
-{
-    static const struct {
-        unsigned types;
-        const char *name;
-    } names[] = {
-        { 1u << JSON_TRUE | 1u << JSON_FALSE, "boolean" },
-        { 1u << JSON_NUMBER, "number" },
-        { 1u << JSON_STRING, "string" },
-        { 1u << JSON_ARRAY, "array" },
-        { 1u << JSON_OBJECT, "object" },
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (c->types & names[i].types)
-            buf_addf(out, "%s%s", out->n ? " or " : "",
-                     i == 1 && c->integer ? "integer" : names[i].name);
-    if (type_of_format(c->format) && c->types & 1u << JSON_STRING)
-        buf_addf(out, " (%s)", c->format);
-    const char *z = buf_z(out);
-    return z ? z : "another type";
-}
-
 /* ---- what is planned ---- */
 
 /* A time in a date's column would lose its hours, and one that is none would
@@ -87,15 +66,9 @@ static int check_declared(struct duck_sink *s, size_t i,
     /* A schema that says nothing of the types says nothing against one. */
     if (d->types == ~0u)
         return 0;
-    if ((types & ~duck_stage_takes(c)) || other_format(c, d)) {
-        struct buf name = { .max = 200 };
-        err_set(e, ERR_CONFIG,
-                "column '%s' of table '%s' is %s, the schema says %s: a "
-                "change of type is not made",
-                c->name, spec->table, c->type, declared_name(d, &name));
-        buf_free(&name);
-        return -1;
-    }
+    if ((types & ~duck_stage_takes(c)) || other_format(c, d))
+        return declared_clash(
+            c, d, type_of_format(d->format) ? d->format : NULL, spec, e);
     bool wider = (c->kind == COLUMN_INTEGER && !d->integer) ||
                  (c->kind == COLUMN_DECIMAL && d->places > (int)c->places);
     if (wider && !spec->create)
@@ -152,39 +125,6 @@ static int lacks(struct duck_sink *s, struct str name, const char *of,
                    s->base.spec->table, STR_ARG(name), of);
 }
 
-static bool is_declared(const struct sink_spec *spec, const struct column *c)
-{
-    for (size_t i = 0; i < spec->n_columns; i++) {
-        struct str name = spec->columns[i].name;
-        if (name.n == strlen(c->name) &&
-            strncasecmp(name.p, c->name, name.n) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* A column that the schema has no more: signed off, it stays and gets no
- * values. */
-static int check_removed(struct duck_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < s->stage.table.n; i++) {
-        struct column *c = &s->stage.table.v[i];
-        struct str name = str_of(c->name);
-        if (c->derived || c->audit || is_declared(spec, c) ||
-            str_eq(name, spec->part_column))
-            continue;
-        if (!spec->approved(spec->approved_context, name))
-            return err_set(e, ERR_CONFIG,
-                           "column '%s' of table '%s' is not in the schema: "
-                           "to go on without it, sign off \"remove /%s\" "
-                           "(--approve)",
-                           c->name, spec->table, c->name);
-        c->dropped = true;
-    }
-    return 0;
-}
-
 int duck_create_plan(struct duck_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
@@ -206,7 +146,9 @@ int duck_create_plan(struct duck_sink *s, struct err *e)
         return -1;
     for (size_t i = 0; i < t->n; i++)
         s->keeps |= s->stage.more[i].parsed && !s->stage.more[i].unfit;
-    return spec->n_columns && s->exists ? check_removed(s, e) : 0;
+    return spec->n_columns && s->exists
+               ? declared_drop_removed(&s->stage.table, spec, e)
+               : 0;
 }
 
 /* ---- in the transaction ---- */

@@ -3,6 +3,7 @@
 #include "sink/pg.h"
 
 #include "json/number.h"
+#include "sink/declared.h"
 #include "sink/scd2.h"
 
 #include <stdio.h>
@@ -374,28 +375,6 @@ int pg_create(struct pg_sink *s, struct str record, struct err *e)
 
 /* ---- a table that is there ---- */
 
-static const char *declared_name(const struct sink_column *c, struct buf *out)
-{
-    static const struct {
-        unsigned types;
-        const char *name;
-    } names[] = {
-        { 1u << JSON_TRUE | 1u << JSON_FALSE, "boolean" },
-        { 1u << JSON_NUMBER, "number" },
-        { 1u << JSON_STRING, "string" },
-        { 1u << JSON_ARRAY, "array" },
-        { 1u << JSON_OBJECT, "object" },
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (c->types & names[i].types)
-            buf_addf(out, "%s%s", out->n ? " or " : "",
-                     i == 1 && c->integer ? "integer" : names[i].name);
-    if (type_of_format(c->format) && c->types & 1u << JSON_STRING)
-        buf_addf(out, " (%s)", c->format);
-    const char *z = buf_z(out);
-    return z ? z : "another type";
-}
-
 /* A time in a date's column would lose its hours, and one that is none would
  * be refused row by row. */
 static bool other_format(const struct column *c, const struct sink_column *d)
@@ -418,15 +397,9 @@ static int check_declared(struct pg_sink *s, struct column *c,
     /* A schema that says nothing of the types says nothing against one. */
     if (d->types == ~0u)
         return 0;
-    if ((types & ~takes(c)) || other_format(c, d)) {
-        struct buf name = { .max = 200 };
-        err_set(e, ERR_CONFIG,
-                "column '%s' of table '%s' is %s, the schema says %s: a "
-                "change of type is not made",
-                c->name, spec->table, c->type, declared_name(d, &name));
-        buf_free(&name);
-        return -1;
-    }
+    if ((types & ~takes(c)) || other_format(c, d))
+        return declared_clash(
+            c, d, type_of_format(d->format) ? d->format : NULL, spec, e);
     bool wider =
         (c->kind == COLUMN_INTEGER && !d->integer) ||
         (c->kind == COLUMN_DECIMAL && c->bounded && d->places > (int)c->places);
@@ -438,14 +411,6 @@ static int check_declared(struct pg_sink *s, struct column *c,
                        "number (--create widens it)",
                        c->name, spec->table, c->type);
     return pg_create_widen(s, c, e);
-}
-
-static bool is_declared(const struct sink_spec *spec, const struct column *c)
-{
-    for (size_t i = 0; i < spec->n_columns; i++)
-        if (str_eq(spec->columns[i].name, str_of(c->name)))
-            return true;
-    return false;
 }
 
 /* Columns of the schema and of the options that the table lacks. *added: there
@@ -476,28 +441,6 @@ static int add_missing(struct pg_sink *s, bool *added, struct err *e)
     return 0;
 }
 
-/* A column that the schema has no more: signed off, it stays and gets no
- * values. */
-static int check_removed(struct pg_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < s->table.n; i++) {
-        struct column *c = &s->table.v[i];
-        struct str name = str_of(c->name);
-        if (c->derived || c->audit || is_declared(spec, c) ||
-            str_eq(name, spec->part_column))
-            continue;
-        if (!spec->approved(spec->approved_context, name))
-            return err_set(e, ERR_CONFIG,
-                           "column '%s' of table '%s' is not in the schema: "
-                           "to go on without it, sign off \"remove /%s\" "
-                           "(--approve)",
-                           c->name, spec->table, c->name);
-        c->dropped = true;
-    }
-    return 0;
-}
-
 int pg_create_evolve(struct pg_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
@@ -520,5 +463,5 @@ int pg_create_evolve(struct pg_sink *s, struct err *e)
         if (add_previous(s, spec->tracked[i], type, e))
             return -1;
     }
-    return spec->n_columns ? check_removed(s, e) : 0;
+    return spec->n_columns ? declared_drop_removed(&s->table, spec, e) : 0;
 }

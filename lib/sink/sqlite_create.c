@@ -1,6 +1,7 @@
 #include "sink/sqlite.h"
 
 #include "json/number.h"
+#include "sink/declared.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,26 +295,6 @@ int sqlite_create(struct sqlite_sink *s, struct str record, struct err *e)
 
 /* ---- a table that is there ---- */
 
-static const char *declared_name(const struct sink_column *c, struct buf *out)
-{
-    static const struct {
-        unsigned types;
-        const char *name;
-    } names[] = {
-        { 1u << JSON_TRUE | 1u << JSON_FALSE, "boolean" },
-        { 1u << JSON_NUMBER, "number" },
-        { 1u << JSON_STRING, "string" },
-        { 1u << JSON_ARRAY, "array" },
-        { 1u << JSON_OBJECT, "object" },
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (c->types & names[i].types)
-            buf_addf(out, "%s%s", out->n ? " or " : "",
-                     i == 1 && c->integer ? "integer" : names[i].name);
-    const char *z = buf_z(out);
-    return z ? z : "another type";
-}
-
 /* Does the column take what the schema declares? */
 static int check_declared(struct sqlite_sink *s, const struct column *c,
                           const struct sink_column *d, struct err *e)
@@ -322,14 +303,7 @@ static int check_declared(struct sqlite_sink *s, const struct column *c,
     /* A schema that says nothing of the types says nothing against one. */
     if (d->types == ~0u || !(types & ~sqlite_column_takes(c)))
         return 0;
-    struct buf name = { .max = 200 };
-    err_set(e, ERR_CONFIG,
-            "column '%s' of table '%s' is %s, the schema says %s: a change of "
-            "type is not made",
-            c->name, s->base.spec->table, *c->type ? c->type : "untyped",
-            declared_name(d, &name));
-    buf_free(&name);
-    return -1;
+    return declared_clash(c, d, NULL, s->base.spec, e);
 }
 
 static int meet_declared(struct sqlite_sink *s, const struct sink_column *d,
@@ -346,36 +320,6 @@ static int meet_declared(struct sqlite_sink *s, const struct sink_column *d,
                        "(--create adds it)",
                        spec->table, STR_ARG(d->name));
     return alter(s, d->name, type_declared(s, d, out), e);
-}
-
-static bool is_declared(const struct sink_spec *spec, const struct column *c)
-{
-    for (size_t i = 0; i < spec->n_columns; i++)
-        if (sqlite3_stricmp(spec->columns[i].name.p, c->name) == 0)
-            return true;
-    return false;
-}
-
-/* A column that the schema has no more: signed off, it stays and gets no
- * values. */
-static int check_removed(struct sqlite_sink *s, struct err *e)
-{
-    const struct sink_spec *spec = s->base.spec;
-    for (size_t i = 0; i < s->table.n; i++) {
-        struct column *c = &s->table.v[i];
-        struct str name = str_of(c->name);
-        if (c->derived || c->audit || is_declared(spec, c) ||
-            str_eq(name, spec->part_column))
-            continue;
-        if (!spec->approved(spec->approved_context, name))
-            return err_set(e, ERR_CONFIG,
-                           "column '%s' of table '%s' is not in the schema: "
-                           "to go on without it, sign off \"remove /%s\" "
-                           "(--approve)",
-                           c->name, spec->table, c->name);
-        c->dropped = true;
-    }
-    return 0;
 }
 
 static int meet_options(struct sqlite_sink *s, struct err *e)
@@ -412,7 +356,7 @@ int sqlite_evolve(struct sqlite_sink *s, struct err *e)
     for (size_t i = 0; i < spec->n_columns; i++)
         if (meet_declared(s, &spec->columns[i], e))
             return -1;
-    if (spec->n_columns && check_removed(s, e))
+    if (spec->n_columns && declared_drop_removed(&s->table, spec, e))
         return -1;
     return meet_options(s, e);
 }
