@@ -31,7 +31,9 @@ static int check_usage(struct stage *st, const struct load_args *a)
         { "spool", a->spool },
     };
     if (st->argc != 1)
-        return err_set(&st->err, ERR_USAGE, "one target URI is wanted");
+        return err_set(&st->err, ERR_USAGE,
+                       "unexpected operand '%s': one target URI is wanted",
+                       st->argv[1]);
     for (size_t i = 0; i < sizeof(stray) / sizeof(*stray); i++)
         if (stray[i].given)
             return err_set(&st->err, ERR_USAGE,

@@ -341,6 +341,10 @@ static int check_files(struct stage *st, const struct load_args *a)
 
 static int check_usage(struct stage *st, const struct load_args *a)
 {
+    if (st->argc > 1)
+        return err_set(&st->err, ERR_USAGE,
+                       "unexpected operand '%s': one target URI is wanted",
+                       st->argv[1]);
     if (st->argc != 1)
         return err_set(&st->err, ERR_USAGE, "one target URI is wanted");
     if (!a->table)

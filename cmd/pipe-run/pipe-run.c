@@ -99,6 +99,8 @@ int main(int argc, char **argv)
     if (stage_start(&st, &command, argc, argv) == 0) {
         if (!st.rest || !st.rest[0])
             err_set(&st.err, ERR_USAGE, "a pipeline is wanted behind --");
+        else if (!st.rest[0][strspn(st.rest[0], " \t\n")])
+            err_set(&st.err, ERR_USAGE, "the pipeline behind -- is empty");
         else
             (void)job_run(&st, &args);
     }

@@ -46,7 +46,7 @@ static size_t latest_row(const struct duck_rows *rows,
                          const struct sink_run *run)
 {
     size_t i = 0;
-    while (i < rows->n && !range_overlap(str_of(duck_cell(rows, i, 4)),
+    while (i < rows->n && !range_overlap(str_of(duck_cell(rows, i, 3)),
                                          str_of(run->partition)))
         i++;
     return i;
@@ -63,8 +63,8 @@ int duck_ledger_find(struct duck_sink *s, const struct sink_run *run,
         return 0;
     buf_reset(&s->duck.sql);
     buf_addz(&s->duck.sql,
-             "SELECT pipeline, run_id, input_hash, CAST(epoch_us(loaded_at) AS"
-             " VARCHAR), partition");
+             "SELECT pipeline, run_id, mode, partition, input_hash,"
+             " CAST(epoch_us(loaded_at) AS VARCHAR)");
     add_where(s, run, all);
     if (!all) {
         buf_addz(&s->duck.sql, " AND id IN (SELECT max(id)");
@@ -75,12 +75,16 @@ int duck_ledger_find(struct duck_sink *s, const struct sink_run *run,
     buf_addz(&s->duck.sql, all ? " LIMIT 1" : "");
     int r = duck_query(&s->duck, "read the ledger in", &rows, e);
     size_t i = r == 0 ? latest_row(&rows, run) : 0;
-    if (r == 0 && i < rows.n &&
-        strcmp(duck_cell(&rows, i, 0), run->pipeline) == 0 &&
-        strcmp(duck_cell(&rows, i, 1), run->run_id) == 0) {
-        bool same = strcmp(duck_cell(&rows, i, 2), run->input_hash) == 0;
+    struct sink_owner owner = { 0 };
+    if (r == 0 && i < rows.n)
+        owner =
+            (struct sink_owner){ duck_cell(&rows, i, 0), duck_cell(&rows, i, 1),
+                                 duck_cell(&rows, i, 2),
+                                 duck_cell(&rows, i, 3) };
+    if (r == 0 && i < rows.n && sink_is_own(s->base.spec, run, &owner)) {
+        bool same = strcmp(duck_cell(&rows, i, 4), run->input_hash) == 0;
         *outcome = same ? SINK_SAME : all ? SINK_CONFLICT : SINK_NEW;
-        time_format(previous, strtoll(duck_cell(&rows, i, 3), NULL, 10));
+        time_format(previous, strtoll(duck_cell(&rows, i, 5), NULL, 10));
     }
     duck_rows_free(&rows);
     return r;

@@ -72,7 +72,8 @@ static int keep(struct buf *b, struct val v)
 }
 
 /* As the sink for SQLite does: append looks for the run among all of its
- * partition, replace in the latest row that could have touched the same. */
+ * partition, replace in the latest row that could have touched the same (and
+ * see sink_is_own). */
 static int judge_row(struct file_sink *s, struct reading *r, struct val row)
 {
     const struct sink_run *run = r->run;
@@ -84,7 +85,9 @@ static int judge_row(struct file_sink *s, struct reading *r, struct val row)
     } else if (!covers(row, run->partition)) {
         return 0;
     }
-    r->seen = same;
+    r->seen = same && (s->base.spec->mode == SINK_APPEND ||
+                       (equals(row, "mode", s->base.spec->mode_name) &&
+                        equals(row, "partition", run->partition)));
     return keep(&r->hash, json_get(row, STR("input_hash"))) ||
                    keep(&r->when, json_get(row, STR("loaded_at")))
                ? -1

@@ -64,7 +64,7 @@ static void add_where(struct pg_sink *s, const struct sink_run *run, bool very)
 static int latest_row(const PGresult *r, const struct sink_run *run)
 {
     for (int i = 0; i < PQntuples(r); i++)
-        if (range_overlap(str_of(PQgetvalue(r, i, 4)), str_of(run->partition)))
+        if (range_overlap(str_of(PQgetvalue(r, i, 3)), str_of(run->partition)))
             return i;
     return -1;
 }
@@ -78,8 +78,9 @@ int pg_ledger_find(struct pg_sink *s, const struct sink_run *run,
     if (run->continues)
         return 0;
     buf_reset(&s->sql);
-    buf_addz(&s->sql, "SELECT pipeline, run_id, input_hash, to_char(loaded_at,"
-                      " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), partition FROM ");
+    buf_addz(&s->sql, "SELECT pipeline, run_id, mode, partition, input_hash,"
+                      " to_char(loaded_at,"
+                      " 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM ");
     add_where(s, run, all);
     if (!all) {
         buf_addz(&s->sql, " AND id IN (SELECT max(id) FROM ");
@@ -92,11 +93,14 @@ int pg_ledger_find(struct pg_sink *s, const struct sink_run *run,
     if (!r)
         return -1;
     int i = latest_row(r, run);
-    if (i >= 0 && strcmp(PQgetvalue(r, i, 0), run->pipeline) == 0 &&
-        strcmp(PQgetvalue(r, i, 1), run->run_id) == 0) {
-        bool same = strcmp(PQgetvalue(r, i, 2), run->input_hash) == 0;
+    struct sink_owner owner = { 0 };
+    if (i >= 0)
+        owner = (struct sink_owner){ PQgetvalue(r, i, 0), PQgetvalue(r, i, 1),
+                                     PQgetvalue(r, i, 2), PQgetvalue(r, i, 3) };
+    if (i >= 0 && sink_is_own(s->base.spec, run, &owner)) {
+        bool same = strcmp(PQgetvalue(r, i, 4), run->input_hash) == 0;
         *outcome = same ? SINK_SAME : all ? SINK_CONFLICT : SINK_NEW;
-        buf_addz(previous, PQgetvalue(r, i, 3));
+        buf_addz(previous, PQgetvalue(r, i, 5));
     }
     PQclear(r);
     return 0;

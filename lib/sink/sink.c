@@ -145,6 +145,17 @@ bool sink_looks_at_all(const struct sink_spec *spec)
     return spec->mode == SINK_APPEND || spec->mode == SINK_CDC;
 }
 
+bool sink_is_own(const struct sink_spec *spec, const struct sink_run *run,
+                 const struct sink_owner *row)
+{
+    if (strcmp(row->pipeline, run->pipeline) != 0 ||
+        strcmp(row->run_id, run->run_id) != 0)
+        return false;
+    return sink_looks_at_all(spec) ||
+           (strcmp(row->mode, spec->mode_name) == 0 &&
+            strcmp(row->partition, run->partition) == 0);
+}
+
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...)
 {

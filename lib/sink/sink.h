@@ -270,6 +270,17 @@ struct sink {
  * rows. */
 bool sink_looks_at_all(const struct sink_spec *spec);
 
+/* What tells whose a row of the ledger is; all borrowed for the call. */
+struct sink_owner {
+    const char *pipeline, *run_id, *mode, *partition;
+};
+
+/* Is the row that was found by that rule one of this run? A load in another
+ * mode, or of another partition or range, left other rows alone: to have the
+ * same input is not enough, unless the run is looked for among all. */
+bool sink_is_own(const struct sink_spec *spec, const struct sink_run *run,
+                 const struct sink_owner *row);
+
 /* Refuses a record: fills why; returns 0. column may be empty. */
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));

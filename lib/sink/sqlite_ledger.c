@@ -41,12 +41,13 @@ static sqlite3_stmt *query(struct sqlite_sink *s, const struct sink_run *r,
                            struct err *e)
 {
     static const char all[] =
-        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
+        "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
+        " FROM " LEDGER
         " WHERE table_name = ?1 AND partition = ?2 AND pipeline = ?3"
         " AND run_id = ?4 ORDER BY id DESC LIMIT 1";
     static const char latest[] =
-        "SELECT pipeline, run_id, input_hash, loaded_at FROM " LEDGER
-        " WHERE table_name = ?1 AND pipe_overlap(partition, ?2)"
+        "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
+        " FROM " LEDGER " WHERE table_name = ?1 AND pipe_overlap(partition, ?2)"
         " ORDER BY id DESC LIMIT 1";
     bool every = sink_looks_at_all(s->base.spec);
     sqlite3_stmt *stmt = prepare(s, every ? all : latest, e);
@@ -73,17 +74,18 @@ int sqlite_ledger_find(struct sqlite_sink *s, const struct sink_run *r,
         return -1;
     int step = sqlite3_step(stmt);
     if (step == SQLITE_ROW) {
-        const char *v[4];
-        for (int i = 0; i < 4; i++) {
+        const char *v[6];
+        for (int i = 0; i < 6; i++) {
             v[i] = (const char *)sqlite3_column_text(stmt, i);
             v[i] = v[i] ? v[i] : "";
         }
-        if (strcmp(v[0], r->pipeline) == 0 && strcmp(v[1], r->run_id) == 0) {
-            bool same = strcmp(v[2], r->input_hash) == 0;
+        struct sink_owner owner = { v[0], v[1], v[2], v[3] };
+        if (sink_is_own(s->base.spec, r, &owner)) {
+            bool same = strcmp(v[4], r->input_hash) == 0;
             *outcome = same                              ? SINK_SAME
                        : sink_looks_at_all(s->base.spec) ? SINK_CONFLICT
                                                          : SINK_NEW;
-            buf_addz(previous, v[3]);
+            buf_addz(previous, v[5]);
         }
     }
     sqlite3_finalize(stmt);

@@ -381,7 +381,9 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (cmd->flags & STAGE_DASHES && rest < argc)
         st->rest = argv + rest;
     if (operands && !(cmd->flags & STAGE_OPERANDS))
-        return err_set(&st->err, ERR_USAGE, "unexpected operand '%s'", argv[1]);
+        return err_set(
+            &st->err, ERR_USAGE, "unexpected operand '%s'%s", argv[1],
+            cmd->flags & STAGE_DASHES ? " (the command stands behind --)" : "");
     if (check_shared(st))
         return -1;
     make_run_id(st);

@@ -209,6 +209,19 @@ w,"DECIMAL(18,3)"'
 
 # ---- once
 
+@test "an input that another mode or partition loaded replaces all" {
+    printf '%s\n' '{"id":1,"d":1}' '{"id":2,"d":2}' >one
+    printf '%s\n' '{"id":3,"d":1}' >two
+    put --mode append --create <one
+    put --mode append <two
+    put --mode replace --partition d=1 <two
+    [ "$(rows 'SELECT id FROM t ORDER BY id')" = $'2\n3' ]
+    put --mode replace --all <two
+    [ "$(rows 'SELECT id FROM t')" = 3 ]
+    put --mode replace --all <two 2>err
+    grep -q 'nothing changed' err
+}
+
 @test "the same run again changes nothing; other input is refused" {
     echo '{"id":1}' >in
     put --mode append --create --run-id r <in

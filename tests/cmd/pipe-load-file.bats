@@ -209,6 +209,21 @@ END
     [ "$(data)" = '{"id":2}' ]
 }
 
+@test "an input that was appended, or replaced one partition, replaces all" {
+    echo '{"id":1}' >a
+    echo '{"id":2}' >b
+    put --mode append <a
+    put --mode append <b
+    put --mode replace --all <b
+    [ "$(data)" = '{"id":2}' ]
+    put --mode replace --all --partition-by id --run-id again <b
+    rm -r lake
+    put --mode replace --partition d=x <a
+    put --mode replace --partition d=y <b
+    put --mode replace --all --partition-by d <b
+    [ "$(data)" = '{"id":2}' ]
+}
+
 @test "rejects beyond the limit: nothing changes, _SUCCESS stays" {
     echo '{"id":1}' >in
     put --mode append <in

@@ -89,6 +89,37 @@ counts() {
     [ "$(sql 'SELECT count(*) FROM t')" = 2 ]
 }
 
+# ---- the same input, another load
+
+@test "an input that another mode loaded is loaded: only the same mode is the same run" {
+    lines '{"id":1,"v":"a"}' '{"id":2,"v":"b"}' >one
+    lines '{"id":2,"v":"c"}' >two
+    into --mode upsert -k id --create <one
+    into --mode insert -k id <two
+    into --mode upsert -k id <two
+    [ "$(sql 'SELECT * FROM t ORDER BY id')" = $'1|a\n2|c' ]
+    into --mode replace --all <two
+    [ "$(sql 'SELECT * FROM t')" = '2|c' ]
+    run -0 into --mode replace --all <two
+    [[ $output == *"nothing changed"* ]]
+}
+
+@test "an input that replaced less is no reason to leave the rest" {
+    lines '{"id":1,"d":1}' '{"id":2,"d":5}' '{"id":3,"d":9}' >all
+    lines '{"id":4,"d":1}' >new
+    into --mode append --create <all
+    into --mode replace --partition d=1 <new
+    [ "$(sql 'SELECT id FROM t ORDER BY id')" = $'2\n3\n4' ]
+    into --mode replace --range d=0..6 <new
+    [ "$(sql 'SELECT id FROM t ORDER BY id')" = $'3\n4' ]
+    into --mode replace --range d=0..10 <new
+    [ "$(sql 'SELECT id FROM t')" = 4 ]
+    into --mode append --run-id again <all
+    into --mode replace --partition d=1 <new
+    into --mode replace --all <new
+    [ "$(sql 'SELECT id FROM t')" = 4 ]
+}
+
 # ---- scd1, scd3
 
 @test "scd1 is upsert by another name" {

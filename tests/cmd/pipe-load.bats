@@ -484,3 +484,12 @@ whole() { printf '%s\n' "$@" | pipe-transform --where true; }
     pipe-aggregate -a 'n=count()' <empty | pipe-load sqlite:t.db -t t --mode replace --all --on-unknown refuse
     [ "$(sql 'SELECT n FROM t')" = 0 ]
 }
+
+@test "a second operand is named: a table or file without its option" {
+    echo '{"id":1}' >in
+    assert_exit 64 pipe-load sqlite:t.db in -t t --mode append --create <in
+    assert_file err "pipe-load: unexpected operand 'in': one target URI is wanted"
+    assert_exit 64 pipe-load - in <in
+    assert_file err "pipe-load: unexpected operand 'in': one target URI is wanted"
+    [ ! -e t.db ]
+}

@@ -24,6 +24,18 @@ none_left() {
         grep -vE 'grep|bats|bash -c ps'
 }
 
+# ---- the command line
+
+@test "an empty pipeline, as of a variable that is not set, is refused" {
+    local line
+    for line in '' ' ' $'\n\t'; do
+        assert_exit 64 pipe-run -- "$line"
+        assert_file err 'pipe-run: the pipeline behind -- is empty'
+    done
+    assert_exit 64 pipe-run 'true'
+    assert_file err "pipe-run: unexpected operand 'true' (the command stands behind --)"
+}
+
 # ---- the gate
 
 @test "a pipeline that ends well is committed, silently" {

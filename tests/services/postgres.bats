@@ -53,6 +53,19 @@ ledger() {
     [ "${lines[3]}" = 't|replace|day=2026-01-02|0|0|0' ]
 }
 
+@test "an input that another mode or partition loaded replaces all" {
+    printf '%s\n' '{"id":1,"d":1}' '{"id":2,"d":2}' >one
+    echo '{"id":3,"d":1}' >two
+    load_into t append --create <one
+    load_into t append <two
+    load_into t replace --partition d=1 <two
+    [ "$(sql 'SELECT id FROM t ORDER BY id')" = $'2\n3' ]
+    load_into t replace --all <two
+    [ "$(sql 'SELECT id FROM t')" = 3 ]
+    run -0 load_into t replace --all <two
+    [[ $output == *"nothing changed"* ]]
+}
+
 @test "replace by a typed partition column; a value of the wrong type is 64" {
     sql 'CREATE TABLE t (day date, id int)'
     load_into t replace --partition day=2026-01-01 <<<'{"id":1}'
