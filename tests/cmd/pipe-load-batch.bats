@@ -191,8 +191,8 @@ changes() {
     sql 'SELECT * FROM t ORDER BY id' >want
     [ "$(ledger watermark)" = '{"lsn":1100}' ]
     rm t.db
-    { head -n 55 in; echo '{"op":'; } >cut
-    run -65 into --mode cdc -k id --create --batch 20 --run-id r <cut
+    { head -n 55 in; echo '{"op":'; } >broken.ndjson
+    run -65 into --mode cdc -k id --create --batch 20 --run-id r <broken.ndjson
     [ "$(ledger 'rows_read, watermark')" = \
         "20|{\"records\":20,\"bytes\":$(head -n 20 in | wc -c),\"lsn\":1020}
 20|{\"records\":40,\"bytes\":$(head -n 40 in | wc -c),\"lsn\":1040}" ]

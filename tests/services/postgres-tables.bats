@@ -147,8 +147,8 @@ END
             printf "{\"op\":\"c\",\"after\":{\"id\":%d,\"v\":%d}", id, i
         printf ",\"source\":{\"lsn\":%d}}\n", 1000 + i } }' >in
     pipe-load "$URL" -t w --mode cdc -k id --create --run-id whole <in
-    { head -n 55 in; echo '{"op":'; } >cut
-    run -65 pipe-load "$URL" -t t --mode cdc -k id --create --batch 20 --run-id r <cut
+    { head -n 55 in; echo '{"op":'; } >broken.ndjson
+    run -65 pipe-load "$URL" -t t --mode cdc -k id --create --batch 20 --run-id r <broken.ndjson
     [ "$(sql "SELECT sum(rows_read) FROM _pipe_loads WHERE run_id = 'r'")" = 40 ]
     pipe-load "$URL" -t t --mode cdc -k id --batch 20 --run-id r <in
     [ "$(sql 'SELECT count(*) FROM (TABLE t EXCEPT TABLE w) AS x')" = 0 ]
