@@ -196,16 +196,18 @@ void load_hash(const struct load *l, char hex[33])
     hash128_hex((struct hash128){ h.low64, h.high64 }, hex);
 }
 
-void load_run_id(const struct stage *st, const char *table,
+void load_run_id(const struct stage *st, const struct load *l,
                  const char *input_hash, char id[33])
 {
     struct buf b = { 0 };
-    const char *parts[] = { st->opts.pipeline, st->opts.date, table,
-                            input_hash };
-    for (size_t i = 0; i < 4; i++) {
-        buf_addz(&b, parts[i] ? parts[i] : "");
-        buf_addc(&b, '\0');
-    }
+    buf_addz(&b, st->opts.pipeline ? st->opts.pipeline : "");
+    buf_addc(&b, '\0');
+    buf_addz(&b, st->opts.date ? st->opts.date : "");
+    buf_addc(&b, '\0');
+    sink_spell(st->argv[0], l->args->table, &b);
+    buf_addc(&b, '\0');
+    buf_addz(&b, input_hash);
+    buf_addc(&b, '\0');
     hash128_hex(hash128(buf_str(&b)), id);
     buf_free(&b);
 }
@@ -277,7 +279,7 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     char input_hash[33], id[33];
     struct counts *then = &l->batch.then;
     load_hash(l, input_hash);
-    load_run_id(st, l->args->table, input_hash, id);
+    load_run_id(st, l, input_hash, id);
     run->pipeline = st->opts.pipeline ? st->opts.pipeline : "";
     run->run_id = st->opts.run_id ? st->opts.run_id : id;
     run->input_bytes = l->bytes;

@@ -112,7 +112,7 @@ void load_hash_records(struct load *l, const struct record *recs, int n);
 void load_hash(const struct load *l, char hex[33]);
 
 /* Who the run is, if nobody named it: its pipeline, day, table and input. */
-void load_run_id(const struct stage *st, const char *table,
+void load_run_id(const struct stage *st, const struct load *l,
                  const char *input_hash, char id[33]);
 
 /* ---- spool.c, drain.c */

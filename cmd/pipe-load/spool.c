@@ -168,7 +168,7 @@ static int describe(struct stage *st, struct load *l, struct buf *out)
     struct json_fault fault;
     struct buf now = { 0 };
     load_hash(l, hash);
-    load_run_id(st, l->args->table, hash, made);
+    load_run_id(st, l, hash, made);
     const char *run_id = st->opts.run_id ? st->opts.run_id : made;
     char *cwd = getcwd(NULL, 0);
     if (!cwd)

@@ -174,6 +174,10 @@ int pg_nap(struct pg_sink *s, unsigned ms, struct err *e);
 
 #define PG_NAME_MAX 63 /* bytes of a name, PostgreSQL's own limit */
 
+/* As struct sink_type's spell: the name without its schema, which has a ledger
+ * of its own. */
+void pg_name_spell(const char *table, struct buf *out);
+
 /* Appends a quoted identifier; a quoted literal; [schema.]name as identifiers
  * (schema may be NULL). */
 void pg_ident(struct buf *b, struct str name);

@@ -94,3 +94,13 @@ int pg_name_take(const char *given, char **schema, char **name, struct err *e)
     }
     return check(given, *schema, *name, e);
 }
+
+void pg_name_spell(const char *table, struct buf *out)
+{
+    char *schema = NULL, *name = NULL;
+    struct err bad = { 0 };
+    /* A name that is none is told when the target is opened. */
+    buf_addz(out, pg_name_take(table, &schema, &name, &bad) ? table : name);
+    free(schema);
+    free(name);
+}

@@ -70,6 +70,23 @@ int sink_check(const struct sink_spec *spec, struct err *e)
                : 0;
 }
 
+void sink_spell(const char *uri, const char *table, struct buf *out)
+{
+    struct err unknown = { 0 };
+    const struct sink_type *t = find_type(uri, &unknown);
+    if (t && t->spell)
+        t->spell(table, out);
+    else
+        buf_addz(out, table);
+}
+
+void sink_spell_folded(const char *table, struct buf *out)
+{
+    for (; *table; table++)
+        buf_addc(out,
+                 (char)(*table >= 'A' && *table <= 'Z' ? *table + 32 : *table));
+}
+
 struct sink *sink_open(const struct sink_spec *spec, struct err *e)
 {
     if (sink_check(spec, e))

@@ -221,6 +221,11 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
 int sink_commit(struct sink *s, struct err *e);
 void sink_close(struct sink *s);
 
+/* Appends the table's name in one spelling for all that name it in a target of
+ * this kind, which need not be there: for run ids. Within one ledger no other
+ * table has it. */
+void sink_spell(const char *uri, const char *table, struct buf *out);
+
 /* ---- for connectors ---- */
 
 /* What not every target can. */
@@ -236,9 +241,11 @@ enum sink_feature {
 
 struct sink_type {
     const char *scheme; /* "sqlite" */
-    const char *usage;  /* "sqlite:FILE" */
-    unsigned modes;     /* SINK_MODE of each that it has */
-    unsigned features;  /* enum sink_feature */
+    /* NULL: as it is */
+    void (*spell)(const char *table, struct buf *out);
+    const char *usage; /* "sqlite:FILE" */
+    unsigned modes;    /* SINK_MODE of each that it has */
+    unsigned features; /* enum sink_feature */
     int (*check)(const struct sink_spec *spec, struct err *e); /* or NULL */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
@@ -284,6 +291,9 @@ bool sink_is_own(const struct sink_spec *spec, const struct sink_run *run,
 /* Refuses a record: fills why; returns 0. column may be empty. */
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Appends ASCII letters in lower case. */
+void sink_spell_folded(const char *table, struct buf *out);
 
 extern const struct sink_type sink_sqlite, sink_file, sink_postgresql,
     sink_postgres, sink_duckdb;

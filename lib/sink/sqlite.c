@@ -406,6 +406,7 @@ static int sqlite_commit(struct sink *base, struct err *e)
 const struct sink_type sink_sqlite = {
     .scheme = "sqlite",
     .usage = "sqlite:FILE",
+    .spell = sink_spell_folded,
     .modes = SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_INSERT) |
              SINK_MODE(SINK_UPSERT) | SINK_MODE(SINK_REPLACE) |
              SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD2) |

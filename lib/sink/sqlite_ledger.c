@@ -19,7 +19,7 @@ int sqlite_ledger_create(struct sqlite_sink *s, struct err *e)
         " schema_version TEXT NOT NULL, started_at TEXT NOT NULL,"
         " loaded_at TEXT NOT NULL);"
         "CREATE INDEX IF NOT EXISTS " LEDGER "_of ON " LEDGER
-        "(table_name, partition, pipeline, run_id)",
+        "(table_name COLLATE NOCASE, partition, pipeline, run_id)",
         "write the ledger in", e);
 }
 
@@ -42,12 +42,13 @@ static sqlite3_stmt *query(struct sqlite_sink *s, const struct sink_run *r,
 {
     static const char all[] =
         "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
-        " FROM " LEDGER
-        " WHERE table_name = ?1 AND partition = ?2 AND pipeline = ?3"
+        " FROM " LEDGER " WHERE table_name = ?1 COLLATE NOCASE AND partition = "
+                        "?2 AND pipeline = ?3"
         " AND run_id = ?4 ORDER BY id DESC LIMIT 1";
     static const char latest[] =
         "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
-        " FROM " LEDGER " WHERE table_name = ?1 AND pipe_overlap(partition, ?2)"
+        " FROM " LEDGER
+        " WHERE table_name = ?1 COLLATE NOCASE AND pipe_overlap(partition, ?2)"
         " ORDER BY id DESC LIMIT 1";
     bool every = sink_looks_at_all(s->base.spec);
     sqlite3_stmt *stmt = prepare(s, every ? all : latest, e);
@@ -132,7 +133,8 @@ int sqlite_ledger_resume(struct sqlite_sink *s, const struct sink_run *r,
     static const char sql[] =
         "SELECT input_bytes, input_hash, total(rows_read) OVER w,"
         " total(rows_loaded) OVER w, total(rows_rejected) OVER w"
-        " FROM " LEDGER " WHERE table_name = ?1 AND partition = ?2"
+        " FROM " LEDGER
+        " WHERE table_name = ?1 COLLATE NOCASE AND partition = ?2"
         " AND pipeline = ?3 AND run_id = ?4"
         " WINDOW w AS (ORDER BY id) ORDER BY id DESC LIMIT 1";
     sqlite3_stmt *stmt = prepare(s, sql, e);

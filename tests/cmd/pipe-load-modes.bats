@@ -285,3 +285,16 @@ counts() {
         run -64 into $bad <in
     done
 }
+
+@test "a table is the same one however its name is spelled: once, and what came between counts" {
+    lines '{"id":1}' >a
+    lines '{"id":2}' >b
+    pipe-load sqlite:s.db -t Orders --mode append --create <a
+    run -0 pipe-load sqlite:s.db -t ORDERS --mode append <a
+    [[ $output == *'nothing changed'* ]]
+    [ "$(sqlite3 s.db 'SELECT count(*) FROM orders')" = 1 ]
+    pipe-load sqlite:s.db -t orders --mode replace --all <a
+    pipe-load sqlite:s.db -t ORDERS --mode replace --all <b
+    pipe-load sqlite:s.db -t orders --mode replace --all <a
+    [ "$(sqlite3 s.db 'SELECT id FROM orders')" = 1 ]
+}

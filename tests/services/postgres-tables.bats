@@ -155,3 +155,16 @@ END
     [ "$(sql 'SELECT count(*) FROM t')" = "$(sql 'SELECT count(*) FROM w')" ]
     [ "$(sql "SELECT watermark::json->>'lsn' FROM _pipe_loads ORDER BY id DESC LIMIT 1")" = 1100 ]
 }
+
+@test "a table is the same one with its schema and without, quoted and not" {
+    echo '{"id":1}' >in
+    pipe-load "$URL" -t t --mode append --create <in
+    for name in public.t '"t"' 'public."t"'; do
+        run -0 pipe-load "$URL" -t "$name" --mode append <in
+        [[ $output == *'nothing changed'* ]]
+    done
+    [ "$(sql 'SELECT count(*) FROM t')" = 1 ]
+    sql 'CREATE SCHEMA other; CREATE TABLE other.t (id int)'
+    pipe-load "$URL" -t other.t --mode append <in
+    [ "$(sql 'SELECT count(*) FROM other.t')" = 1 ]
+}
