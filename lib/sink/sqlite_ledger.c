@@ -43,7 +43,7 @@ static sqlite3_stmt *query(struct sqlite_sink *s, const struct sink_run *r,
     static const char all[] =
         "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
         " FROM " LEDGER " WHERE table_name = ?1 COLLATE NOCASE AND partition = "
-                        "?2 AND pipeline = ?3"
+        "?2 AND pipeline = ?3"
         " AND run_id = ?4 ORDER BY id DESC LIMIT 1";
     static const char latest[] =
         "SELECT pipeline, run_id, mode, partition, input_hash, loaded_at"
