@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define RECORD_MAX ((size_t)16 << 20)
+#define TAIL ((size_t)1 << 20) /* of the index, where a run's record is */
 
 static int remove_tree(const char *path)
 {
@@ -31,41 +33,77 @@ static int remove_tree(const char *path)
     return r;
 }
 
-/* The record of a run that was killed: as it was, with another outcome. */
-static int mark_died(const struct buf *state, const char *record, struct err *e)
+/* Is the line one of the last in the index? */
+static bool is_indexed(const char *index, struct str line)
 {
-    struct buf old = { .max = RECORD_MAX }, new = { .max = RECORD_MAX };
-    struct json_fault fault;
+    struct buf end = { .max = TAIL };
+    struct stat st;
+    int fd = open(index, O_RDONLY | O_CLOEXEC);
+    bool found = false;
+    if (fd >= 0 && fstat(fd, &st) == 0 && buf_reserve(&end, TAIL) == 0) {
+        off_t from = st.st_size > (off_t)TAIL ? st.st_size - (off_t)TAIL : 0;
+        ssize_t n = pread(fd, end.p, TAIL, from);
+        found = n > 0 && memmem(end.p, (size_t)n, line.p, line.n) != NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    buf_free(&end);
+    return found;
+}
+
+/* The record of a run that was killed while it ran: as it was, with another
+ * outcome. */
+static void add_died(struct buf *new, struct str old)
+{
     struct str key;
     struct val v;
-    int r = state_read(record, RECORD_MAX, &old, e);
-    if (r <= 0 || json_check_object(buf_str(&old), 64, &fault)) {
-        buf_free(&old);
-        return r < 0 ? -1 : 0;
-    }
-    buf_addz(&new, "{\"v\":1,\"outcome\":\"died\",\"exit\":75,"
-                   "\"message\":\"pipe-run was killed\"");
-    struct json_iter it = json_iter(buf_str(&old));
+    buf_addz(new, "{\"v\":1,\"outcome\":\"died\",\"exit\":75,"
+                  "\"message\":\"pipe-run was killed\"");
+    struct json_iter it = json_iter(old);
     while (json_next(&it, &key, &v)) {
         if (str_eq(key, STR("v")) || str_eq(key, STR("outcome")) ||
             str_eq(key, STR("exit")) || str_eq(key, STR("message")))
             continue;
-        buf_addf(&new, ",\"%.*s\":", STR_ARG(key));
-        buf_add_str(&new, v.raw);
+        buf_addf(new, ",\"%.*s\":", STR_ARG(key));
+        buf_add_str(new, v.raw);
     }
-    buf_addz(&new, "}\n");
-    struct buf path = { .max = 65536 };
-    buf_addf(&path, "%.*s/runs.ndjson", STR_ARG(buf_str(state)));
-    if (new.failed || !buf_z(&path))
-        r = err_nomem(e);
+    buf_addz(new, "}\n");
+}
+
+/* A run was killed: while it ran, or when it had written down its end, which
+ * may have come into the index or not. */
+static int enter(const struct buf *state, const char *record, struct str old,
+                 struct err *e)
+{
+    struct buf new = { .max = RECORD_MAX }, path = { .max = 65536 };
+    struct str was = json_get(json_val(old), STR("outcome")).raw;
+    bool ran = str_eq(was, STR("\"running\""));
+    if (ran)
+        add_died(&new, old);
     else
-        r = state_append(path.p, (struct str){ new.p, new.n - 1 }, e) ||
-                    state_write(record, buf_str(&new), e)
-                ? -1
-                : 0;
+        buf_add_str(&new, old);
+    buf_addf(&path, "%.*s/runs.ndjson", STR_ARG(buf_str(state)));
+    int r = new.failed || !buf_z(&path) ? err_nomem(e) : 0;
+    struct str line = { new.p, new.n - 1 };
+    if (r == 0 && (ran || !is_indexed(path.p, line)))
+        r = state_append(path.p, line, e);
+    if (r == 0 && ran)
+        r = state_write(record, buf_str(&new), e);
     buf_free(&path);
-    buf_free(&old);
     buf_free(&new);
+    return r;
+}
+
+static int mark_died(const struct buf *state, const char *record, struct err *e)
+{
+    struct buf old = { .max = RECORD_MAX };
+    struct json_fault fault;
+    int r = state_read(record, RECORD_MAX, &old, e);
+    if (r > 0)
+        r = old.n && !json_check_object(buf_str(&old), 64, &fault)
+                ? enter(state, record, buf_str(&old), e)
+                : 0;
+    buf_free(&old);
     return r;
 }
 

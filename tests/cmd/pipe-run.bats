@@ -554,3 +554,17 @@ pipe-load\t7\t7\t0\t0'
         "$BIN_DIR/pipe-run" -- 'touch ran' 2>err && fail "without a state"
     [ ! -e ran ]
 }
+
+@test "a run that was killed behind its end has one record, and its own outcome" {
+    pipe-run --pipeline p --run-id one -- true
+    [ "$(wc -l <"$PIPE_STATE/runs.ndjson")" = 1 ]
+    local folder=$PIPE_STATE/runs/p/one
+    touch "$folder/live" # behind the index
+    pipe-run --pipeline p --run-id two -- true
+    [ ! -e "$folder/live" ]
+    [ "$(jq -r '[.run_id, .outcome] | join(" ")' "$PIPE_STATE/runs.ndjson" | xargs)" = 'one ok two ok' ]
+    touch "$folder/live" # before it
+    sed -i 1d "$PIPE_STATE/runs.ndjson"
+    pipe-run --pipeline p --run-id three -- true
+    [ "$(jq -r '[.run_id, .outcome] | join(" ")' "$PIPE_STATE/runs.ndjson" | xargs)" = 'two ok one ok three ok' ]
+}

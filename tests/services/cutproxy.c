@@ -1,11 +1,12 @@
 /* cutproxy: passes connections on to PostgreSQL on loopback and cuts the first
  * one that commits, or that has said enough.
  *
- *     cutproxy TARGET_PORT before|during|after|BYTES
+ *     cutproxy TARGET_PORT before|during|after|last|BYTES
  *
  * before: COMMIT does not reach the server; during: it does, and nothing is
  * waited for; after: the server has answered, which the client never learns;
  * BYTES: so many of the client's bytes have reached the server.
+ * last: as after, and nobody listens any more.
  * Prints "ready PORT" with the port that it got, "cut" when it did, and "said
  * N" with the client's bytes at the end of a connection that was not cut. */
 #include <arpa/inet.h>
@@ -85,7 +86,8 @@ int main(int argc, char **argv)
     socklen_t size = sizeof(a);
     int listener = at_port(0, 1);
     int target = atoi(argv[1]);
-    const char *when = argv[2];
+    int last = strcmp(argv[2], "last") == 0;
+    const char *when = last ? "after" : argv[2];
     if (getsockname(listener, (struct sockaddr *)&a, &size) != 0)
         return 1;
     signal(SIGPIPE, SIG_IGN);
@@ -106,6 +108,10 @@ int main(int argc, char **argv)
             printf("said %ld\n", said);
         }
         fflush(stdout);
+        if (was_cut && last) { /* before the client knows of the cut */
+            close(listener);
+            return 0;
+        }
         close(client);
         close(server);
     }

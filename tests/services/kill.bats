@@ -135,14 +135,13 @@ cut() {
     make_orders 1000 >in.ndjson
     echo '{"id":0,"customer":"","country":"","amount":0.5,"date":""}' |
         pipe-load "$URL" -t t --mode append --create --on-unknown accept --run-id 0
-    proxy after
+    proxy last
     pipe-load "postgresql://pipe@127.0.0.1:$port/postgres" -t t --mode append \
         --run-id r <in.ndjson >out 2>&1 &
     load=$!
     # Where the proxy was, nobody answers any more.
     within 20 grep -q cut proxy.log
-    kill -KILL "$proxy"
-    wait "$proxy" 2>/dev/null || true
+    wait "$proxy"
     sleep 0.5
     kill -0 $load
     kill -TERM $load
