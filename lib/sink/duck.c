@@ -101,21 +101,10 @@ static void disconnect(struct duck_sink *s)
 static int look_for_file(struct duck_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    if (access(s->path, F_OK) == 0)
-        return 0;
-    if (!spec->create)
-        return err_sys(e, ERR_IO, errno, "cannot open '%s' (--create makes it)",
-                       s->path);
-    char *copy = strdup(s->path);
-    if (!copy)
-        return err_nomem(e);
-    int r = access(dirname(copy), W_OK | X_OK);
-    int saved = errno;
-    free(copy);
-    if (r != 0)
-        return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'", s->path);
-    s->in_memory = spec->dry_run;
-    return 1;
+    int missing = sink_look_for_file(spec, s->path, e);
+    if (missing > 0)
+        s->in_memory = spec->dry_run;
+    return missing;
 }
 
 /* The name of a file that was made is on disk too. */

@@ -4,7 +4,6 @@
 #include "base/base64.h"
 #include "base/date.h"
 #include "json/number.h"
-#include "json/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,19 +285,8 @@ static int put_integer(struct duck_stage *s, size_t i, struct duck_vector *v,
 static int characters(struct duck_stage *s, const struct column *c,
                       struct val v, struct str *text, struct sink_refusal *why)
 {
-    *text = (struct str){ v.raw.p + 1, v.raw.n - 2 };
-    if (!memchr(text->p, '\\', text->n))
-        return 1;
     buf_reset(&s->text);
-    json_unescape(&s->text, *text);
-    *text = buf_str(&s->text);
-    if (memchr(text->p, '\0', text->n))
-        return sink_refusef(why, "nul_in_text", str_of(c->name),
-                            "holds a NUL character");
-    if (!utf8_valid(*text))
-        return sink_refusef(why, "lone_surrogate", str_of(c->name),
-                            "holds half a surrogate pair");
-    return 1;
+    return table_characters(&s->text, c, v, text, why);
 }
 
 static int assign(struct duck_stage *s, struct duck_vector *v, struct str text)

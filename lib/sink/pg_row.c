@@ -3,7 +3,6 @@
 #include "base/base64.h"
 #include "base/digits.h"
 #include "json/number.h"
-#include "json/utf8.h"
 
 #include <limits.h>
 
@@ -49,19 +48,8 @@ void pg_row_number(struct buf *out, uint64_t v)
 static int characters(struct pg_sink *s, const struct column *c, struct val v,
                       struct str *text, struct sink_refusal *why)
 {
-    *text = (struct str){ v.raw.p + 1, v.raw.n - 2 };
-    if (!memchr(text->p, '\\', text->n))
-        return 1;
     buf_reset(&s->text);
-    json_unescape(&s->text, *text);
-    *text = buf_str(&s->text);
-    if (memchr(text->p, '\0', text->n))
-        return sink_refusef(why, "nul_in_text", str_of(c->name),
-                            "holds a NUL character");
-    if (!utf8_valid(*text))
-        return sink_refusef(why, "lone_surrogate", str_of(c->name),
-                            "holds half a surrogate pair");
-    return 1;
+    return table_characters(&s->text, c, v, text, why);
 }
 
 /* ---- numbers ---- */

@@ -1,7 +1,11 @@
 #include "sink/sink.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static const struct sink_type *const types[] = { &sink_sqlite, &sink_file,
                                                  &sink_postgresql,
@@ -85,6 +89,25 @@ void sink_spell_folded(const char *table, struct buf *out)
     for (; *table; table++)
         buf_addc(out,
                  (char)(*table >= 'A' && *table <= 'Z' ? *table + 32 : *table));
+}
+
+int sink_look_for_file(const struct sink_spec *spec, const char *path,
+                       struct err *e)
+{
+    if (access(path, F_OK) == 0)
+        return 0;
+    if (!spec->create)
+        return err_sys(e, ERR_IO, errno, "cannot open '%s' (--create makes it)",
+                       path);
+    char *copy = strdup(path);
+    if (!copy)
+        return err_nomem(e);
+    int r = access(dirname(copy), W_OK | X_OK);
+    int saved = errno;
+    free(copy);
+    if (r != 0)
+        return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'", path);
+    return 1;
 }
 
 struct sink *sink_open(const struct sink_spec *spec, struct err *e)

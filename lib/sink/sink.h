@@ -292,6 +292,11 @@ bool sink_is_own(const struct sink_spec *spec, const struct sink_run *run,
 int sink_refusef(struct sink_refusal *why, const char *code, struct str column,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Is the file of a database there? 0; 1: not yet, but it can be made; -1: the
+ * spec does not want that, or it cannot. */
+int sink_look_for_file(const struct sink_spec *spec, const char *path,
+                       struct err *e);
+
 /* Appends ASCII letters in lower case. */
 void sink_spell_folded(const char *table, struct buf *out);
 

@@ -1,7 +1,5 @@
 #include "sink/sqlite.h"
 
-#include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -197,23 +195,9 @@ static void sqlite_close(struct sink *base)
 static int look_for_file(struct sqlite_sink *s, struct err *e)
 {
     const struct sink_spec *spec = s->base.spec;
-    s->in_memory = false;
-    if (access(spec->target, F_OK) == 0)
-        return 0;
-    if (!spec->create)
-        return err_sys(e, ERR_IO, errno, "cannot open '%s' (--create makes it)",
-                       spec->target);
-    char *copy = strdup(spec->target);
-    if (!copy)
-        return err_nomem(e);
-    int r = access(dirname(copy), W_OK | X_OK);
-    int saved = errno;
-    free(copy);
-    if (r != 0)
-        return err_sys(e, ERR_CANTCREAT, saved, "cannot create '%s'",
-                       spec->target);
-    s->in_memory = spec->dry_run;
-    return 1;
+    int missing = sink_look_for_file(spec, spec->target, e);
+    s->in_memory = missing > 0 && spec->dry_run;
+    return missing;
 }
 
 /* One thread: no mutexes. */

@@ -4,7 +4,6 @@
 #include "json/check.h"
 #include "json/key.h"
 #include "json/number.h"
-#include "json/utf8.h"
 #include "sink/range.h"
 
 #include <math.h>
@@ -55,18 +54,9 @@ static int take_string(struct sqlite_sink *s, const struct column *c,
                        struct sink_refusal *why)
 {
     struct str text = { v.raw.p + 1, v.raw.n - 2 };
-    if (!s->table.plain && memchr(text.p, '\\', text.n)) {
-        /* Room for the whole record was made: earlier slices stay put. */
-        size_t from = s->text.n;
-        json_unescape(&s->text, text);
-        text = (struct str){ s->text.p + from, s->text.n - from };
-        if (memchr(text.p, '\0', text.n))
-            return sink_refusef(why, "nul_in_text", str_of(c->name),
-                                "holds a NUL character");
-        if (!utf8_valid(text))
-            return sink_refusef(why, "lone_surrogate", str_of(c->name),
-                                "holds half a surrogate pair");
-    }
+    /* Room for the whole record was made: earlier slices stay put. */
+    if (!s->table.plain && table_characters(&s->text, c, v, &text, why) <= 0)
+        return 0;
     if (c->kind == COLUMN_NUMERIC && looks_numeric(text))
         return sink_refusef(why, "type_mismatch", str_of(c->name),
                             "is a string that column type %s would turn into a "

@@ -162,6 +162,24 @@ int table_mismatch(struct sink_refusal *why, const struct column *c,
                         *c->type ? c->type : "untyped");
 }
 
+int table_characters(struct buf *unescaped, const struct column *c,
+                     struct val v, struct str *text, struct sink_refusal *why)
+{
+    size_t from = unescaped->n;
+    *text = (struct str){ v.raw.p + 1, v.raw.n - 2 };
+    if (!memchr(text->p, '\\', text->n))
+        return 1;
+    json_unescape(unescaped, *text);
+    *text = (struct str){ unescaped->p + from, unescaped->n - from };
+    if (memchr(text->p, '\0', text->n))
+        return sink_refusef(why, "nul_in_text", str_of(c->name),
+                            "holds a NUL character");
+    if (!utf8_valid(*text))
+        return sink_refusef(why, "lone_surrogate", str_of(c->name),
+                            "holds half a surrogate pair");
+    return 1;
+}
+
 /* ---- fields ---- */
 
 static int take_field(struct table *t, const struct sink_spec *spec,

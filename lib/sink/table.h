@@ -112,6 +112,11 @@ const struct sink_decimal *table_decimal(const struct table *t,
  * scratch. */
 void table_version(const struct table *t, struct buf *scratch, char hex[33]);
 
+/* The characters of a string value: borrowed from it or, where it has escapes,
+ * appended to unescaped. 1, or 0 with why where they are no text. */
+int table_characters(struct buf *unescaped, const struct column *c,
+                     struct val v, struct str *text, struct sink_refusal *why);
+
 /* Refuses a value of the wrong type. */
 int table_mismatch(struct sink_refusal *why, const struct column *c,
                    struct val v);
