@@ -73,8 +73,9 @@ static size_t next_cap(const struct region *r, size_t need)
     return (cap + unit - 1) / unit * unit;
 }
 
-static int over_budget(const struct budget *b, struct err *e)
+static int over_budget(struct budget *b, struct err *e)
 {
+    b->refused = true;
     return err_set(e, ERR_CONFIG,
                    "tables need more than the %zu MiB that --memory allows",
                    b->max >> 20);

@@ -10,12 +10,14 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What the tables of a stage may hold together, in bytes. */
 struct budget {
     size_t max; /* 0 means no limit */
     size_t used;
+    bool refused; /* something did not fit since the owner last cleared it */
 };
 
 struct region {

@@ -1,5 +1,7 @@
 #include "table/spool.h"
 
+#include "table/spill.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,23 +14,6 @@ struct head {
     uint32_t number, length;
 };
 
-/* For file systems without O_TMPFILE: a name that lives for two calls. */
-static int open_named(const char *dir)
-{
-    struct buf path = { .max = 4096 };
-    buf_addf(&path, "%s/pipe-spool-XXXXXX", dir);
-    char *name = buf_z(&path) ? path.p : NULL;
-    int fd = name ? mkostemp(name, O_CLOEXEC) : -1;
-    if (!name)
-        errno = ENAMETOOLONG;
-    else if (fd >= 0)
-        unlink(name);
-    int errnum = errno;
-    buf_free(&path);
-    errno = errnum;
-    return fd;
-}
-
 /* Frees the output's buffer; the file is not its to close. */
 static void end_writing(struct spool *s)
 {
@@ -39,12 +24,9 @@ static void end_writing(struct spool *s)
 int spool_open(struct spool *s, const char *dir, struct err *e)
 {
     *s = (struct spool){ .fd = -1, .out.fd = -1 };
-    s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (s->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
-        s->fd = open_named(dir);
+    s->fd = spill_file(dir, e);
     if (s->fd < 0)
-        return err_sys(e, ERR_CANTCREAT, errno,
-                       "cannot create a temporary file in '%s'", dir);
+        return -1;
     if (output_fd(&s->out, s->fd, e) == 0) {
         s->out.path = strdup(dir); /* for messages; NULL does no harm */
         return 0;
