@@ -141,8 +141,10 @@ int spill_rewind(struct spill *p, unsigned i, struct err *e)
     struct spill_part *t = &p->v[i];
     if (t->fd < 0)
         return 0;
-    if (flush(p, t, e))
+    if (!t->reading && flush(p, t, e))
         return -1;
+    t->reading = true;
+    t->n = 0;
     if (lseek(t->fd, 0, SEEK_SET) < 0)
         return err_sys(e, ERR_IO, errno,
                        "cannot rewind a temporary file in '%s'", p->dir);

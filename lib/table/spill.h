@@ -27,6 +27,7 @@ struct spill_part {
     uint64_t bytes; /* added in all */
     uint64_t items;
     uint64_t left; /* while reading: bytes of the file not yet in the block */
+    bool reading;
     /* The item that spill_merge has ready. */
     uint64_t number;
     struct str item;
@@ -56,8 +57,8 @@ unsigned spill_part_of(const struct spill *p, uint64_t hash, unsigned level);
 int spill_add(struct spill *p, unsigned i, uint64_t number, struct str item,
               struct err *e);
 
-/* Begins to read part i, from its first item; nothing is added to it behind
- * that. */
+/* Begins to read part i, from its first item; nothing is added to it from then
+ * on. */
 int spill_rewind(struct spill *p, unsigned i, struct err *e);
 
 /* The next item of part i: 1, 0 behind the last, -1 with e. item is borrowed
