@@ -64,8 +64,7 @@ static size_t add_feed(struct aggregate *a, enum acc_kind kind, size_t arg,
             return i;
     struct feed *f = &a->feeds[a->n_feeds];
     *f = (struct feed){ .fn = aggspec_fn_name(fn), .judged = arg };
-    f->taken = arg;
-    acc_init(&f->acc, kind, a->budget);
+    acc_init(&f->acc, kind, NULL, a->budget);
     return a->n_feeds++;
 }
 
@@ -106,14 +105,9 @@ static int name_column(struct aggregate *a, size_t i, struct str name,
     return buf_addc(&c->label, ':') ? err_nomem(e) : 0;
 }
 
-/* Behind the arguments: the keys of distinct. */
 static int lay_out_vals(struct aggregate *a, struct err *e)
 {
-    size_t n = a->n_args;
-    for (size_t i = 0; i < a->n_feeds; i++)
-        if (a->feeds[i].acc.kind == ACC_DISTINCT)
-            a->feeds[i].taken = n++;
-    a->vals = calloc(n + 1, sizeof(*a->vals));
+    a->vals = calloc(a->n_args + 1, sizeof(*a->vals));
     if (!a->vals)
         return err_nomem(e);
     if (batch_init(&a->batch, a->select, e))
@@ -172,17 +166,18 @@ int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
     return sorted && a->n_by && !a->order ? -1 : 0;
 }
 
-static int add_result(const struct aggregate *a, struct buf *line,
-                      const struct column *c, const char *row, struct err *e)
+static int add_result(struct aggregate *a, struct buf *line,
+                      const struct column *c, uint32_t group, struct err *e)
 {
-    const struct acc *acc = &a->feeds[c->acc].acc;
+    const char *row = aggregate_row(a, group);
+    struct acc *acc = &a->feeds[c->acc].acc;
     uint64_t count = 1;
     if (acc->kind == ACC_SUM)
         count = acc_count(&a->feeds[c->count].acc, row);
     if (count == 0) {
         buf_addz(line, "null");
     } else if (c->fn != AGGSPEC_AVG) {
-        acc_print(acc, row, &a->side, line);
+        return acc_print(acc, row, &a->side, group, NULL, line, e);
     } else {
         int r = acc_print_average(acc, row, count, line);
         if (r == -1)
@@ -213,7 +208,7 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
         buf_add(line, c->label.p + first, c->label.n - first);
         if (i < a->n_by)
             buf_add_str(line, a->key_vals[i].raw);
-        else if (add_result(a, line, c, aggregate_row(a, group), e))
+        else if (add_result(a, line, c, group, e))
             return -1;
     }
     return buf_addc(line, '}') ? err_nomem(e) : 1;

@@ -27,13 +27,12 @@ struct feed {
     struct acc acc;
     const char *fn; /* the function that asked for it first, for messages */
     size_t judged;  /* the argument */
-    size_t taken;   /* what acc_judged made of it */
 };
 
 /* Records come in batches. Most are taken column by column; what can be
  * rejected, and what is rare, record by record in between. The values of a
  * record in hand are in one array: the arguments as they were looked up (keys
- * and what is aggregated), and what distinct counts by. */
+ * and what is aggregated). */
 struct aggregate {
     struct budget *budget;
     struct path *by; /* key fields */

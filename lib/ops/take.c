@@ -225,11 +225,10 @@ static int judge(struct aggregate *a, struct aggregate_fault *fault,
         struct val v = a->vals[f->judged];
         if (!wanted(f, a->vals))
             continue;
-        int r = acc_judge(&f->acc, v, f->fn, &code, &a->message, e);
+        int r = acc_judge(&f->acc, v, v, f->fn, &code, &a->message, e);
         a->far |= f->acc.far;
         if (r != 1)
             return r ? r : fault_at(a, fault, code, a->arg_path[f->judged]);
-        a->vals[f->taken] = acc_judged(&f->acc, v);
     }
     return 1;
 }
@@ -282,7 +281,7 @@ static int take_one(struct aggregate *a, size_t i,
         struct feed *f = &a->feeds[n];
         if (wanted(f, a->vals) &&
             acc_take(&f->acc, aggregate_row(a, group), &a->side, group,
-                     a->vals[f->taken], e))
+                     a->vals[f->judged], a->vals[f->judged], e))
             return -1;
     }
     return 1;
