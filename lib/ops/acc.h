@@ -165,6 +165,10 @@ uint64_t acc_count(const struct acc *acc, const char *row);
 int acc_print_average(const struct acc *sum, const char *row, uint64_t count,
                       struct buf *out);
 
+int acc_print_variance(const struct acc *sum, const struct acc *squares,
+                       const char *row, uint64_t count, bool sample, bool root,
+                       struct buf *out);
+
 /* ---- states as text ---- */
 
 /* To be called before the states of n_groups groups are written, and at the

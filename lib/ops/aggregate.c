@@ -297,10 +297,9 @@ static int lay_out_batch(struct aggregate *a, struct err *e)
         return -1;
     for (size_t i = 0; i < a->n_feeds; i++) {
         const struct feed *f = &a->feeds[i];
-        if (!acc_wants_numbers(f->acc.kind))
-            continue;
-        a->batch.wants_numbers[f->judged] = true;
-        if (f->by != NO_COLUMN)
+        if (acc_wants_numbers(f->acc.kind))
+            a->batch.wants_numbers[f->judged] = true;
+        if (f->by != NO_COLUMN && acc_wants_by_numbers(f->acc.kind))
             a->batch.wants_numbers[f->by] = true;
     }
     return 0;
@@ -382,7 +381,7 @@ int aggregate_begin(struct aggregate *a, struct err *e)
 
 /* ---- the end ---- */
 
-int aggregate_reset(struct aggregate *a, struct err *e)
+void aggregate_reset(struct aggregate *a)
 {
     group_free(&a->groups);
     group_init(&a->groups, a->n_parts, a->budget);
@@ -392,16 +391,14 @@ int aggregate_reset(struct aggregate *a, struct err *e)
     a->order = NULL;
     a->next = 0;
     for (size_t i = 0; i < a->n_feeds; i++)
-        if (acc_reset(&a->feeds[i].acc))
-            return err_nomem(e);
+        acc_reset(&a->feeds[i].acc);
     if (a->n_parts == 0)
         a->row_size = 0;
-    return 0;
 }
 
-int aggregate_clear(struct aggregate *a, struct err *e)
+void aggregate_clear(struct aggregate *a)
 {
-    return aggregate_reset(a, e);
+    aggregate_reset(a);
 }
 
 void aggregate_free(struct aggregate *a)

@@ -126,8 +126,8 @@ int aggregate_keep(struct aggregate *a, bool (*keep)(void *, uint32_t),
                    void (*moved)(void *, uint32_t from, uint32_t to), void *ctx,
                    struct err *e);
 
-/* Forgets all groups. */
-int aggregate_clear(struct aggregate *a, struct err *e);
+/* Forgets all groups, and keeps the description. */
+void aggregate_clear(struct aggregate *a);
 
 void aggregate_free(struct aggregate *a);
 

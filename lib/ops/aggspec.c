@@ -1,6 +1,7 @@
 #include "ops/aggspec.h"
 
 #include "base/buf.h"
+#include "json/check.h"
 #include "json/number.h"
 
 #include <stdio.h>
@@ -10,10 +11,10 @@
 /* What constants follow the argument. */
 enum constants {
     NO_CONSTANT,
-    A_FRACTION,         /* p, from 0 to 1 */
+    A_FRACTION,          /* p, from 0 to 1 */
     A_FRACTION_AN_ERROR, /* p[, relative error] */
-    A_COUNT,            /* [k] */
-    BUCKETS,            /* low, width, n */
+    A_COUNT,             /* [k] */
+    BUCKETS,             /* low, width, n */
     ANOTHER_ARGUMENT
 };
 
@@ -157,8 +158,9 @@ static int set_name(const struct parser *p, struct aggspec *s, struct str name,
 {
     struct buf b = { 0 };
     if (name.n == 0 && (argument_is_expr(&s->arg) || argument_is_expr(&s->by)))
-        return bad(p, at, "an aggregate of an expression needs a name: "
-                          "name=function(...)");
+        return bad(p, at,
+                   "an aggregate of an expression needs a name: "
+                   "name=function(...)");
     if (name.n) {
         buf_add_str(&b, name);
     } else {

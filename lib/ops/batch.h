@@ -1,9 +1,9 @@
 /* batch: what a batch of records has for the accumulators, by column.
  *
- * A column is what one path leads to in each record, or what the caller computed
- * of it: computed columns stand behind those of the paths. Where it is wanted,
- * the short keys of a column's numbers (json/order.h) stand beside them. Not
- * thread-safe. */
+ * A column is what one path leads to in each record, or what the caller
+ * computed of it: computed columns stand behind those of the paths. Where it is
+ * wanted, the short keys of a column's numbers (json/order.h) stand beside
+ * them. Not thread-safe. */
 #ifndef OPS_BATCH_H
 #define OPS_BATCH_H
 
@@ -31,8 +31,8 @@ struct batch {
     uint64_t escaped; /* with a backslash: the paths' strings have no keys */
 };
 
-/* Prepares b for the columns that s has now, and so many computed ones. 0, or -1
- * (memory); batch_free is due either way. */
+/* Prepares b for the columns that s has now, and so many computed ones. 0, or
+ * -1 (memory); batch_free is due either way. */
 int batch_init(struct batch *b, const struct select *s, size_t computed,
                struct err *e);
 void batch_free(struct batch *b);

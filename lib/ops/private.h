@@ -81,7 +81,7 @@ struct aggregate {
     struct expr_set *exprs; /* owned */
     size_t n_exprs;
     size_t n_fields;
-    const struct path **field; /* of a column; NULL: it is computed */
+    const struct path **field;        /* of a column; NULL: it is computed */
     const struct argument **computed; /* those that are, in order */
     size_t *by_arg;                   /* which columns are the key */
     struct val *key_vals;             /* of the record in hand */
@@ -93,7 +93,6 @@ struct aggregate {
     uint32_t group[SELECT_BATCH]; /* and where the records taken belong */
     char *row[SELECT_BATCH];
     char window[SELECT_BATCH][24]; /* numbers of windows, as JSON */
-    const int64_t *windows;        /* of the batch; NULL: there are none */
     const struct select_record *recs;
     uint64_t special; /* records of the batch to be taken one by one */
     uint64_t faulty;  /* and those that an expression refuses */
@@ -139,7 +138,7 @@ int aggregate_fault_at(struct aggregate *a, struct aggregate_fault *f,
                        const char *code, const struct path *path);
 
 /* Forgets all groups, and keeps the description. */
-int aggregate_reset(struct aggregate *a, struct err *e);
+void aggregate_reset(struct aggregate *a);
 
 /* ---- state.c ---- */
 

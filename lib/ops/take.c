@@ -88,9 +88,8 @@ static void make_keys(struct aggregate *a)
 {
     struct batch *b = &a->batch;
     uint64_t no_key = keyless(a);
-    const struct val *alone = a->n_by == 1 && a->n_parts == 1
-                                  ? batch_vals(b, a->by_arg[0])
-                                  : NULL;
+    const struct val *alone =
+        a->n_by == 1 && a->n_parts == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
     size_t part;
     buf_reset(&a->keys);
     for (size_t i = 0; i < b->n; i++) {
@@ -160,8 +159,8 @@ static int feed_run(struct aggregate *a, struct feed *f, size_t *at, size_t to,
         .by = two ? batch_vals(b, f->by) : NULL,
         .by_numbers = two ? batch_numbers(b, f->by) : NULL,
         .no_keys = odd,
-        .gaps = batch_has(b, f->judged, GAPS) ||
-                (two && batch_has(b, f->by, GAPS)),
+        .gaps =
+            batch_has(b, f->judged, GAPS) || (two && batch_has(b, f->by, GAPS)),
         .strings =
             b->picked.types[f->judged] == BATCH_TYPE(JSON_STRING) && !odd,
         .one_row = a->n_parts == 0,
@@ -169,7 +168,9 @@ static int feed_run(struct aggregate *a, struct feed *f, size_t *at, size_t to,
         .groups = a->group,
         .side = &a->side,
     };
-    return acc_take_run(&f->acc, &run, at, e);
+    int r = acc_take_run(&f->acc, &run, e);
+    *at = run.from;
+    return r;
 }
 
 /* Takes records from .. to - 1, of which none is special: column by column.
@@ -247,10 +248,13 @@ static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
             continue;
         a->special |=
             batch_of_types(b, f->judged, ~(acc_types(f->acc.kind) | GAPS));
-        if (!acc_wants_numbers(f->acc.kind))
+        if (acc_wants_numbers(f->acc.kind))
+            a->special |= b->no_key[f->judged];
+        if (f->by == NO_COLUMN)
             continue;
-        a->special |= b->no_key[f->judged];
-        if (f->by != NO_COLUMN)
+        a->special |=
+            batch_of_types(b, f->by, ~(acc_by_types(f->acc.kind) | GAPS));
+        if (acc_wants_by_numbers(f->acc.kind))
             a->special |= b->no_key[f->by];
     }
     return aggregate_begin_rows(a, e);
@@ -404,8 +408,8 @@ static int take_judged(struct aggregate *a, size_t i, bool has_key,
 {
     size_t n = 0, stuck = SIZE_MAX;
     for (;;) {
-        int r = aggregate_group(a, key_vals(a, i), has_key, &a->group[i], fault,
-                                e);
+        int r =
+            aggregate_group(a, key_vals(a, i), has_key, &a->group[i], fault, e);
         if (r == 0)
             return 0;
         for (; r == 1 && n < a->n_feeds; n++) {
