@@ -63,6 +63,7 @@ struct overflow {
     struct buf item, key;
     struct val *a, *b; /* owned: parts of two keys */
     bool failed;       /* no memory while comparing */
+    struct err why;    /* what failed, while it may be cured */
 };
 
 /* Records come in batches. Most are taken column by column; what can be
