@@ -117,7 +117,7 @@ int ddsketch_add(struct ddsketch *s, struct blocks *b, struct ddsketch_bucket x,
     x = raised(s, x);
     struct ddsketch_bucket *to =
         find(table_of(s, b), slots(s), x.index, x.sign);
-    s->used += to->sign == 0;
+    s->used = (uint16_t)(s->used + (to->sign == 0));
     s->n += x.count;
     x.count += to->count;
     *to = x;
