@@ -43,7 +43,7 @@ TEST("a sketch's percentiles are within its relative error of the number at "
             }
             qsort(v, N, sizeof(*v), cmp_doubles);
             for (unsigned p = 0; p <= 100; p++) {
-                char text[8];
+                char text[32];
                 snprintf(text, sizeof(text), "%u.%02u", p / 100, p % 100);
                 double want = v[p * (N - 1) / 100];
                 double have =
@@ -55,24 +55,35 @@ TEST("a sketch's percentiles are within its relative error of the number at "
     }
 }
 
-TEST("a sketch stays small when numbers span all sizes, and keeps the upper "
-     "ranks exact")
+TEST("a sketch stays small when numbers span all sizes, whatever their order, "
+     "and keeps its bound at the upper ranks")
 {
+    static double v[N];
+    size_t n = 0;
     struct box a, b;
     box_open(&a, ACC_SKETCH, NULL, 0);
     box_open(&b, ACC_SKETCH, NULL, 0);
-    for (int i = -300; i <= 300; i++) {
+    for (int i = -250; i < 250; i++) {
         for (int m = 1; m <= 40; m++) {
             char text[40];
-            snprintf(text, sizeof(text), "%s%de%d", m & 1 ? "-" : "", m, i);
+            snprintf(text, sizeof(text), "%s%de%d", m % 4 ? "" : "-", m, i);
+            v[n++] = strtod(text, NULL);
             CHECK(box_take(&a, 0, text) == 1);
-            snprintf(text, sizeof(text), "%s%de%d", m & 1 ? "-" : "", m, -i);
+            snprintf(text, sizeof(text), "%s%de%d", m % 4 ? "" : "-", m,
+                     -i - 1);
             CHECK(box_take(&b, 0, text) == 1);
         }
     }
+    CHECK(n == N);
     CHECK(a.budget.used <= (size_t)512 << 10);
-    double have = strtod(box_ask(&a, 0, ASK_PERCENTILE, "0.99", 0), NULL);
-    CHECK(have > 1e294 && have < 1e295); /* rank 23799: 2e294 */
+    qsort(v, N, sizeof(*v), cmp_doubles);
+    for (unsigned p = 98; p <= 100; p++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%u.%02u", p / 100, p % 100);
+        double have = strtod(box_ask(&a, 0, ASK_PERCENTILE, text, 0), NULL);
+        double want = v[p * (N - 1) / 100];
+        CHECK(fabs(have - want) <= want * 0.01000001);
+    }
     char *state = strdup(box_write(&a, 0));
     CHECK_STR(box_write(&b, 0), state);
     free(state);
@@ -124,7 +135,7 @@ TEST("a HyperLogLog's state is the same in every process")
     CHECK(box_take(&b, 0, "\"a\"") == 1);
     CHECK(box_take(&b, 0, "1.0") == 1);
     CHECK(box_take(&b, 0, "1") == 1);
-    CHECK_STR(box_write(&b, 0), "[14,HLL]");
+    CHECK_STR(box_write(&b, 0), "[14,12668,4,15778,1]");
     CHECK(box_close(&b));
 }
 

@@ -130,7 +130,7 @@ static void hold_against_sorted(unsigned kind, size_t n, uint64_t *seed)
     }
     qsort(texts, n, TEXT, cmp_texts);
     for (size_t i = 0; i < sizeof(ps) / sizeof(*ps); i++) {
-        char p[8];
+        char p[32];
         snprintf(p, sizeof(p), "%u.%02u", ps[i] / 100, ps[i] % 100);
         expect(&want, n, ps[i], false);
         CHECK_STR(box_ask(&b, 2, ASK_PERCENTILE, p, 0), buf_z(&want));
