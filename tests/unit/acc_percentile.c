@@ -83,7 +83,7 @@ static void expect(struct buf *out, size_t n, unsigned p, bool disc)
         struct decimal zero = { .scale = x.scale };
         CHECK(decimal_add(&v0, &v0, &zero) == 0);
     }
-    if (!disc) {
+    if (!disc && at % 100) { /* a whole place adds no digits */
         CHECK(decimal_parse(&v1, str_of(texts[k + (k + 1 < n)])) == 0);
         CHECK(decimal_sub(&v1, &v1, &v0) == 0);
         CHECK(decimal_mul(&v1, &v1, &frac) == 0);
