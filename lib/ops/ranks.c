@@ -53,7 +53,7 @@ static size_t split_equal(int64_t *v, size_t n, int64_t pivot)
 /* From the sample the number a little beyond place k, on its farther side. */
 static int64_t choose_pivot(const int64_t *v, size_t n, size_t k)
 {
-    int64_t sample[SAMPLE_MOST];
+    int64_t sample[SAMPLE_MOST] = { 0 };
     size_t s = n < 16384 ? 31 : SAMPLE_MOST, beyond = s / 16 + 1;
     for (size_t i = 0; i < s; i++)
         sample[i] = v[n / s * i + (i * 7919) % (n / s + 1) % (n / s)];

@@ -117,6 +117,26 @@ static bool may_run(const char *text, unsigned types, bool numbers)
            order_key_of(v).kind == ORDER_NUMBER;
 }
 
+/* One that is in no run. */
+static void take_with_budget(struct box *b, const struct input *in, size_t i)
+{
+    while (box_take_by(b, in->of[i].group, in->of[i].v, in->of[i].by) != 1) {
+        CHECK(b->budget.refused);
+        b->budget.refused = false;
+        b->budget.max += 64 << 10;
+    }
+}
+
+/* Where the budget refuses, on from where the run was left, with more of it. */
+static void take_a_run(struct box *b, struct run *run)
+{
+    while (acc_take_run(&b->acc, run, &box_err)) {
+        CHECK(b->budget.refused);
+        b->budget.refused = false;
+        b->budget.max += 64 << 10;
+    }
+}
+
 static void take_in_runs(struct box *b, const struct input *in)
 {
     struct val vals[PER_RUN], bys[PER_RUN];
@@ -148,9 +168,9 @@ static void take_in_runs(struct box *b, const struct input *in)
             rows[run.to] = box_row(b, in->of[i].group);
         }
         if (run.to)
-            CHECK(acc_take_run(&b->acc, &run, &box_err) == 0);
+            take_a_run(b, &run);
         else if (i < in->n)
-            take_one_by_one(b, in, i, i + 1), i++;
+            take_with_budget(b, in, i), i++;
     }
 }
 
@@ -199,6 +219,22 @@ static void absorb_all(struct box *to, struct box *from, const struct kind *k)
             printf("# %s: not a line of JSON: %.300s\n", k->name, state.p);
         CHECK(json_check_value(state, 64, &fault) == 0);
         CHECK(box_absorb(to, g, state) == 0);
+    }
+}
+
+TEST("a run that the budget cuts short can be taken on from there")
+{
+    for (size_t k = 0; k < KINDS; k++) {
+        struct input in = make_input(8000, k + 50, kinds[k].numbers);
+        struct box a, b;
+        box_open(&a, kinds[k].kind, &kinds[k].param, 0);
+        box_open(&b, kinds[k].kind, &kinds[k].param, 1);
+        take_one_by_one(&a, &in, 0, in.n);
+        take_in_runs(&b, &in);
+        CHECK(same_states(&a, &b, &kinds[k]));
+        CHECK(box_close(&a));
+        CHECK(box_close(&b));
+        free(in.of);
     }
 }
 
