@@ -292,8 +292,11 @@ static int check_argument(struct compiler *c, const struct node *n, char kind,
     if (why.err.code)
         return err_set(c->err, why.err.code, "%.100s: %.400s", c->p->what,
                        why.err.msg);
-    return caret_error(c->err, c->p->what, c->text, byte_in(c, n, why.at), "%s",
-                       why.text);
+    size_t at = byte_in(c, n, why.at);
+    if (kind == 'k') /* in place of its source it may be the key: not shown */
+        return err_set(c->err, ERR_USAGE, "%.100s: %s at byte %zu", c->p->what,
+                       why.text, at + 1);
+    return caret_error(c->err, c->p->what, c->text, at, "%s", why.text);
 }
 
 static int compile_call(struct compiler *c, const struct node *n)

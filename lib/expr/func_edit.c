@@ -54,9 +54,10 @@ static int call_reverse(struct call *c)
     int rc = call_string(c, 0, &s);
     if (rc)
         return rc;
-    char *out = arena_alloc(&c->x->scratch, s.n + 1), *q = out + s.n;
+    char *out = arena_alloc(&c->x->scratch, s.n + 1);
     if (!out)
         return -2;
+    char *q = out + s.n;
     for (const char *p = s.p, *end = s.p + s.n; p < end;) {
         size_t n = text_step(p, end);
         memcpy(q -= n, p, n);

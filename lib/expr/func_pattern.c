@@ -58,9 +58,9 @@ static int get_pattern(struct call *c, unsigned flags, struct str *s,
     rc = set ? regex_get(set, pattern, flags, re, &why) : -2;
     if (rc == -1)
         return expr_faultf(c->x, c->at, &c->args[1], "expr_regex",
-                           "regular expression '%.60s': %s at its byte %zu",
-                           pattern.n < 60 ? pattern.p : "(long)", why.text,
-                           why.at + 1);
+                           "regular expression '%.*s': %s at its byte %zu",
+                           (int)(pattern.n < 60 ? pattern.n : 0), pattern.p,
+                           why.text, why.at + 1);
     if (rc == 0 && !utf8_valid(*s))
         return expr_faultf(c->x, c->at, &c->args[0], "expr_regex",
                            "string has a lone surrogate, which no regular "
@@ -160,8 +160,8 @@ static int replace(struct call *c, const struct regex *re, struct str s,
 
 static int call_replace(struct call *c)
 {
-    const struct regex *re;
-    struct str s, to;
+    const struct regex *re = NULL;
+    struct str s = { 0 }, to = { 0 };
     unsigned flags = 0;
     bool all = false;
     int rc = c->n > 3 ? read_flags(c, 3, &flags, &all) : 0;
