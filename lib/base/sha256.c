@@ -40,24 +40,42 @@ static void schedule(uint32_t w[64], const unsigned char *block)
     }
 }
 
-static void compress(uint32_t h[8], const unsigned char *block)
+/* A round: of the eight variables two change, and the names of all move on by
+ * one, which the caller sees to (FIPS 180-4, 6.2.2, step 3). */
+#define ROUND(a, b, c, d, e, f, g, h, t)                             \
+    do {                                                             \
+        uint32_t s1_ = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25); \
+        uint32_t s0_ = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22); \
+        uint32_t t1_ = (h) + s1_ + ((g) ^ ((e) & ((f) ^ (g)))) +     \
+                       round_constants[t] + w[t];                    \
+        (d) += t1_;                                                  \
+        (h) = t1_ + s0_ + (((a) & (b)) | ((c) & ((a) | (b))));       \
+    } while (0)
+
+static void compress(uint32_t state[8], const unsigned char *block)
 {
-    uint32_t w[64], v[8];
+    uint32_t w[64];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     schedule(w, block);
-    memcpy(v, h, sizeof(v));
-    for (int t = 0; t < 64; t++) {
-        uint32_t e = v[4], a = v[0];
-        uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-        uint32_t choice = (e & v[5]) ^ (~e & v[6]);
-        uint32_t t1 = v[7] + s1 + choice + round_constants[t] + w[t];
-        uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-        uint32_t majority = (a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof(*v));
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+    for (int t = 0; t < 64; t += 8) {
+        ROUND(a, b, c, d, e, f, g, h, t);
+        ROUND(h, a, b, c, d, e, f, g, t + 1);
+        ROUND(g, h, a, b, c, d, e, f, t + 2);
+        ROUND(f, g, h, a, b, c, d, e, t + 3);
+        ROUND(e, f, g, h, a, b, c, d, t + 4);
+        ROUND(d, e, f, g, h, a, b, c, t + 5);
+        ROUND(c, d, e, f, g, h, a, b, t + 6);
+        ROUND(b, c, d, e, f, g, h, a, t + 7);
     }
-    for (int i = 0; i < 8; i++)
-        h[i] += v[i];
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void sha256_init(struct sha256 *s)

@@ -83,30 +83,49 @@ static bool is_alnum(char c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* Appends a character of n bytes (0: a byte of a lone surrogate) in a case;
- * *word tells whether it is a letter or digit. */
-static int add_cased(struct call *c, const char *p, size_t n, bool upper,
-                     bool *word)
+enum letter_case { LOWER, UPPER, INITIAL };
+
+/* Appends the bytes of ASCII from p on and returns their end. *inside tells
+ * whether the last one is within a word. */
+static const char *add_ascii(struct buf *out, const char *p, const char *end,
+                             enum letter_case to, bool *inside)
 {
-    struct buf *out = &c->x->text;
-    if (n > 1) {
-        int rc = need_letters(c);
-        if (rc)
-            return rc;
-        locale_t l = c->x->letters;
-        wint_t w = decode(p, n);
-        *word = iswalnum_l(w, l);
-        encode(out, upper ? towupper_l(w, l) : towlower_l(w, l));
-        return 0;
+    if (buf_reserve(out, (size_t)(end - p)))
+        return end;
+    char *q = out->p + out->n;
+    for (; p < end && (unsigned char)*p < 0x80; p++) {
+        bool upper = to == UPPER || (to == INITIAL && !*inside);
+        unsigned char from = upper ? 'a' : 'A';
+        unsigned char c = (unsigned char)*p;
+        *inside = is_alnum(*p);
+        *q++ = (char)((unsigned)(c - from) < 26 ? c ^ 0x20 : c);
     }
-    char first = upper ? 'a' : 'A';
-    bool turn = *p >= first && *p <= first + 25;
-    *word = is_alnum(*p);
-    buf_addc(out, turn ? (char)(*p ^ 0x20) : *p);
-    return 0;
+    out->n = (size_t)(q - out->p);
+    return p;
 }
 
-enum letter_case { LOWER, UPPER, INITIAL };
+/* Appends the character beyond ASCII that is at p and returns its length, or
+ * -1 or -2. */
+static int add_letter(struct call *c, const char *p, const char *end,
+                      enum letter_case to, bool *inside)
+{
+    struct buf *out = &c->x->text;
+    size_t n = utf8_char(p, end);
+    if (n == 0) { /* a byte of a lone surrogate */
+        *inside = false;
+        buf_addc(out, *p);
+        return 1;
+    }
+    int rc = need_letters(c);
+    if (rc)
+        return rc;
+    locale_t l = c->x->letters;
+    wint_t w = decode(p, n);
+    bool upper = to == UPPER || (to == INITIAL && !*inside);
+    *inside = iswalnum_l(w, l);
+    encode(out, upper ? towupper_l(w, l) : towlower_l(w, l));
+    return (int)n;
+}
 
 static int change_case(struct call *c, enum letter_case to)
 {
@@ -114,15 +133,16 @@ static int change_case(struct call *c, enum letter_case to)
     int rc = call_string(c, 0, &s);
     if (rc)
         return rc;
-    buf_reserve(call_buf(c), s.n);
+    struct buf *out = call_buf(c);
     bool inside = false;
     for (const char *p = s.p, *end = s.p + s.n; p < end;) {
-        size_t n = utf8_char(p, end);
-        bool upper = to == UPPER || (to == INITIAL && !inside);
-        rc = add_cased(c, p, n, upper, &inside);
-        if (rc)
+        p = add_ascii(out, p, end, to, &inside);
+        if (p == end)
+            break;
+        rc = add_letter(c, p, end, to, &inside);
+        if (rc < 0)
             return rc;
-        p += n ? n : 1;
+        p += rc;
     }
     return call_buf_text(c);
 }
