@@ -1,82 +1,6 @@
-#include "unit.h"
-
-#include "expr/expr.h"
+#include "calc.h"
 
 #include <stdlib.h>
-
-static const struct expr_env plain = { 0 };
-
-/* The value of text over record as JSON, "(missing)", the fault's code or the
- * first line of the usage error; borrowed until the next call. */
-static const char *value_in(const struct expr_env *env, const char *record,
-                            const char *text)
-{
-    static char out[2048];
-    struct err e = { 0 };
-    struct expr_fault f = { 0 };
-    struct val v;
-    struct expr_set *x = expr_new(env);
-    int i = expr_add(x, "test", str_of(text), &e);
-    if (i < 0) {
-        snprintf(out, sizeof(out), "%.*s", (int)strcspn(e.msg, "\n"), e.msg);
-        CHECK(e.code == ERR_USAGE);
-    } else {
-        expr_begin(x);
-        CHECK(expr_load(x, str_of(record), NULL) == 0);
-        int rc = expr_eval(x, i, &v, &f);
-        CHECK(rc == 0 || rc == -1);
-        if (rc)
-            snprintf(out, sizeof(out), "!%s", f.code);
-        else if (v.type == JSON_MISSING)
-            snprintf(out, sizeof(out), "(missing)");
-        else
-            snprintf(out, sizeof(out), "%.*s", (int)v.raw.n, v.raw.p);
-    }
-    expr_free(x);
-    return out;
-}
-
-static const char *value(const char *record, const char *text)
-{
-    return value_in(&plain, record, text);
-}
-
-/* The value of an expression without fields. */
-static const char *calc(const char *text)
-{
-    return value("{}", text);
-}
-
-/* The message of the fault that text has over record. */
-static const char *fault(const char *record, const char *text, const char *path)
-{
-    static struct expr_fault f;
-    struct err e = { 0 };
-    struct val v;
-    struct expr_set *x = expr_new(&plain);
-    int i = expr_add(x, "--set c", str_of(text), &e);
-    CHECK(i == 0);
-    memset(&f, 0, sizeof(f));
-    if (i == 0) {
-        expr_begin(x);
-        CHECK(expr_load(x, str_of(record), NULL) == 0);
-        CHECK(expr_eval(x, i, &v, &f) == -1);
-        CHECK(str_eq(f.path, str_of(path)));
-    }
-    expr_free(x);
-    return f.msg;
-}
-
-static const char *usage(const char *text)
-{
-    static struct err e;
-    struct expr_set *x = expr_new(&plain);
-    memset(&e, 0, sizeof(e));
-    CHECK(expr_add(x, "--where", str_of(text), &e) == -1);
-    CHECK(e.code == ERR_USAGE);
-    expr_free(x);
-    return e.msg;
-}
 
 TEST("decimals are exact and keep their scale")
 {
@@ -451,9 +375,9 @@ TEST("a usage error points at the byte")
     CHECK_STR(calc("CASE WHEN 1 THEN 2"),
               "test: WHEN, ELSE or END expected, but the expression ends at "
               "byte 19");
-    CHECK_STR(
-        calc("CAST(1 AS blob)"),
-        "test: NUMBER, STRING or BOOLEAN expected, not 'blob' at byte 11");
+    CHECK_STR(calc("CAST(1 AS blob)"),
+              "test: NUMBER, INTEGER, DECIMAL, STRING, BOOLEAN, DATE or "
+              "TIMESTAMP expected, not 'blob' at byte 11");
     CHECK_STR(calc("end + 1"), "test: a value expected, not 'end' at byte 1");
     CHECK_STR(calc("a = \xff"), "test: invalid UTF-8 at byte 5");
 }

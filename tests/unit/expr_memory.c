@@ -18,19 +18,30 @@ static const char *const sets[] = {
     "c.d.e = a IN (1, 2, -3) OR NOT days(t, '2024-01-01') BETWEEN 1 AND 2",
     "n = MISSING",
     "o = c",
+    "f = regexp_replace(p, '(a)', '\\1y') ~* '^AY' AND p ~ p",
+    "g = split(replace(p, 'b', '--'), '-')",
+    "h = array(sqrt(2), big % 7, power(big, 2) % 1000, 1.5::decimal(9, 2))",
+    "i = date_trunc('hour', t) || format_time(t, '%d') || lpad(p, 4)",
+    "j = object('a', mask(p), 'b', pseudonymise(p, 'env:UNIT_KEY'))",
+    "k = "
+    "array_max(json_parse('[1,99999999999999999999999999999999999999999]'))",
 };
 
 static const char record[] =
-    "{\"a\":12345678901234567890.5,\"s\":\"x\\u00e9\\ud800\","
+    "{\"a\":12345678901234567890.5,\"s\":\"x\\u00e9\\ud800\",\"p\":\"a.b\","
     "\"n\":123456789012345678901234567890,\"t\":\"2024-03-31T01:30:00Z\"}";
 
 static const char wanted[] =
-    "{\"a\":5291005243386243381.64,\"s\":\"x\\u00e9\\ud800\","
+    "{\"a\":5291005243386243381.64,\"s\":\"x\\u00e9\\ud800\",\"p\":\"a.b\","
     "\"t\":\"2024-03-31T01:30:00Z\",\"b\":\"x\xc3\xa9\\ud800!\","
     "\"big\":15241578753238836750495351562536198787349489412342"
     "63068459504648437463801212498094800124980947899,"
     "\"c\":{\"d\":{\"e\":true}},"
-    "\"o\":{\"d\":{\"e\":true}}}";
+    "\"o\":{\"d\":{\"e\":true}},\"f\":true,\"g\":[\"a.\",\"\",\"\"],"
+    "\"h\":[1.414213562373095048801688724209698,6,201,1.50],"
+    "\"i\":\"2024-03-31T03:00:00+02:0031 a.b\","
+    "\"j\":{\"a\":\"*.*\",\"b\":\"dd17e3f2c79de32e3f3fa66503e34c71\"},"
+    "\"k\":99999999999999999999999999999999999999999}";
 
 /* Does all that there is to do. True if the result was right. */
 static bool whole_job(void)
@@ -63,6 +74,7 @@ static bool whole_job(void)
 
 TEST("the whole job, under the sanitizer's allocator")
 {
+    setenv("UNIT_KEY", "key", 1);
     CHECK(whole_job());
 }
 
@@ -72,9 +84,10 @@ TEST("the whole job, under the sanitizer's allocator")
 
 TEST("each allocation that fails is an error, and nothing leaks")
 {
+    setenv("UNIT_KEY", "key", 1);
     printf("# counting\n"); /* takes a buffer for good */
     CHECK(whole_job()); /* what is kept for good (zones) is there from now */
-    long before = live, failures = 0;
+    long before = live, failures = 0, spared = 0;
     for (long n = 0; n < 5000; n++) {
         countdown = n;
         bool ok = whole_job();
@@ -89,10 +102,11 @@ TEST("each allocation that fails is an error, and nothing leaks")
             CHECK(ok);
             break;
         }
-        CHECK(!ok);
-        failures++;
+        failures += !ok;
+        spared += ok;
     }
-    CHECK(failures > 50);
+    /* Regular expressions do without code of the machine and its stack. */
+    CHECK(failures > 200 && spared < 30);
     printf("# %ld allocations failed in turn\n", failures);
 }
 
