@@ -237,7 +237,7 @@ bool like_match(struct str text, struct str pattern, struct str escape)
     while (t < tend || p < pend) {
         const char *q = p;
         bool literal = false;
-        if (escape.n && (size_t)(pend - q) > escape.n &&
+        if (escape.n && (size_t)(pend - q) >= escape.n &&
             memcmp(q, escape.p, escape.n) == 0) {
             q += escape.n;
             literal = true;
