@@ -1,0 +1,540 @@
+/* Random decimals of up to 60 digits, computed with by expressions and by GMP's
+ * rationals: values, scales and rounding as base/decimal.h promises them, once
+ * with the numbers from a record and once folded. UNIT_CASES and UNIT_SEED: see
+ * tests/lib/cases.h. */
+#include "unit.h"
+
+#include "../lib/cases.h"
+#include "base/decimal.h"
+#include "expr/expr.h"
+
+#include <gmp.h>
+
+enum { CASES = 20000, DIGITS = 60, TEXT_MAX = 32768, WRONG_MAX = 5 };
+
+/* ---- the reference */
+
+/* A rational, and how many digits behind the point it is written with. */
+struct exact {
+    mpq_t v;
+    long scale;
+    bool range; /* outside what can be computed with */
+};
+
+static void exact_init(struct exact *x)
+{
+    mpq_init(x->v);
+    x->scale = 0;
+    x->range = false;
+}
+
+static void pow10_q(mpq_t out, long n)
+{
+    mpq_set_ui(out, 1, 1);
+    mpz_ui_pow_ui(n < 0 ? mpq_denref(out) : mpq_numref(out), 10,
+                  (unsigned long)labs(n));
+}
+
+/* out = v * 10^n */
+static void shift_q(mpq_t out, const mpq_t v, long n)
+{
+    mpq_t ten;
+    mpq_init(ten);
+    pow10_q(ten, n);
+    mpq_mul(out, v, ten);
+    mpq_clear(ten);
+}
+
+/* The exponent of the first digit: floor(log10(|v|)); v is not 0. */
+static long adjusted(const mpq_t v)
+{
+    mpq_t m;
+    mpq_init(m);
+    mpq_abs(m, v);
+    long e = (long)mpz_sizeinbase(mpq_numref(m), 10) -
+             (long)mpz_sizeinbase(mpq_denref(m), 10) + 2;
+    do {
+        shift_q(m, v, -e);
+        mpq_abs(m, m);
+        e--;
+    } while (mpq_cmp_ui(m, 1, 1) < 0);
+    mpq_clear(m);
+    return e + 1;
+}
+
+/* What every operation ends with. */
+static void exact_finish(struct exact *x)
+{
+    if (mpq_sgn(x->v) == 0) {
+        x->scale = x->scale < 0 ? 0 : x->scale;
+        return;
+    }
+    long e = adjusted(x->v);
+    x->range |= e > DECIMAL_EXPONENT_MAX || e < -DECIMAL_EXPONENT_MAX;
+}
+
+enum halves { HALF_EVEN, HALF_AWAY, DOWN, UP };
+
+/* The whole number that v becomes. */
+static void round_q(mpz_t out, const mpq_t v, enum halves how)
+{
+    mpz_t rest;
+    mpz_init(rest);
+    mpz_fdiv_qr(out, rest, mpq_numref(v), mpq_denref(v));
+    mpz_mul_2exp(rest, rest, 1);
+    int half = mpz_cmp(rest, mpq_denref(v)); /* above floor: <, =, > 1/2 */
+    bool even = mpz_even_p(out) != 0;
+    bool up = how == UP          ? mpz_sgn(rest) != 0
+              : how == DOWN      ? false
+              : half != 0        ? half > 0
+              : how == HALF_EVEN ? !even
+                                 : mpq_sgn(v) > 0;
+    if (up)
+        mpz_add_ui(out, out, 1);
+    mpz_clear(rest);
+}
+
+/* Rounds v to n digits behind the point. */
+static void round_at(mpq_t v, long n, enum halves how)
+{
+    mpz_t whole;
+    mpz_init(whole);
+    shift_q(v, v, n);
+    round_q(whole, v, how);
+    mpq_set_z(v, whole);
+    shift_q(v, v, -n);
+    mpz_clear(whole);
+}
+
+/* True if v has no digits behind the n-th. */
+static bool ends_at(const mpq_t v, long n)
+{
+    mpq_t m;
+    mpq_init(m);
+    shift_q(m, v, n);
+    bool whole = mpz_cmp_ui(mpq_denref(m), 1) == 0;
+    mpq_clear(m);
+    return whole;
+}
+
+/* Exact if it ends within 34 digits, with the scale of the dividend less that
+ * of the divisor if that is enough; else rounded to 34. */
+static void exact_div(struct exact *r, const struct exact *a,
+                      const struct exact *b)
+{
+    long ideal = a->scale - b->scale;
+    mpq_div(r->v, a->v, b->v);
+    r->scale = ideal;
+    if (mpq_sgn(r->v) == 0)
+        return;
+    r->scale = DECIMAL_DIGITS - 1 - adjusted(r->v);
+    if (!ends_at(r->v, r->scale)) {
+        long before = adjusted(r->v);
+        round_at(r->v, r->scale, HALF_EVEN);
+        r->scale -= adjusted(r->v) > before; /* 99...9 went up */
+        return;
+    }
+    while (r->scale > ideal && ends_at(r->v, r->scale - 1))
+        r->scale--;
+}
+
+/* ---- what expressions do, by the same names */
+
+static long larger(long a, long b)
+{
+    return a > b ? a : b;
+}
+
+static void do_add(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    (void)n;
+    mpq_add(r->v, a->v, b->v);
+    r->scale = larger(a->scale, b->scale);
+}
+
+static void do_sub(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    (void)n;
+    mpq_sub(r->v, a->v, b->v);
+    r->scale = larger(a->scale, b->scale);
+}
+
+static void do_mul(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    (void)n;
+    mpq_mul(r->v, a->v, b->v);
+    r->scale = a->scale + b->scale;
+}
+
+static void do_div(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    (void)n;
+    exact_div(r, a, b);
+}
+
+/* a - b * trunc(a / b): the sign of a. */
+static void do_mod(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    (void)n;
+    mpz_t whole;
+    mpz_init(whole);
+    mpq_div(r->v, a->v, b->v);
+    mpz_tdiv_q(whole, mpq_numref(r->v), mpq_denref(r->v));
+    mpq_set_z(r->v, whole);
+    mpq_mul(r->v, r->v, b->v);
+    mpq_sub(r->v, a->v, r->v);
+    r->scale = larger(a->scale, b->scale);
+    mpz_clear(whole);
+}
+
+/* Results that are operands in turn. */
+static void do_chain(struct exact *r, const struct exact *a,
+                     const struct exact *b, long n)
+{
+    struct exact x, y;
+    exact_init(&x);
+    exact_init(&y);
+    do_add(&x, b, a, n);
+    exact_finish(&x);
+    do_mul(&y, &x, b, n);
+    exact_finish(&y);
+    exact_div(&x, a, b);
+    exact_finish(&x);
+    do_sub(r, &y, &x, n);
+    r->range = x.range || y.range;
+    mpq_clear(x.v);
+    mpq_clear(y.v);
+}
+
+static void do_same(struct exact *r, const struct exact *a,
+                    const struct exact *b, long n)
+{
+    (void)b;
+    (void)n;
+    mpq_set(r->v, a->v);
+    r->scale = a->scale;
+}
+
+static void do_neg(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    do_same(r, a, b, n);
+    mpq_neg(r->v, r->v);
+}
+
+static void do_abs(struct exact *r, const struct exact *a,
+                   const struct exact *b, long n)
+{
+    do_same(r, a, b, n);
+    mpq_abs(r->v, r->v);
+}
+
+static void round_to(struct exact *r, const struct exact *a, long n,
+                     enum halves how)
+{
+    do_same(r, a, a, n);
+    if (a->scale <= n)
+        return;
+    round_at(r->v, n, how);
+    r->scale = n;
+}
+
+static void do_round(struct exact *r, const struct exact *a,
+                     const struct exact *b, long n)
+{
+    (void)b;
+    round_to(r, a, n, HALF_AWAY);
+}
+
+static void do_floor(struct exact *r, const struct exact *a,
+                     const struct exact *b, long n)
+{
+    (void)b;
+    (void)n;
+    round_to(r, a, 0, DOWN);
+}
+
+static void do_ceil(struct exact *r, const struct exact *a,
+                    const struct exact *b, long n)
+{
+    (void)b;
+    (void)n;
+    round_to(r, a, 0, UP);
+}
+
+static const struct operation {
+    const char *text; /* ?a and ?b are the numbers, ?n is how many digits */
+    void (*apply)(struct exact *r, const struct exact *a, const struct exact *b,
+                  long n);
+    bool divides;      /* by b: a zero is a fault */
+    const char *probe; /* NULL, or an expression that not every version has */
+} operations[] = {
+    { "?a + ?b", do_add, false, NULL },
+    { "?a - ?b", do_sub, false, NULL },
+    { "?a * ?b", do_mul, false, NULL },
+    { "?a / ?b", do_div, true, NULL },
+    { "?a % ?b", do_mod, true, "1 % 1" },
+    { "(?b + ?a) * ?b - ?a / ?b", do_chain, true, NULL },
+    { "- ?a", do_neg, false, NULL },
+    { "abs(?a)", do_abs, false, NULL },
+    { "round(?a, ?n)", do_round, false, NULL },
+    { "floor(?a)", do_floor, false, NULL },
+    { "ceil(?a)", do_ceil, false, NULL },
+    { "CAST(CAST(- - ?a AS STRING) AS NUMBER)", do_same, false, NULL },
+};
+#define OPERATIONS (sizeof(operations) / sizeof(*operations))
+
+/* ---- numbers */
+
+struct number {
+    char text[TEXT_MAX]; /* JSON */
+    struct exact x;
+};
+
+static struct number a, b, got;
+static struct buf text, record, out; /* of the expression evaluated last */
+
+static void cases_init(void)
+{
+    exact_init(&a.x);
+    exact_init(&b.x);
+    exact_init(&got.x);
+}
+
+static void cases_free(void)
+{
+    mpq_clear(a.x.v);
+    mpq_clear(b.x.v);
+    mpq_clear(got.x.v);
+    buf_free(&text);
+    buf_free(&record);
+    buf_free(&out);
+}
+
+static void number_parse(struct number *n)
+{
+    static char digits[TEXT_MAX];
+    size_t len = 0;
+    const char *p = n->text, *point = strchr(n->text, '.');
+    n->x.scale = 0;
+    n->x.range = false;
+    for (; *p && *p != 'e' && *p != 'E'; p++) {
+        if (*p == '.')
+            continue;
+        digits[len++] = *p;
+        n->x.scale += point && p > point;
+    }
+    digits[len] = '\0';
+    if (*p)
+        n->x.scale -= strtol(p + 1, NULL, 10);
+    mpq_set_ui(n->x.v, 0, 1);
+    mpz_set_str(mpq_numref(n->x.v), digits, 10);
+    if (mpq_sgn(n->x.v))
+        shift_q(n->x.v, n->x.v, -n->x.scale);
+    exact_finish(&n->x);
+}
+
+/* Up to DIGITS digits, a point anywhere, an exponent of up to most; carries and
+ * ties are in runs of 0, 9 and 5. */
+static void random_number(struct number *n, int most)
+{
+    char digits[DIGITS + 1], *out = n->text;
+    unsigned len = 1 + random_below(chance(2) ? DIGITS : 6), zeros = 0;
+    bool runs = chance(2);
+    for (unsigned i = 0; i < len; i++)
+        digits[i] =
+            runs ? "0009995"[random_below(7)] : (char)('0' + random_below(10));
+    digits[len] = '\0';
+    unsigned whole = chance(3) ? len : random_below(len + 1);
+    while (zeros + 1 < whole && digits[zeros] == '0')
+        zeros++; /* JSON has none in front */
+    out +=
+        sprintf(out, "%s%.*s", chance(3) ? "-" : "",
+                whole ? (int)(whole - zeros) : 1, whole ? digits + zeros : "0");
+    if (whole < len)
+        out += sprintf(out, ".%s", digits + whole);
+    if (chance(3))
+        sprintf(out, "%c%d", chance(2) ? 'e' : 'E',
+                (int)random_below(2 * (unsigned)most + 1) - most);
+    number_parse(n);
+}
+
+/* The same value with more digits behind the point. */
+static void respell(struct number *n, const struct number *from)
+{
+    char exponent[16] = "";
+    strcpy(n->text, from->text);
+    char *e = strpbrk(n->text, "eE");
+    if (e) {
+        snprintf(exponent, sizeof(exponent), "%s", e);
+        *e = '\0';
+    }
+    strcat(n->text, strchr(n->text, '.') ? "0" : ".00");
+    strcat(n->text, exponent);
+    number_parse(n);
+}
+
+/* ---- ours */
+
+/* Writes an operation, with the names of fields or with the numbers. */
+static void write_expression(const char *template, long n, bool literal)
+{
+    buf_reset(&text);
+    for (const char *p = template; *p; p++) {
+        const char *number = p[1] == 'a' ? a.text : b.text;
+        if (*p != '?')
+            buf_addc(&text, *p);
+        else if (*++p == 'n')
+            buf_addf(&text, "%ld", n);
+        else if (literal)
+            buf_addf(&text, "(%s)", number);
+        else
+            buf_addc(&text, *p);
+    }
+}
+
+/* Its value as JSON, or the fault's code. */
+static const char *evaluate(const char *template, long n, bool literal)
+{
+    static const struct expr_env env = { 0 };
+    static struct err e;
+    struct expr_fault f;
+    struct val v;
+    write_expression(template, n, literal);
+    buf_reset(&record);
+    buf_reset(&out);
+    if (literal)
+        buf_addz(&record, "{}");
+    else
+        buf_addf(&record, "{\"a\":%s,\"b\":%s}", a.text, b.text);
+    struct expr_set *x = expr_new(&env);
+    if (!x || expr_add(x, "test", buf_str(&text), &e)) {
+        buf_addf(&out, "refused: %s", x ? e.msg : "no memory");
+    } else {
+        expr_begin(x);
+        CHECK(expr_load(x, buf_str(&record), NULL) == 0);
+        int rc = expr_eval(x, 0, &v, &f);
+        CHECK(rc != -2);
+        buf_add_str(&out, rc == 0 ? v.raw : str_of(rc == -1 ? f.code : "?"));
+    }
+    expr_free(x);
+    return buf_z(&out);
+}
+
+/* ---- held against each other */
+
+/* With a scale below zero the digits are a matter of the format. */
+static bool is_number(const char *have, const struct exact *want)
+{
+    if (!strchr("-0123456789", have[0]) || strlen(have) >= TEXT_MAX)
+        return false;
+    strcpy(got.text, have);
+    number_parse(&got);
+    if (mpq_sgn(want->v) == 0 && have[0] == '-')
+        return false;
+    return mpq_equal(got.x.v, want->v) &&
+           (want->scale < 0 ||
+            (got.x.scale == want->scale && (!strpbrk(have, "eE"))));
+}
+
+static bool check(const struct operation *o, uint64_t seed)
+{
+    struct exact want;
+    bool good = true;
+    long n = (long)random_below(48) - 8;
+    const char *fault = NULL;
+    exact_init(&want);
+    if (a.x.range || (strstr(o->text, "?b") && b.x.range))
+        fault = "number_range";
+    else if (o->divides && mpq_sgn(b.x.v) == 0)
+        fault = "division_by_zero";
+    else
+        o->apply(&want, &a.x, &b.x, n);
+    exact_finish(&want);
+    if (want.range)
+        fault = "number_range";
+    for (int literal = 0; literal < 2 && good; literal++) {
+        const char *have = evaluate(o->text, n, literal);
+        good = fault ? strcmp(have, fault) == 0 : is_number(have, &want);
+        if (!good && !fault)
+            printf("# want about %g with %ld digits behind the point\n",
+                   mpq_get_d(want.v), want.scale);
+        if (!good)
+            printf("# %s\n#   over %s\n#   have %.400s, want %s\n"
+                   "#   UNIT_SEED=%llu UNIT_CASES=1\n",
+                   buf_z(&text), buf_z(&record), have,
+                   fault ? fault : "as above", (unsigned long long)seed);
+    }
+    mpq_clear(want.v);
+    return good;
+}
+
+static bool check_order(uint64_t seed)
+{
+    static const char *const signs[] = { "<", "<=", "=", "<>", ">=", ">" };
+    int c = mpq_cmp(a.x.v, b.x.v);
+    const bool want[] = { c<0, c <= 0, c == 0, c != 0, c >= 0, c> 0 };
+    char template[16];
+    for (int i = 0; i < 12; i++) {
+        snprintf(template, sizeof(template), "?a %s ?b", signs[i / 2]);
+        const char *have = evaluate(template, 0, i % 2);
+        if (strcmp(have, want[i / 2] ? "true" : "false") == 0)
+            continue;
+        printf("# %s\n#   over %s\n#   have %s\n#   UNIT_SEED=%llu\n",
+               buf_z(&text), buf_z(&record), have, (unsigned long long)seed);
+        return false;
+    }
+    return true;
+}
+
+static bool known(const struct operation *o)
+{
+    return !o->probe || strcmp(evaluate(o->probe, 0, true), "0") == 0;
+}
+
+/* Cases with exponents of up to most. */
+static void run(uint64_t cases, int most)
+{
+    uint64_t seed = cases_env("UNIT_SEED", 20260131);
+    bool have[OPERATIONS];
+    int wrong = 0;
+    cases_init();
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        have[i] = known(&operations[i]);
+        if (!have[i])
+            printf("# left out: %s\n", operations[i].text);
+    }
+    for (uint64_t i = 0; i < cases && wrong < WRONG_MAX; i++) {
+        cases_state = seed + i;
+        random_number(&a, most);
+        random_number(&b, most);
+        unsigned k = random_below(OPERATIONS);
+        if (have[k])
+            wrong += !check(&operations[k], seed + i);
+        if (chance(2))
+            respell(&b, &a);
+        if (!a.x.range && !b.x.range && chance(3))
+            wrong += !check_order(seed + i);
+    }
+    CHECK(wrong == 0);
+    printf("# seed %llu, %llu operations\n", (unsigned long long)seed,
+           (unsigned long long)cases);
+    cases_free();
+}
+
+TEST("random decimals are computed with as with rationals")
+{
+    run(cases_env("UNIT_CASES", CASES), 30);
+}
+
+TEST("numbers at the edge of the range are as exact, and beyond it a fault")
+{
+    run(cases_env("UNIT_CASES", CASES) / 20, DECIMAL_EXPONENT_MAX + 30);
+}
+
+UNIT_MAIN
