@@ -297,7 +297,7 @@ struct number {
 };
 
 static struct number a, b, got;
-static struct buf text, record, out; /* of the expression evaluated last */
+static struct buf text, record, value; /* of the expression evaluated last */
 
 static void cases_init(void)
 {
@@ -313,7 +313,7 @@ static void cases_free(void)
     mpq_clear(got.x.v);
     buf_free(&text);
     buf_free(&record);
-    buf_free(&out);
+    buf_free(&value);
 }
 
 static void number_parse(struct number *n)
@@ -364,6 +364,25 @@ static void random_number(struct number *n, int most)
     number_parse(n);
 }
 
+/* Makes a a multiple of b by a number of 35 digits that ends in 5: the quotient
+ * is a tie at 34 digits. */
+static void make_tie(void)
+{
+    char digits[36] = "";
+    mpz_t q;
+    for (int i = 0; i < 34; i++)
+        digits[i] = (char)('1' + random_below(9));
+    digits[34] = '5';
+    snprintf(b.text, sizeof(b.text), "%u", 1 + random_below(1000000000));
+    number_parse(&b);
+    mpz_init_set_str(q, digits, 10);
+    mpz_mul(q, q, mpq_numref(b.x.v));
+    gmp_snprintf(a.text, sizeof(a.text), "%s%Zde-%u", chance(2) ? "-" : "", q,
+                 random_below(50));
+    number_parse(&a);
+    mpz_clear(q);
+}
+
 /* The same value with more digits behind the point. */
 static void respell(struct number *n, const struct number *from)
 {
@@ -407,23 +426,23 @@ static const char *evaluate(const char *template, long n, bool literal)
     struct val v;
     write_expression(template, n, literal);
     buf_reset(&record);
-    buf_reset(&out);
+    buf_reset(&value);
     if (literal)
         buf_addz(&record, "{}");
     else
         buf_addf(&record, "{\"a\":%s,\"b\":%s}", a.text, b.text);
     struct expr_set *x = expr_new(&env);
     if (!x || expr_add(x, "test", buf_str(&text), &e)) {
-        buf_addf(&out, "refused: %s", x ? e.msg : "no memory");
+        buf_addf(&value, "refused: %s", x ? e.msg : "no memory");
     } else {
         expr_begin(x);
         CHECK(expr_load(x, buf_str(&record), NULL) == 0);
         int rc = expr_eval(x, 0, &v, &f);
         CHECK(rc != -2);
-        buf_add_str(&out, rc == 0 ? v.raw : str_of(rc == -1 ? f.code : "?"));
+        buf_add_str(&value, rc == 0 ? v.raw : str_of(rc == -1 ? f.code : "?"));
     }
     expr_free(x);
-    return buf_z(&out);
+    return buf_z(&value);
 }
 
 /* ---- held against each other */
@@ -513,6 +532,8 @@ static void run(uint64_t cases, int most)
         cases_state = seed + i;
         random_number(&a, most);
         random_number(&b, most);
+        if (chance(8))
+            make_tie();
         unsigned k = random_below(OPERATIONS);
         if (have[k])
             wrong += !check(&operations[k], seed + i);
@@ -535,6 +556,16 @@ TEST("random decimals are computed with as with rationals")
 TEST("numbers at the edge of the range are as exact, and beyond it a fault")
 {
     run(cases_env("UNIT_CASES", CASES) / 20, DECIMAL_EXPONENT_MAX + 30);
+}
+
+TEST("a number that was folded has the scale that it was computed with")
+{
+    cases_init();
+    strcpy(a.text, "1.000");
+    strcpy(b.text, "5540.1");
+    CHECK_STR(evaluate("?a * round(?b, -2)", 0, false), "5500.0");
+    CHECK_STR(evaluate("?a * round(?b, -2)", 0, true), "5500.0");
+    cases_free();
 }
 
 UNIT_MAIN
