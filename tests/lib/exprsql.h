@@ -107,6 +107,17 @@ static inline void sql_literal(struct buf *out, const struct node *n)
         buf_addf(out, "%lld", (long long)n->num);
 }
 
+/* SQLite looks for an empty string before it looks for NULL: NULL comes first
+ * here, as with all functions. */
+static inline void sql_replace(struct buf *out, const struct node *n)
+{
+    buf_addz(out, "CASE WHEN ");
+    sql(out, n->kid[2]);
+    buf_addz(out, " IS NOT NULL THEN ");
+    sql_call(out, "replace", n, 0);
+    buf_addz(out, " END");
+}
+
 static inline void sql_divided(struct buf *out, const struct node *n)
 {
     int scale = common_scale(n, 1);
@@ -178,7 +189,7 @@ static inline void sql_kind(struct buf *out, const struct node *n)
     case LTRIM: sql_call(out, "ltrim", n, 0); break;
     case RTRIM: sql_call(out, "rtrim", n, 0); break;
     case SUBSTR: sql_call(out, "substr", n, 0); break;
-    case REPLACE: sql_call(out, "replace", n, 0); break;
+    case REPLACE: sql_replace(out, n); break;
     case NUMBER_TEXT:
         buf_addz(out, "CAST(");
         sql(out, a);

@@ -5,287 +5,39 @@
 #include "unit.h"
 
 #include "../lib/cases.h"
+#include "../lib/exact.h"
 #include "base/decimal.h"
 #include "expr/expr.h"
 
-#include <gmp.h>
-
 enum { CASES = 20000, DIGITS = 60, TEXT_MAX = 32768, WRONG_MAX = 5 };
 
-/* ---- the reference */
-
-/* A rational, and how many digits behind the point it is written with. */
-struct exact {
-    mpq_t v;
-    long scale;
-    bool range; /* outside what can be computed with */
-};
-
-static void exact_init(struct exact *x)
-{
-    mpq_init(x->v);
-    x->scale = 0;
-    x->range = false;
-}
-
-static void pow10_q(mpq_t out, long n)
-{
-    mpq_set_ui(out, 1, 1);
-    mpz_ui_pow_ui(n < 0 ? mpq_denref(out) : mpq_numref(out), 10,
-                  (unsigned long)labs(n));
-}
-
-/* out = v * 10^n */
-static void shift_q(mpq_t out, const mpq_t v, long n)
-{
-    mpq_t ten;
-    mpq_init(ten);
-    pow10_q(ten, n);
-    mpq_mul(out, v, ten);
-    mpq_clear(ten);
-}
-
-/* The exponent of the first digit: floor(log10(|v|)); v is not 0. */
-static long adjusted(const mpq_t v)
-{
-    mpq_t m;
-    mpq_init(m);
-    mpq_abs(m, v);
-    long e = (long)mpz_sizeinbase(mpq_numref(m), 10) -
-             (long)mpz_sizeinbase(mpq_denref(m), 10) + 2;
-    do {
-        shift_q(m, v, -e);
-        mpq_abs(m, m);
-        e--;
-    } while (mpq_cmp_ui(m, 1, 1) < 0);
-    mpq_clear(m);
-    return e + 1;
-}
-
-/* What every operation ends with. */
-static void exact_finish(struct exact *x)
-{
-    if (mpq_sgn(x->v) == 0) {
-        x->scale = x->scale < 0 ? 0 : x->scale;
-        return;
-    }
-    long e = adjusted(x->v);
-    x->range |= e > DECIMAL_EXPONENT_MAX || e < -DECIMAL_EXPONENT_MAX;
-}
-
-enum halves { HALF_EVEN, HALF_AWAY, DOWN, UP };
-
-/* The whole number that v becomes. */
-static void round_q(mpz_t out, const mpq_t v, enum halves how)
-{
-    mpz_t rest;
-    mpz_init(rest);
-    mpz_fdiv_qr(out, rest, mpq_numref(v), mpq_denref(v));
-    mpz_mul_2exp(rest, rest, 1);
-    int half = mpz_cmp(rest, mpq_denref(v)); /* above floor: <, =, > 1/2 */
-    bool even = mpz_even_p(out) != 0;
-    bool up = how == UP          ? mpz_sgn(rest) != 0
-              : how == DOWN      ? false
-              : half != 0        ? half > 0
-              : how == HALF_EVEN ? !even
-                                 : mpq_sgn(v) > 0;
-    if (up)
-        mpz_add_ui(out, out, 1);
-    mpz_clear(rest);
-}
-
-/* Rounds v to n digits behind the point. */
-static void round_at(mpq_t v, long n, enum halves how)
-{
-    mpz_t whole;
-    mpz_init(whole);
-    shift_q(v, v, n);
-    round_q(whole, v, how);
-    mpq_set_z(v, whole);
-    shift_q(v, v, -n);
-    mpz_clear(whole);
-}
-
-/* True if v has no digits behind the n-th. */
-static bool ends_at(const mpq_t v, long n)
-{
-    mpq_t m;
-    mpq_init(m);
-    shift_q(m, v, n);
-    bool whole = mpz_cmp_ui(mpq_denref(m), 1) == 0;
-    mpq_clear(m);
-    return whole;
-}
-
-/* Exact if it ends within 34 digits, with the scale of the dividend less that
- * of the divisor if that is enough; else rounded to 34. */
-static void exact_div(struct exact *r, const struct exact *a,
-                      const struct exact *b)
-{
-    long ideal = a->scale - b->scale;
-    mpq_div(r->v, a->v, b->v);
-    r->scale = ideal;
-    if (mpq_sgn(r->v) == 0)
-        return;
-    r->scale = DECIMAL_DIGITS - 1 - adjusted(r->v);
-    if (!ends_at(r->v, r->scale)) {
-        long before = adjusted(r->v);
-        round_at(r->v, r->scale, HALF_EVEN);
-        r->scale -= adjusted(r->v) > before; /* 99...9 went up */
-        return;
-    }
-    while (r->scale > ideal && ends_at(r->v, r->scale - 1))
-        r->scale--;
-}
-
-/* ---- what expressions do, by the same names */
-
-static long larger(long a, long b)
-{
-    return a > b ? a : b;
-}
-
-static void do_add(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    (void)n;
-    mpq_add(r->v, a->v, b->v);
-    r->scale = larger(a->scale, b->scale);
-}
-
-static void do_sub(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    (void)n;
-    mpq_sub(r->v, a->v, b->v);
-    r->scale = larger(a->scale, b->scale);
-}
-
-static void do_mul(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    (void)n;
-    mpq_mul(r->v, a->v, b->v);
-    r->scale = a->scale + b->scale;
-}
-
-static void do_div(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    (void)n;
-    exact_div(r, a, b);
-}
-
-/* a - b * trunc(a / b): the sign of a. */
-static void do_mod(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    (void)n;
-    mpz_t whole;
-    mpz_init(whole);
-    mpq_div(r->v, a->v, b->v);
-    mpz_tdiv_q(whole, mpq_numref(r->v), mpq_denref(r->v));
-    mpq_set_z(r->v, whole);
-    mpq_mul(r->v, r->v, b->v);
-    mpq_sub(r->v, a->v, r->v);
-    r->scale = larger(a->scale, b->scale);
-    mpz_clear(whole);
-}
-
-/* Results that are operands in turn. */
-static void do_chain(struct exact *r, const struct exact *a,
-                     const struct exact *b, long n)
-{
-    struct exact x, y;
-    exact_init(&x);
-    exact_init(&y);
-    do_add(&x, b, a, n);
-    exact_finish(&x);
-    do_mul(&y, &x, b, n);
-    exact_finish(&y);
-    exact_div(&x, a, b);
-    exact_finish(&x);
-    do_sub(r, &y, &x, n);
-    r->range = x.range || y.range;
-    mpq_clear(x.v);
-    mpq_clear(y.v);
-}
-
-static void do_same(struct exact *r, const struct exact *a,
-                    const struct exact *b, long n)
-{
-    (void)b;
-    (void)n;
-    mpq_set(r->v, a->v);
-    r->scale = a->scale;
-}
-
-static void do_neg(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    do_same(r, a, b, n);
-    mpq_neg(r->v, r->v);
-}
-
-static void do_abs(struct exact *r, const struct exact *a,
-                   const struct exact *b, long n)
-{
-    do_same(r, a, b, n);
-    mpq_abs(r->v, r->v);
-}
-
-static void round_to(struct exact *r, const struct exact *a, long n,
-                     enum halves how)
-{
-    do_same(r, a, a, n);
-    if (a->scale <= n)
-        return;
-    round_at(r->v, n, how);
-    r->scale = n;
-}
-
-static void do_round(struct exact *r, const struct exact *a,
-                     const struct exact *b, long n)
-{
-    (void)b;
-    round_to(r, a, n, HALF_AWAY);
-}
-
-static void do_floor(struct exact *r, const struct exact *a,
-                     const struct exact *b, long n)
-{
-    (void)b;
-    (void)n;
-    round_to(r, a, 0, DOWN);
-}
-
-static void do_ceil(struct exact *r, const struct exact *a,
-                    const struct exact *b, long n)
-{
-    (void)b;
-    (void)n;
-    round_to(r, a, 0, UP);
-}
+enum refused { NEVER, BY_ZERO, POWER_OF_ZERO, ROOT_BELOW_ZERO };
 
 static const struct operation {
     const char *text; /* ?a and ?b are the numbers, ?n is how many digits */
     void (*apply)(struct exact *r, const struct exact *a, const struct exact *b,
                   long n);
-    bool divides;      /* by b: a zero is a fault */
+    enum refused refused;
     const char *probe; /* NULL, or an expression that not every version has */
 } operations[] = {
-    { "?a + ?b", do_add, false, NULL },
-    { "?a - ?b", do_sub, false, NULL },
-    { "?a * ?b", do_mul, false, NULL },
-    { "?a / ?b", do_div, true, NULL },
-    { "?a % ?b", do_mod, true, "1 % 1" },
-    { "(?b + ?a) * ?b - ?a / ?b", do_chain, true, NULL },
-    { "- ?a", do_neg, false, NULL },
-    { "abs(?a)", do_abs, false, NULL },
-    { "round(?a, ?n)", do_round, false, NULL },
-    { "floor(?a)", do_floor, false, NULL },
-    { "ceil(?a)", do_ceil, false, NULL },
-    { "CAST(CAST(- - ?a AS STRING) AS NUMBER)", do_same, false, NULL },
+    { "?a + ?b", do_add, NEVER, NULL },
+    { "?a - ?b", do_sub, NEVER, NULL },
+    { "?a * ?b", do_mul, NEVER, NULL },
+    { "?a / ?b", do_div, BY_ZERO, NULL },
+    { "?a % ?b", do_mod, BY_ZERO, "1 % 1" },
+    { "(?b + ?a) * ?b - ?a / ?b", do_chain, BY_ZERO, NULL },
+    { "- ?a", do_neg, NEVER, NULL },
+    { "abs(?a)", do_abs, NEVER, NULL },
+    { "round(?a, ?n)", do_round, NEVER, NULL },
+    { "floor(?a)", do_floor, NEVER, NULL },
+    { "ceil(?a)", do_ceil, NEVER, NULL },
+    { "CAST(CAST(- - ?a AS STRING) AS NUMBER)", do_same, NEVER, NULL },
+    { "mod(?a, ?b)", do_mod, BY_ZERO, "mod(1, 1)" },
+    { "trunc(?a, ?n)", do_trunc, NEVER, "trunc(0, 0)" },
+    { "sign(?a)", do_sign, NEVER, "sign(0)" },
+    { "power(?a, ?n)", do_power, POWER_OF_ZERO, "power(0, 1)" },
+    { "sqrt(?a)", do_sqrt, ROOT_BELOW_ZERO, "sqrt(0)" },
+    { "sqrt(?a * ?a)", do_root_of_square, NEVER, "sqrt(0)" },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(*operations))
 
@@ -461,18 +213,28 @@ static bool is_number(const char *have, const struct exact *want)
             (got.x.scale == want->scale && (!strpbrk(have, "eE"))));
 }
 
+/* The fault that the operands alone make, or NULL. */
+static const char *refused(const struct operation *o, long n)
+{
+    if (a.x.range || (strstr(o->text, "?b") && b.x.range))
+        return "number_range";
+    switch (o->refused) {
+    case BY_ZERO: return mpq_sgn(b.x.v) == 0 ? "division_by_zero" : NULL;
+    case POWER_OF_ZERO:
+        return n < 0 && mpq_sgn(a.x.v) == 0 ? "division_by_zero" : NULL;
+    case ROOT_BELOW_ZERO: return mpq_sgn(a.x.v) < 0 ? "number_range" : NULL;
+    default: return NULL;
+    }
+}
+
 static bool check(const struct operation *o, uint64_t seed)
 {
     struct exact want;
     bool good = true;
     long n = (long)random_below(48) - 8;
-    const char *fault = NULL;
+    const char *fault = refused(o, n);
     exact_init(&want);
-    if (a.x.range || (strstr(o->text, "?b") && b.x.range))
-        fault = "number_range";
-    else if (o->divides && mpq_sgn(b.x.v) == 0)
-        fault = "division_by_zero";
-    else
+    if (!fault)
         o->apply(&want, &a.x, &b.x, n);
     exact_finish(&want);
     if (want.range)
