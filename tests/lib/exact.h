@@ -62,6 +62,8 @@ static inline void exact_finish(struct exact *x)
 {
     if (mpq_sgn(x->v) == 0) {
         x->scale = x->scale < 0 ? 0 : x->scale;
+        if (x->scale > DECIMAL_SCALE_MAX)
+            x->scale = DECIMAL_SCALE_MAX;
         return;
     }
     long e = adjusted(x->v);
@@ -327,7 +329,8 @@ static inline void do_sqrt(struct exact *r, const struct exact *a,
     mpq_set_ui(half, 1, 2);
     mpq_add(half, half, r->v);
     mpq_mul(half, half, half);
-    if (mpq_cmp(half, square) < 0) {
+    int above = mpq_cmp(square, half);
+    if (above > 0 || (above == 0 && mpz_odd_p(root))) {
         mpz_add_ui(root, root, 1);
         mpq_set_z(r->v, root);
     }

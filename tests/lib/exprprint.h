@@ -402,6 +402,9 @@ static inline void print_kind(struct printer *p, const struct node *n)
     case COMPARE:
         print_infix(p, n, compare_signs[n->param], L_PREDICATE, L_PREDICATE);
         break;
+    case CONTAINS: print_call(p, "contains", n); break;
+    case STARTS_WITH: print_call(p, "starts_with", n); break;
+    case ENDS_WITH: print_call(p, "ends_with", n); break;
     case REREAD: print_cast(p, n, "VARCHAR", "BOOLEAN"); break;
     case COALESCE: print_call(p, "coalesce", n); break;
     case NULLIF: print_call(p, "nullif", n); break;

@@ -107,15 +107,16 @@ static inline void sql_literal(struct buf *out, const struct node *n)
         buf_addf(out, "%lld", (long long)n->num);
 }
 
-/* SQLite looks for an empty string before it looks for NULL: NULL comes first
- * here, as with all functions. */
-static inline void sql_replace(struct buf *out, const struct node *n)
+/* Functions that SQLite does not have, by those that it has: $0 and $1 stand
+ * for the arguments. */
+static inline void sql_template(struct buf *out, const struct node *n,
+                                const char *template)
 {
-    buf_addz(out, "CASE WHEN ");
-    sql(out, n->kid[2]);
-    buf_addz(out, " IS NOT NULL THEN ");
-    sql_call(out, "replace", n, 0);
-    buf_addz(out, " END");
+    for (; *template; template ++)
+        if (*template == '$')
+            sql(out, n->kid[*++template - '0']);
+        else
+            buf_addc(out, *template);
 }
 
 static inline void sql_divided(struct buf *out, const struct node *n)
@@ -189,7 +190,10 @@ static inline void sql_kind(struct buf *out, const struct node *n)
     case LTRIM: sql_call(out, "ltrim", n, 0); break;
     case RTRIM: sql_call(out, "rtrim", n, 0); break;
     case SUBSTR: sql_call(out, "substr", n, 0); break;
-    case REPLACE: sql_replace(out, n); break;
+    case REPLACE: /* SQLite looks for an empty $1 before it looks for NULL */
+        sql_template(out, n,
+                     "CASE WHEN $2 IS NOT NULL THEN replace($0,$1,$2) END");
+        break;
     case NUMBER_TEXT:
         buf_addz(out, "CAST(");
         sql(out, a);
@@ -208,6 +212,13 @@ static inline void sql_kind(struct buf *out, const struct node *n)
         break;
     case COMPARE:
         sql_list(out, n, 0, compare_signs[n->param], common_scale(n, 1));
+        break;
+    case CONTAINS: sql_template(out, n, "instr($0,$1)>0"); break;
+    case STARTS_WITH: sql_template(out, n, "substr($0,1,length($1))=$1"); break;
+    case ENDS_WITH:
+        sql_template(out, n,
+                     "length($0)>=length($1) AND "
+                     "substr($0,length($0)-length($1)+1)=$1");
         break;
     case COALESCE: sql_call(out, "coalesce", n, n->scale); break;
     case NULLIF: sql_call(out, "nullif", n, n->scale); break;

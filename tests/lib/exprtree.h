@@ -63,6 +63,9 @@ enum kind {
     IS_TRUE,
     IS_FALSE,
     IS_MISSING,
+    CONTAINS,
+    STARTS_WITH,
+    ENDS_WITH,
     REREAD, /* cast to a string and back */
     /* any type */
     COALESCE,
@@ -140,6 +143,9 @@ static const struct production {
     { IS_TRUE, 'b', "b", NULL },
     { IS_FALSE, 'b', "b", NULL },
     { IS_MISSING, 'b', "", NULL },
+    { CONTAINS, 'b', "ss", "contains('', '')" },
+    { STARTS_WITH, 'b', "ss", "starts_with('', '')" },
+    { ENDS_WITH, 'b', "ss", "ends_with('', '')" },
     { REREAD, 'b', "b", NULL },
     { COALESCE, '=', "==+", NULL },
     { NULLIF, '=', "==", NULL },
