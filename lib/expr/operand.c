@@ -181,9 +181,10 @@ int operand_keep(struct expr_set *x, struct operand *o)
         return -2;
     if (o->type != JSON_NUMBER || o->owns_num)
         return 0;
-    /* Out of range: it still passes through as it is written. */
+    /* What was computed keeps its scale, which raw may not tell: 1.2e3 written
+     * out is 1200. Out of range: it still passes through as it is written. */
     struct decimal num = DECIMAL_ZERO;
-    rc = decimal_parse(&num, o->raw);
+    rc = o->has_num ? decimal_copy(&num, &o->num) : decimal_parse(&num, o->raw);
     if (rc == -1)
         return -2;
     o->has_num = rc == 0;
@@ -236,7 +237,7 @@ bool like_match(struct str text, struct str pattern, struct str escape)
     while (t < tend || p < pend) {
         const char *q = p;
         bool literal = false;
-        if (escape.n && (size_t)(pend - q) > escape.n &&
+        if (escape.n && (size_t)(pend - q) >= escape.n &&
             memcmp(q, escape.p, escape.n) == 0) {
             q += escape.n;
             literal = true;

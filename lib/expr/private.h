@@ -228,8 +228,9 @@ int expr_decimal_fault(struct expr_set *x, uint32_t at, int rc);
 /* "number 12", "string \"abc...\"": what messages call a value. */
 const char *operand_describe(const struct operand *o, char out[80]);
 
-/* SQL's LIKE; escape is a character of 1 to 4 bytes or empty. Cost: at worst
- * the product of the lengths. */
+/* SQL's LIKE; escape is a character of 1 to 4 bytes or empty. A pattern that
+ * ends in it matches nothing, as in SQLite. Cost: at worst the product of the
+ * lengths. */
 bool like_match(struct str text, struct str pattern, struct str escape);
 
 /* ---- expr.c */

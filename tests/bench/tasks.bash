@@ -9,9 +9,9 @@
 # shellcheck disable=SC2034 # settings are read by run, which reads this file
 # shellcheck disable=SC2154 # and sets top
 
-TASKS=(pass fields csv validate dedup aggregate transform load-sqlite
-    upsert-sqlite load-postgresql upsert-postgresql flow
-    gunzip unzstd memory linear pipes)
+TASKS=(pass fields csv validate dedup aggregate percentiles transform join
+    load-sqlite upsert-sqlite load-postgresql upsert-postgresql flow
+    gunzip unzstd memory linear spill pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
 export COLUMNS_SQL='order_id TEXT, customer_id TEXT, order_date TEXT,
@@ -295,18 +295,73 @@ sqlite3 :memory: 'CREATE TABLE t(j)' '.mode ascii' '.separator "\037" "\n"' \
 END
 }
 
+# Percentiles between two values lie on the line between them: compared to a
+# millionth, since peers compute that in binary.
+task_percentiles() {
+    able 'pipe-aggregate -a "p = percentile(x, 0.5)"' || return
+    input clean
+    compare "jq -c '[.country, ((.p50, .p95, .p99) * 1000000 | round)]' | sort"
+    ours <<'END'
+pipe-aggregate -g country -a 'p50=percentile(total_amount,0.5)' \
+    -a 'p95=percentile(total_amount,0.95), p99=percentile(total_amount,0.99)' \
+    <$IN
+END
+    # Three quantiles of one list are quicker than three functions.
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (SELECT country, q[1] AS p50, q[2] AS p95, q[3] AS p99
+    FROM (SELECT country, quantile_cont(total_amount, [0.5, 0.95, 0.99]) AS q
+        FROM read_json('$IN', $NDJSON, columns = {country: 'VARCHAR',
+            total_amount: 'DOUBLE'}) GROUP BY country))
+    TO '/dev/stdout' (FORMAT json)"
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl stats1 -i -a p50,p95,p99 -f total_amount -g country \
+    then rename -r '^total_amount_(.*)$,\1' <$IN
+END
+}
+
 task_transform() {
     input clean
     compare 'jq -cS .'
     ours <<'END'
-pipe-transform --where "status <> 'cancelled'" --set 'twice=total_amount*2' <$IN
+pipe-transform --where "status <> 'cancelled'" --set 'twice=total_amount*2' \
+    --set "origin=country || '/' || channel" <$IN
 END
     peer jq <<'END'
-jq -c 'select(.status != "cancelled") | .twice = .total_amount * 2' <$IN
+jq -c 'select(.status != "cancelled") | .twice = .total_amount * 2 |
+    .origin = .country + "/" + .channel' <$IN
 END
     peer mlr <<'END'
 mlr --ijsonl --ojsonl filter '$status != "cancelled"' \
-    then put '$twice = $total_amount * 2' <$IN
+    then put '$twice = $total_amount * 2;
+        $origin = $country . "/" . $channel' <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (SELECT *, CAST(total_amount * 2 AS DOUBLE) AS twice,
+    country || '/' || channel AS origin FROM read_json('$IN', $NDJSON,
+    columns = {$ORDER_TYPES}) WHERE status <> 'cancelled')
+    TO '/dev/stdout' (FORMAT json)"
+END
+}
+
+# Every order has its customer. Peers may write in any order.
+task_join() {
+    able 'pipe-join /dev/null -k id' || return
+    input joined
+    compare 'jq -cS . | sort'
+    ours <<'END'
+pipe-join $REF -k customer_id <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t 'SET preserve_insertion_order = false' "COPY (
+    SELECT o.*, c.* EXCLUDE (customer_id) FROM read_json('$IN', $NDJSON,
+        columns = {$ORDER_TYPES}) AS o JOIN read_json('$REF', $NDJSON,
+        columns = {customer_id: 'VARCHAR', name: 'VARCHAR',
+            segment: 'VARCHAR', home: 'VARCHAR', since: 'VARCHAR'}) AS c
+        USING (customer_id)) TO '/dev/stdout' (FORMAT json)"
+END
+    peer mlr <<'END'
+mlr --ijsonl --ojsonl join -j customer_id -f $REF <$IN
 END
 }
 
@@ -530,6 +585,53 @@ task_linear() {
     for times in 1 4 16; do
         streaming_commands $((RECORDS * times / 4)) " ${times}x"
     done
+}
+
+# More keys than fit into memory, at 1, 4 and 16 times as many: no race. What
+# comes out is checked by bench-keys, which makes the keys too and is not
+# measured. SPILL_KEYS is the largest number of keys; 100000000 and 256M are the
+# figures that we claim.
+task_spill() {
+    local keys=${SPILL_KEYS:-10000000} memory=${SPILL_MEMORY:-32M}
+    local command=() what times first_cost
+    [[ -z ${SMOKE-} ]] || keys=200000 memory=1M
+    build "$here/keys.c" "$dir/keys"
+    for what in dedup sum; do
+        command=(pipe-dedup -k k --memory "$memory")
+        [[ $what == dedup ]] ||
+            command=(pipe-aggregate -g k -a 'sum(v)' --memory "$memory")
+        first_cost=''
+        for times in 1 4 16; do
+            spill_once $((keys * times / 16)) || break
+        done
+    done
+}
+
+# Sets first_cost at the first call; uses what task_spill has.
+spill_once() { # KEYS
+    local wall cpu peak code limit
+    "$dir/keys" "$1" |
+        TMPDIR=$dir/scratch "$measure" "$dir/took" "${command[@]}" 2>"$dir/err" |
+        "$dir/keys" "$1" "$what" 2>>"$dir/err" || {
+        die "$task: ${command[*]} over $1 keys: $(head -n 3 "$dir/err")"
+        return 1
+    }
+    read -r wall cpu peak code <"$dir/took"
+    limit=$(numfmt --from=iec "$memory")
+    ((peak * 1024 <= limit + (64 << 20))) ||
+        die "$task: ${command[0]}: $((peak / 1024)) MiB with --memory $memory"
+    first_cost=${first_cost:-$(gawk "BEGIN { print $cpu / $1 }")}
+    gawk -v task="$task" -v tool="${command[0]} ${times}x" -v n="$1" \
+        -v wall="$wall" -v cpu="$cpu" -v kib="$peak" -v first="$first_cost" \
+        -v tsv="$results" 'BEGIN {
+        records = n + int(n / 10)
+        bytes = records * 31
+        printf "%-12s %-18s %8.1f %10.0f %8.3f %8.3f %8.1f\n", task, tool,
+            bytes / wall / 1e6, records / wall, wall, cpu, kib / 1024
+        printf "# spill: %-18s %10d keys, %6.1f ns/record, %.2f times that" \
+            " of 1x\n", tool, n, cpu / records * 1e9, cpu / n / first
+        printf "%s\t%s\t%.4f\t%.4f\t%.1f\t%.0f\t%d\t\t\n", task, tool,
+            wall, cpu, bytes / wall / 1e6, records / wall, kib >>tsv }'
 }
 
 # Four of our processes in a row, with sizes of pipes and writes put in the place
