@@ -476,9 +476,10 @@ uint64_t select_pick_batch(struct select *s, const struct select_record *recs,
     return broken;
 }
 
-int select_batch_init(struct select_batch *b, const struct select *s)
+int select_batch_init(struct select_batch *b, const struct select *s,
+                      size_t extra)
 {
-    size_t n = s->slots + 1; /* so that none is not no memory */
+    size_t n = s->slots + extra + 1; /* so that none is not no memory */
     b->vals = calloc(n * SELECT_BATCH, sizeof(*b->vals));
     b->row = calloc(n, sizeof(*b->row));
     b->types = calloc(n, sizeof(*b->types));

@@ -58,9 +58,11 @@ struct select_batch {
     struct val *row;  /* owned: for select_pick_batch alone */
 };
 
-/* Makes room for the slots that s has now. Returns 0, or -1 without memory;
+/* Makes room for the slots that s has now, and behind them for the values of
+ * extra ones that are the caller's. Returns 0, or -1 without memory;
  * select_batch_free is due either way, and harmless on a zeroed struct. */
-int select_batch_init(struct select_batch *b, const struct select *s);
+int select_batch_init(struct select_batch *b, const struct select *s,
+                      size_t extra);
 void select_batch_free(struct select_batch *b);
 
 /* As select_pick for each of n records. Returns a mask of those that are not

@@ -1,16 +1,27 @@
 #include "ops/batch.h"
 
+#include "ops/cell.h"
+
 #include <stdlib.h>
 
-int batch_init(struct batch *b, const struct select *s, struct err *e)
+/* Values that have keys are read so far beyond their start: those that end
+ * sooner are copied to where that is allowed. */
+#define ROOM_FITS CELL_PADDING
+#define ROOM ((size_t)2 * ROOM_FITS)
+
+int batch_init(struct batch *b, const struct select *s, size_t computed,
+               struct err *e)
 {
-    size_t columns = select_size(s) + 1; /* so that none is not no memory */
-    *b = (struct batch){ .columns = select_size(s) };
+    size_t paths = select_size(s);
+    size_t columns = paths + computed + 1; /* so that none is not no memory */
+    *b = (struct batch){ .columns = paths + computed, .paths = paths };
     b->wants_numbers = calloc(columns, sizeof(*b->wants_numbers));
     b->numbers = calloc(columns * SELECT_BATCH, sizeof(*b->numbers));
     b->no_key = calloc(columns, sizeof(*b->no_key));
-    if (select_batch_init(&b->picked, s) || !b->wants_numbers || !b->numbers ||
-        !b->no_key)
+    b->odd = calloc(columns, sizeof(*b->odd));
+    b->room = calloc(computed + 1, SELECT_BATCH * ROOM);
+    if (select_batch_init(&b->picked, s, computed) || !b->wants_numbers ||
+        !b->numbers || !b->no_key || !b->odd || !b->room)
         return err_nomem(e);
     return 0;
 }
@@ -21,6 +32,8 @@ void batch_free(struct batch *b)
     free(b->wants_numbers);
     free(b->numbers);
     free(b->no_key);
+    free(b->odd);
+    free(b->room);
     *b = (struct batch){ 0 };
 }
 
@@ -28,7 +41,7 @@ static void read_column(struct batch *b, size_t column)
 {
     const struct val *v = batch_vals(b, column), *end = v + b->n;
     struct order_key *key = b->numbers + column * SELECT_BATCH;
-    uint64_t no_key = 0, walked = b->walked;
+    uint64_t no_key = 0, walked = column < b->paths ? b->walked : 0;
     for (uint64_t bit = 1; v < end; v++, key++, bit <<= 1) {
         if (v->type != JSON_NUMBER)
             continue;
@@ -55,6 +68,23 @@ void batch_fill(struct batch *b, struct select *s,
         else if (recs[i].shaped->line->flags & SCAN_ESCAPES)
             b->escaped |= BATCH_BIT(i);
     }
+    for (size_t column = 0; column < b->columns; column++)
+        b->odd[column] = column < b->paths ? b->escaped | b->walked : 0;
+    for (size_t column = b->paths; column < b->columns; column++)
+        b->picked.types[column] = 0;
+}
+
+void batch_put(struct batch *b, size_t column, size_t i, struct val v)
+{
+    char *room = b->room + ((column - b->paths) * SELECT_BATCH + i) * ROOM;
+    if (v.raw.n <= ROOM_FITS) {
+        memcpy(room, v.raw.p, v.raw.n);
+        v.raw.p = room;
+    }
+    if (v.type == JSON_STRING && memchr(v.raw.p, '\\', v.raw.n))
+        b->odd[column] |= BATCH_BIT(i);
+    b->picked.vals[column * SELECT_BATCH + i] = v;
+    b->picked.types[column] |= BATCH_TYPE(v.type);
 }
 
 void batch_read_numbers(struct batch *b)

@@ -15,6 +15,8 @@ struct run {
     size_t from, to; /* 64 records at most */
     const struct val *vals;
     const struct order_key *numbers; /* keys, where a value is one */
+    const struct val *by; /* second arguments; NULL: there are none */
+    const struct order_key *by_numbers;
     uint64_t no_keys; /* records whose strings have no keys, as bits */
     bool gaps;        /* some values may be null or missing */
     bool strings;     /* all values are strings that have keys */

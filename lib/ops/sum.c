@@ -63,3 +63,19 @@ int sum_add_text(struct sums *all, struct sum *s, struct str number,
         return err_set(e, ERR_BUG, "sum left the range of decimals");
     return r ? err_nomem(e) : 0;
 }
+
+int sum_add_decimal(struct sums *all, struct sum *s, const struct decimal *d,
+                    struct err *e)
+{
+    int64_t v = (int64_t)d->small;
+    if (!d->big && v == d->small && d->scale >= 0 && d->scale <= 18 &&
+        sum_add_narrow(s, v, d->scale))
+        return 0;
+    struct decimal *to = widen(all, s, e);
+    if (!to)
+        return -1;
+    int r = decimal_add(to, to, d);
+    if (r == -2)
+        return err_set(e, ERR_DATA, "sum leaves the range of decimals");
+    return r ? err_nomem(e) : 0;
+}

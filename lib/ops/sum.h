@@ -40,6 +40,11 @@ int sum_add_wide(struct sums *all, struct sum *s, decimal_int v, int32_t scale,
 int sum_add_text(struct sums *all, struct sum *s, struct str number,
                  struct err *e);
 
+/* Adds d. 0 or -1 with e; ERR_DATA where that leaves the range of decimals. The
+ * sum is the same as before then. */
+int sum_add_decimal(struct sums *all, struct sum *s, const struct decimal *d,
+                    struct err *e);
+
 /* Adds as sum_add_wide, if that goes within 64 bits; else returns false and
  * changes nothing. */
 static inline bool sum_add_narrow(struct sum *s, int64_t v, int32_t scale)

@@ -2,12 +2,11 @@
 #include "json/pointer.h"
 #include "ops/private.h"
 
+#include <stdio.h>
+
 /* Fewer groups than this stay in the caches, and need not be sent for. */
 #define PREFETCH_FROM 4096
 #define CACHE_LINE 64
-
-/* What aggregates skip. */
-#define GAPS (BATCH_TYPE(JSON_MISSING) | BATCH_TYPE(JSON_NULL))
 
 /* ---- rows ---- */
 
@@ -46,22 +45,40 @@ int aggregate_begin_rows(struct aggregate *a, struct err *e)
     if (a->row_size)
         return 0;
     lay_out_row(a);
-    if (a->n_by)
+    if (a->n_parts)
         return 0;
     if (add_row(a, e))
         return -1;
-    for (size_t i = 0; i < SELECT_BATCH; i++)
+    for (size_t i = 0; i < SELECT_BATCH; i++) {
         a->row[i] = a->rows.p;
+        a->group[i] = 0;
+    }
     return 0;
 }
 
 /* ---- keys ---- */
 
+/* The parts of record i's key: the number of its window first. */
 static const struct val *key_vals(struct aggregate *a, size_t i)
 {
+    struct val *to = a->key_vals;
+    if (a->windowed) {
+        to->type = JSON_NUMBER;
+        to->raw = str_of(a->window[i]);
+        to++;
+    }
     for (size_t k = 0; k < a->n_by; k++)
-        a->key_vals[k] = batch_vals(&a->batch, a->by_arg[k])[i];
+        to[k] = batch_vals(&a->batch, a->by_arg[k])[i];
     return a->key_vals;
+}
+
+/* The records that have no short keys in any part of the key. */
+static uint64_t keyless(const struct aggregate *a)
+{
+    uint64_t odd = a->windowed ? ~(uint64_t)0 : 0;
+    for (size_t k = 0; k < a->n_by; k++)
+        odd |= a->batch.odd[a->by_arg[k]];
+    return odd;
 }
 
 /* Makes the keys of the batch and sends for what their lookup will need. What
@@ -70,8 +87,9 @@ static const struct val *key_vals(struct aggregate *a, size_t i)
 static void make_keys(struct aggregate *a)
 {
     struct batch *b = &a->batch;
-    uint64_t no_key = b->escaped | b->walked;
-    const struct val *alone = a->n_by == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
+    uint64_t no_key = keyless(a);
+    const struct val *alone =
+        a->n_by == 1 && a->n_parts == 1 ? batch_vals(b, a->by_arg[0]) : NULL;
     size_t part;
     buf_reset(&a->keys);
     for (size_t i = 0; i < b->n; i++) {
@@ -91,12 +109,18 @@ static void make_keys(struct aggregate *a)
 
 /* ---- groups ---- */
 
-static int new_group(struct aggregate *a, size_t i, const struct group_key *k,
-                     uint32_t *group, struct err *e)
+static int new_group(struct aggregate *a, const struct val *vals,
+                     const struct group_key *k, uint32_t *group, struct err *e)
 {
-    if (group_add(&a->groups, k, key_vals(a, i), group, e))
+    /* The row first: what fails behind it leaves an unused row at the end. */
+    size_t rows = a->rows.n;
+    if (add_row(a, e))
         return -1;
-    return add_row(a, e);
+    if (group_add(&a->groups, k, vals, group, e)) {
+        a->rows.n = rows;
+        return -1;
+    }
+    return 0;
 }
 
 /* Finds the groups of records from .. to - 1, or makes them. */
@@ -106,7 +130,7 @@ static int find_groups(struct aggregate *a, size_t from, size_t to,
     for (size_t i = from; i < to; i++) {
         const struct group_key *k = &a->keyed[i];
         if (!group_find(&a->groups, k, &a->group[i]) &&
-            new_group(a, i, k, &a->group[i], e))
+            new_group(a, key_vals(a, i), k, &a->group[i], e))
             return -1;
         const char *row = aggregate_row(a, a->group[i]);
         for (size_t at = 0; at < a->row_size; at += CACHE_LINE)
@@ -120,30 +144,85 @@ static int find_groups(struct aggregate *a, size_t from, size_t to,
 
 /* ---- taking many records ---- */
 
-/* Takes records from .. to - 1, of which none is special. */
-static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
+/* Runs one accumulator over records *at .. to - 1; *at is where it stopped. */
+static int feed_run(struct aggregate *a, struct feed *f, size_t *at, size_t to,
+                    struct err *e)
 {
     const struct batch *b = &a->batch;
-    if (a->n_by && find_groups(a, from, to, e))
-        return -1;
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        struct feed *f = &a->feeds[i];
-        struct run run = {
-            .from = from,
-            .to = to,
-            .vals = batch_vals(b, f->judged),
-            .numbers = batch_numbers(b, f->judged),
-            .no_keys = b->escaped | b->walked,
-            .gaps = batch_has(b, f->judged, GAPS),
-            .strings = b->picked.types[f->judged] == BATCH_TYPE(JSON_STRING) &&
-                       !(b->escaped | b->walked),
-            .one_row = a->n_by == 0,
-            .rows = a->row,
-            .groups = a->group,
-            .side = &a->side,
-        };
-        if (acc_take_run(&f->acc, &run, e))
+    bool two = f->by != NO_COLUMN;
+    uint64_t odd = b->odd[f->judged] | (two ? b->odd[f->by] : 0);
+    struct run run = {
+        .from = *at,
+        .to = to,
+        .vals = batch_vals(b, f->judged),
+        .numbers = batch_numbers(b, f->judged),
+        .by = two ? batch_vals(b, f->by) : NULL,
+        .by_numbers = two ? batch_numbers(b, f->by) : NULL,
+        .no_keys = odd,
+        .gaps =
+            batch_has(b, f->judged, GAPS) || (two && batch_has(b, f->by, GAPS)),
+        .strings =
+            b->picked.types[f->judged] == BATCH_TYPE(JSON_STRING) && !odd,
+        .one_row = a->n_parts == 0,
+        .rows = a->row,
+        .groups = a->group,
+        .side = &a->side,
+    };
+    int r = acc_take_run(&f->acc, &run, e);
+    *at = run.from;
+    return r;
+}
+
+/* Takes records from .. to - 1, of which none is special: column by column.
+ * Where memory runs out in the middle, what is there is set aside, and it goes
+ * on from the very place in an empty table. */
+static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
+{
+    size_t feed = 0, at = from, stuck_feed = 0, stuck_at = 0;
+    bool stuck = false;
+    for (;;) {
+        int r = a->n_parts ? find_groups(a, from, to, e) : 0;
+        while (r == 0 && feed < a->n_feeds) {
+            r = feed_run(a, &a->feeds[feed], &at, to, e);
+            if (r == 0) {
+                feed++;
+                at = from;
+            }
+        }
+        if (r == 0)
+            return 0;
+        if (!overflow_can(a) ||
+            (stuck && stuck_feed == feed && stuck_at == at) ||
+            overflow_dump(a, e))
             return -1;
+        stuck = true;
+        stuck_feed = feed;
+        stuck_at = at;
+    }
+}
+
+/* ---- expressions ---- */
+
+/* Computes the columns that are expressions. */
+static int compute(struct aggregate *a, const struct select_record *recs,
+                   size_t n, struct err *e)
+{
+    struct expr_fault f;
+    expr_begin(a->exprs);
+    for (size_t i = 0; i < n; i++) {
+        if (expr_load(a->exprs, recs[i].text, recs[i].shaped))
+            continue; /* broken, as the batch knows */
+        for (size_t k = 0; k < a->n_exprs; k++) {
+            struct val v = { JSON_MISSING, { "", 0 } };
+            int r = expr_eval(a->exprs, (int)k, &v, &f);
+            if (r == -2)
+                return err_nomem(e);
+            if (r) {
+                a->faulty |= BATCH_BIT(i);
+                v = (struct val){ JSON_MISSING, { "", 0 } };
+            }
+            batch_put(&a->batch, a->n_fields + k, i, v);
+        }
     }
     return 0;
 }
@@ -155,8 +234,12 @@ static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
 {
     struct batch *b = &a->batch;
     batch_fill(b, a->select, recs, n);
-    a->special = b->broken | b->walked;
-    if (a->n_by)
+    a->recs = recs;
+    a->faulty = 0;
+    if (a->n_exprs && compute(a, recs, n, e))
+        return -1;
+    a->special = b->broken | b->walked | a->faulty;
+    if (a->n_parts)
         make_keys(a);
     batch_read_numbers(b);
     for (size_t i = 0; i < a->n_feeds; i++) {
@@ -167,14 +250,20 @@ static int fill(struct aggregate *a, const struct select_record *recs, size_t n,
             batch_of_types(b, f->judged, ~(acc_types(f->acc.kind) | GAPS));
         if (acc_wants_numbers(f->acc.kind))
             a->special |= b->no_key[f->judged];
+        if (f->by == NO_COLUMN)
+            continue;
+        a->special |=
+            batch_of_types(b, f->by, ~(acc_by_types(f->acc.kind) | GAPS));
+        if (acc_wants_by_numbers(f->acc.kind))
+            a->special |= b->no_key[f->by];
     }
     return aggregate_begin_rows(a, e);
 }
 
 /* ---- taking one record ---- */
 
-static int fault_at(struct aggregate *a, struct aggregate_fault *f,
-                    const char *code, const struct path *path)
+int aggregate_fault_at(struct aggregate *a, struct aggregate_fault *f,
+                       const char *code, const struct path *path)
 {
     buf_reset(&a->pointer);
     if (path)
@@ -185,115 +274,194 @@ static int fault_at(struct aggregate *a, struct aggregate_fault *f,
     return 0;
 }
 
-/* What key_add says of a value, as a fault. */
-static int key_fault(struct aggregate *a, int r, size_t arg,
-                     struct aggregate_fault *f, struct err *e)
+/* The field of a column; NULL where it is computed. */
+static const struct path *field_of(const struct aggregate *a, size_t column)
 {
+    return column < a->n_fields ? a->field[column] : NULL;
+}
+
+int aggregate_group(struct aggregate *a, const struct val *vals, bool has_key,
+                    uint32_t *group, struct aggregate_fault *fault,
+                    struct err *e)
+{
+    struct group_key k;
+    size_t part;
+    if (!a->n_parts) {
+        *group = 0;
+        return 1;
+    }
+    buf_reset(&a->key);
+    int r = group_key_of(&a->groups, vals, has_key, &a->key, &k, &part);
     if (r == -1)
         return err_nomem(e);
-    buf_reset(&a->message);
-    buf_addz(&a->message, r == -2 ? "number outside the range of decimals"
-                                  : "value too deep to be compared");
-    return fault_at(a, f, r == -2 ? "number_range" : "too_deep",
-                    a->arg_path[arg]);
+    if (r) {
+        buf_reset(&a->message);
+        buf_addz(&a->message, r == -2 ? "number outside the range of decimals"
+                                      : "value too deep to be compared");
+        return aggregate_fault_at(
+            a, fault, r == -2 ? "number_range" : "too_deep",
+            a->merging ? NULL : field_of(a, a->by_arg[part - a->windowed]));
+    }
+    if (group_find(&a->groups, &k, group))
+        return 1;
+    return new_group(a, vals, &k, group, e) ? -1 : 1;
 }
 
-static int make_key(struct aggregate *a, size_t i, struct group_key *k,
-                    struct aggregate_fault *f, struct err *e)
+static struct val value_of(const struct aggregate *a, size_t column, size_t i)
 {
-    size_t part;
-    bool has_key = !((a->batch.escaped | a->batch.walked) & BATCH_BIT(i));
-    buf_reset(&a->key);
-    int r =
-        group_key_of(&a->groups, key_vals(a, i), has_key, &a->key, k, &part);
-    return r ? key_fault(a, r, a->by_arg[part], f, e) : 1;
+    return batch_vals(&a->batch, column)[i];
 }
 
-static bool wanted(const struct feed *f, const struct val *vals)
+static struct val second_of(const struct aggregate *a, const struct feed *f,
+                            size_t i)
 {
-    return f->acc.kind == ACC_ROWS || vals[f->judged].type > JSON_NULL;
+    if (f->by == NO_COLUMN)
+        return (struct val){ JSON_TRUE, STR("true") };
+    return value_of(a, f->by, i);
+}
+
+static bool wanted(const struct aggregate *a, const struct feed *f, size_t i)
+{
+    return f->acc.kind == ACC_ROWS ||
+           (value_of(a, f->judged, i).type > JSON_NULL &&
+            second_of(a, f, i).type > JSON_NULL);
 }
 
 /* Looks at all values before any group is touched: 1 where every accumulator
  * can take its own, 0 with a fault, -1. */
-static int judge(struct aggregate *a, struct aggregate_fault *fault,
+static int judge(struct aggregate *a, size_t i, struct aggregate_fault *fault,
                  struct err *e)
 {
     const char *code = NULL;
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        struct feed *f = &a->feeds[i];
-        struct val v = a->vals[f->judged];
-        if (!wanted(f, a->vals))
+    for (size_t n = 0; n < a->n_feeds; n++) {
+        struct feed *f = &a->feeds[n];
+        if (!wanted(a, f, i))
             continue;
-        int r = acc_judge(&f->acc, v, f->fn, &code, &a->message, e);
+        int r = acc_judge(&f->acc, value_of(a, f->judged, i),
+                          second_of(a, f, i), f->fn, &code, &a->message, e);
         a->far |= f->acc.far;
         if (r != 1)
-            return r ? r : fault_at(a, fault, code, a->arg_path[f->judged]);
-        a->vals[f->taken] = acc_judged(&f->acc, v);
+            return r ? r
+                     : aggregate_fault_at(a, fault, code,
+                                          field_of(a, f->judged));
     }
     return 1;
 }
 
 /* Once numbers near the ends of the range have come, tries all sums of the
  * group aside before one is changed: 1, 0 with a fault, -1. */
-static int rehearse(struct aggregate *a, const struct group_key *k,
+static int rehearse(struct aggregate *a, size_t i, uint32_t group,
                     struct aggregate_fault *fault, struct err *e)
 {
     const char *code = NULL;
-    uint32_t group = 0;
-    if (a->n_by && !group_find(&a->groups, k, &group))
-        return 1;
-    for (size_t i = 0; i < a->n_feeds; i++) {
-        const struct feed *f = &a->feeds[i];
-        if (!wanted(f, a->vals))
+    for (size_t n = 0; n < a->n_feeds; n++) {
+        const struct feed *f = &a->feeds[n];
+        if (!wanted(a, f, i))
             continue;
         int r = acc_rehearse(&f->acc, aggregate_row(a, group),
-                             a->vals[f->judged], &code, &a->message, e);
+                             value_of(a, f->judged, i), &code, &a->message, e);
         if (r != 1)
-            return r ? r : fault_at(a, fault, code, a->arg_path[f->judged]);
+            return r ? r
+                     : aggregate_fault_at(a, fault, code,
+                                          field_of(a, f->judged));
     }
     return 1;
+}
+
+/* What the expressions have against record i. */
+static int expression_fault(struct aggregate *a, size_t i,
+                            struct aggregate_fault *fault, struct err *e)
+{
+    struct val v;
+    int r = expr_load(a->exprs, a->recs[i].text, a->recs[i].shaped);
+    for (size_t k = 0; k < a->n_exprs && r == 0; k++)
+        r = expr_eval(a->exprs, (int)k, &v, &a->fault);
+    if (r == -2)
+        return err_nomem(e);
+    buf_reset(&a->message);
+    buf_addz(&a->message, a->fault.msg);
+    fault->code = a->fault.code;
+    fault->path = a->fault.path;
+    fault->message = buf_str(&a->message);
+    return 0;
+}
+
+/* The group of record i, if there is one or none is needed to judge. */
+static bool known_group(struct aggregate *a, size_t i, bool has_key,
+                        uint32_t *group)
+{
+    struct group_key k;
+    size_t part;
+    *group = 0;
+    if (!a->n_parts)
+        return true;
+    buf_reset(&a->key);
+    return group_key_of(&a->groups, key_vals(a, i), has_key, &a->key, &k,
+                        &part) == 0 &&
+           group_find(&a->groups, &k, group);
+}
+
+/* Takes record i, which all can take, accumulator by accumulator, and sets
+ * groups aside where memory runs out. */
+static int take_judged(struct aggregate *a, size_t i, bool has_key,
+                       struct aggregate_fault *fault, struct err *e)
+{
+    size_t n = 0, stuck = SIZE_MAX;
+    for (;;) {
+        int r =
+            aggregate_group(a, key_vals(a, i), has_key, &a->group[i], fault, e);
+        if (r == 0)
+            return 0;
+        for (; r == 1 && n < a->n_feeds; n++) {
+            struct feed *f = &a->feeds[n];
+            if (wanted(a, f, i) &&
+                acc_take(&f->acc, aggregate_row(a, a->group[i]), &a->side,
+                         a->group[i], value_of(a, f->judged, i),
+                         second_of(a, f, i), e)) {
+                r = -1;
+                break;
+            }
+        }
+        if (r == 1)
+            return 1;
+        if (!overflow_can(a) || stuck == n || overflow_dump(a, e))
+            return -1;
+        stuck = n;
+    }
 }
 
 /* Takes record i of the batch: 1, 0 with a fault, -1. */
 static int take_one(struct aggregate *a, size_t i,
                     struct aggregate_fault *fault, struct err *e)
 {
-    struct group_key k;
-    uint32_t group = 0;
+    uint32_t group;
+    bool has_key = !(keyless(a) & BATCH_BIT(i));
     buf_reset(&a->message);
     if (a->batch.broken & BATCH_BIT(i)) {
         buf_addz(&a->message, "not JSON");
-        return fault_at(a, fault, "not_json", NULL);
+        return aggregate_fault_at(a, fault, "not_json", NULL);
     }
-    for (size_t arg = 0; arg < a->n_args; arg++)
-        a->vals[arg] = batch_vals(&a->batch, arg)[i];
-    int r = a->n_by ? make_key(a, i, &k, fault, e) : 1;
-    if (r == 1)
-        r = judge(a, fault, e);
-    if (r == 1 && a->far)
-        r = rehearse(a, &k, fault, e);
-    if (r != 1)
-        return r;
-    if (a->n_by && !group_find(&a->groups, &k, &group) &&
-        new_group(a, i, &k, &group, e))
-        return -1;
-    for (size_t n = 0; n < a->n_feeds; n++) {
-        struct feed *f = &a->feeds[n];
-        if (wanted(f, a->vals) &&
-            acc_take(&f->acc, aggregate_row(a, group), &a->side, group,
-                     a->vals[f->taken], e))
-            return -1;
-    }
-    return 1;
+    if (a->faulty & BATCH_BIT(i))
+        return expression_fault(a, i, fault, e);
+    int r = judge(a, i, fault, e);
+    if (r == 1 && a->far && known_group(a, i, has_key, &group))
+        r = rehearse(a, i, group, fault, e);
+    return r == 1 ? take_judged(a, i, has_key, fault, e) : r;
 }
 
-int aggregate_take(struct aggregate *a, const struct select_record *recs,
-                   size_t n, size_t *at, struct aggregate_fault *fault,
-                   struct err *e)
+int aggregate_take_in(struct aggregate *a, const struct select_record *recs,
+                      const int64_t *windows, size_t n, size_t *at,
+                      struct aggregate_fault *fault, struct err *e)
 {
-    if (*at == 0 && fill(a, recs, n, e))
-        return -1;
+    if (a->merging)
+        return state_take(a, recs, n, at, fault, e);
+    if (*at == 0) {
+        for (size_t i = 0; windows && i < n; i++)
+            snprintf(a->window[i], sizeof(a->window[i]), "%lld",
+                     (long long)windows[i]);
+        if (fill(a, recs, n, e))
+            return -1;
+    }
     while (*at < n) {
         /* Once a sum may leave the range, every record is tried first. */
         uint64_t special = a->far ? ~(uint64_t)0 : a->special >> *at;
@@ -310,4 +478,16 @@ int aggregate_take(struct aggregate *a, const struct select_record *recs,
             return r;
     }
     return 1;
+}
+
+int aggregate_take(struct aggregate *a, const struct select_record *recs,
+                   size_t n, size_t *at, struct aggregate_fault *fault,
+                   struct err *e)
+{
+    return aggregate_take_in(a, recs, NULL, n, at, fault, e);
+}
+
+uint32_t aggregate_group_of(const struct aggregate *a, size_t i)
+{
+    return a->group[i];
 }

@@ -350,7 +350,7 @@ int gauges_take(struct gauges *g, const struct select_record *recs, size_t n,
     g->rows += n;
     if (!g->n)
         return 0;
-    if (!g->batch.vals && select_batch_init(&g->batch, g->select))
+    if (!g->batch.vals && select_batch_init(&g->batch, g->select, 0))
         return err_nomem(e);
     if (select_pick_batch(g->select, recs, n, &g->batch))
         return err_set(e, ERR_DATA, "a record is not JSON");

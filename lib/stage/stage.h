@@ -243,6 +243,17 @@ bool stage_plain_name(const char *name);
  * ERR_USAGE where there is a template but no date. */
 int stage_expand(struct stage *st, struct buf *out, const char *text);
 
+/* What --date names, as expressions see it: the day, its first instant and
+ * that of the next day. .p is NULL where there is no date. */
+struct interval {
+    struct str date, start, end; /* borrowed from text */
+    struct buf text[3];          /* owned */
+};
+
+/* Fills v, zeroed. 0 or -1; stage_interval_free in every case. */
+int stage_interval(struct stage *st, struct interval *v);
+void stage_interval_free(struct interval *v);
+
 /* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
  * json); control bytes are escaped. For results worth a word on success. */
 void stage_note(struct stage *st, const char *fmt, ...)

@@ -110,3 +110,21 @@ int stage_expand(struct stage *st, struct buf *out, const char *text)
     }
     return out->failed ? err_nomem(&st->err) : 0;
 }
+
+int stage_interval(struct stage *st, struct interval *v)
+{
+    static const char *const texts[] = { "{date}", "{start}", "{end}" };
+    struct str *const values[] = { &v->date, &v->start, &v->end };
+    for (size_t i = 0; i < 3 && st->opts.date; i++) {
+        if (stage_expand(st, &v->text[i], texts[i]))
+            return -1;
+        *values[i] = buf_str(&v->text[i]);
+    }
+    return 0;
+}
+
+void stage_interval_free(struct interval *v)
+{
+    for (size_t i = 0; i < 3; i++)
+        buf_free(&v->text[i]);
+}

@@ -206,7 +206,9 @@ int spill_next(struct spill *p, unsigned i, uint64_t *number, struct str *item,
 
 static bool before(const struct spill *p, unsigned a, unsigned b)
 {
-    return p->v[p->heap[a]].number < p->v[p->heap[b]].number;
+    const struct spill_part *x = &p->v[p->heap[a]], *y = &p->v[p->heap[b]];
+    int c = p->cmp ? p->cmp(p->ctx, x->item, y->item) : 0;
+    return c ? c < 0 : x->number < y->number;
 }
 
 static void sift(struct spill *p, unsigned at)

@@ -3,9 +3,9 @@
  *
  * An item is bytes and a number, mostly that of the record it came from. A part
  * gives its items back in the order in which they were added; where that is the
- * order of their numbers, all parts together can be read in that order too (a
- * merge of as many runs). Files have no names, so nothing is left behind
- * however the process ends. Memory: a block a part. Not thread-safe. */
+ * order of their numbers, or another, all parts together can be read in that
+ * order too (a merge of as many runs). Files have no names, so nothing is left
+ * behind however the process ends. Memory: a block a part. Not thread-safe. */
 #ifndef TABLE_SPILL_H
 #define TABLE_SPILL_H
 
@@ -38,8 +38,12 @@ struct spill {
     unsigned n;           /* a power of two */
     size_t block;         /* bytes */
     const char *dir;
-    unsigned *heap, in_heap; /* owned: parts by their next number */
+    unsigned *heap, in_heap; /* owned: parts by what they have next */
     bool merging;
+    /* How spill_merge orders items, and those alike by number; NULL: by number
+     * alone. */
+    int (*cmp)(void *ctx, struct str a, struct str b);
+    void *ctx; /* borrowed */
 };
 
 /* Prepares parts for a stage that may use so many bytes of memory: how many
@@ -66,8 +70,8 @@ int spill_rewind(struct spill *p, unsigned i, struct err *e);
 int spill_next(struct spill *p, unsigned i, uint64_t *number, struct str *item,
                struct err *e);
 
-/* Reads all parts in order of the numbers, which ascend within each: as
- * spill_next. The first call rewinds them. */
+/* Reads all parts in order of the numbers or of cmp, which ascend within each:
+ * as spill_next. The first call rewinds them. */
 int spill_merge(struct spill *p, uint64_t *number, struct str *item,
                 struct err *e);
 

@@ -332,7 +332,7 @@ TEST("columns of a batch hold what each record holds by itself")
             CHECK(select_add(s, &paths[i]) >= 0);
         if (round % 2)
             CHECK(select_add(s, &(struct path){ 0 }) >= 0);
-        CHECK(select_batch_init(&b, s) == 0);
+        CHECK(select_batch_init(&b, s, 0) == 0);
         for (size_t i = 0; i < in.n; i += 5)
             in.with[i].shaped = random_below(3) ? in.with[i].shaped : NULL;
         CHECK(select_pick_batch(s, in.with, in.n, &b) == 0);
@@ -361,7 +361,7 @@ TEST("a record that is not JSON is told from the others of its batch")
     CHECK(path_list_parse(&paths, &n, STR("a"), &err) == 0);
     struct select *s = select_new();
     struct select_batch b;
-    CHECK(select_add(s, &paths[0]) == 0 && select_batch_init(&b, s) == 0);
+    CHECK(select_add(s, &paths[0]) == 0 && select_batch_init(&b, s, 0) == 0);
     const struct select_record recs[] = {
         { STR("{\"a\":1}"), NULL },
         { STR("{\"a\""), NULL },
