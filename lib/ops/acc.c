@@ -13,11 +13,20 @@ static const struct {
     [ACC_ROWS] = { &acc_ops_rows, "a count" },
     [ACC_COUNT] = { &acc_ops_count, "a count" },
     [ACC_SUM] = { &acc_ops_sum, "a sum" },
+    [ACC_SQUARES] = { &acc_ops_squares, "a sum of squares" },
     [ACC_MIN] = { &acc_ops_min, "a minimum" },
     [ACC_MAX] = { &acc_ops_max, "a maximum" },
     [ACC_FIRST] = { &acc_ops_first, "a first value" },
     [ACC_LAST] = { &acc_ops_last, "a last value" },
+    [ACC_ARG_MIN] = { &acc_ops_arg_min, "a value at a minimum" },
+    [ACC_ARG_MAX] = { &acc_ops_arg_max, "a value at a maximum" },
     [ACC_DISTINCT] = { &acc_ops_distinct, "a set of values" },
+    [ACC_HLL] = { &acc_ops_hll, "a HyperLogLog of this precision" },
+    [ACC_VALUES] = { &acc_ops_values, "a list of numbers" },
+    [ACC_SKETCH] = { &acc_ops_sketch, "a sketch of this relative error" },
+    [ACC_TALLY] = { &acc_ops_tally, "a tally" },
+    [ACC_LIST] = { &acc_ops_list, "a list" },
+    [ACC_BUCKETS] = { &acc_ops_buckets, "a histogram of these buckets" },
 };
 
 void acc_init(struct acc *acc, enum acc_kind kind,
@@ -28,6 +37,8 @@ void acc_init(struct acc *acc, enum acc_kind kind,
         acc->param = *param;
     sums_init(&acc->sums, budget);
     keyset_init(&acc->seen, budget);
+    blocks_init(&acc->blocks, budget);
+    acc->pool.budget = acc->text.budget = acc->scratch.budget = budget;
     if (acc->ops->start)
         acc->ops->start(acc);
 }
@@ -37,6 +48,10 @@ void acc_reset(struct acc *acc)
     acc_write_end(acc);
     sums_free(&acc->sums);
     keyset_free(&acc->seen);
+    blocks_free(&acc->blocks);
+    region_free(&acc->pool);
+    region_free(&acc->text);
+    region_free(&acc->scratch);
     if (acc->ops->release)
         acc->ops->release(acc);
 }
@@ -244,6 +259,37 @@ bool acc_read_count(struct val v, uint64_t *n)
         return false;
     *n = (uint64_t)i;
     return true;
+}
+
+int acc_judge_absorbed(struct acc *acc, struct val v, struct val by,
+                       struct err *e)
+{
+    struct buf why = { 0 };
+    const char *code;
+    int r = v.type > JSON_NULL && by.type > JSON_NULL;
+    if (r == 1)
+        r = acc_judge(acc, v, by, "", &code, &why, e);
+    buf_free(&why);
+    return r == 0 ? acc_no_state(acc, e) : r == 1 ? 0 : -1;
+}
+
+int acc_absorb_values(struct acc *acc, struct acc_place at, struct val state,
+                      struct err *e)
+{
+    struct val v;
+    if (state.type != JSON_ARRAY)
+        return acc_no_state(acc, e);
+    struct json_iter it = json_iter(state.raw);
+    while (json_next(&it, NULL, &v))
+        if (acc_judge_absorbed(acc, v, v, e))
+            return -1;
+    if (it.broken)
+        return acc_no_state(acc, e);
+    it = json_iter(state.raw);
+    while (json_next(&it, NULL, &v))
+        if (acc->ops->take(acc, at, v, v, e))
+            return -1;
+    return 0;
 }
 
 int acc_absorb(struct acc *acc, char *row, struct region *side, uint32_t group,

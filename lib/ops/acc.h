@@ -18,6 +18,7 @@
 #include "base/decimal.h"
 #include "base/err.h"
 #include "json/value.h"
+#include "ops/blocks.h"
 #include "ops/cell.h"
 #include "ops/run.h"
 #include "ops/sum.h"
@@ -61,9 +62,15 @@ struct acc {
     bool far;    /* numbers came that may drive a sum out of range */
     const struct acc_ops *ops;
     struct acc_param param;
-    struct sums sums;        /* of sums and squares */
+    struct sums sums;      /* of sums and squares */
+    struct blocks blocks;  /* of sketches and buckets */
+    struct region pool;    /* chains, or the entries of ACC_TALLY */
+    struct region text;    /* spellings: of ACC_VALUES and ACC_TALLY */
+    struct region scratch; /* ACC_VALUES: for selecting */
+    struct acc_selection *selection; /* owned: of what is in scratch */
     struct keyset seen;      /* ACC_DISTINCT, ACC_TALLY: group and value */
     struct buf key;          /* of the value in hand */
+    double log_gamma;        /* ACC_SKETCH */
     struct acc_index *index; /* owned, between acc_write_begin and _end */
 };
 
@@ -165,6 +172,11 @@ uint64_t acc_count(const struct acc *acc, const char *row);
 int acc_print_average(const struct acc *sum, const char *row, uint64_t count,
                       struct buf *out);
 
+/* Appends the variance of count numbers by their sum and the sum of their
+ * squares, or its root, the standard deviation: of a sample (over n - 1; null
+ * where there are less than 2), else of all there are. Exact, but for the
+ * quotient and the root, rounded half-even to 34 digits. Returns as
+ * acc_print_average. */
 int acc_print_variance(const struct acc *sum, const struct acc *squares,
                        const char *row, uint64_t count, bool sample, bool root,
                        struct buf *out);

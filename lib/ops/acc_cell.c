@@ -71,18 +71,10 @@ static int write(struct acc *acc, struct acc_place at, struct buf *out,
 static int absorb(struct acc *acc, struct acc_place at, struct val state,
                   struct err *e)
 {
-    const char *code;
     if (state.type == JSON_NULL)
         return 0;
-    if (state.type == JSON_MISSING)
-        return acc_no_state(acc, e);
-    if (acc->ops->judge) {
-        struct buf why = { 0 };
-        int r = acc->ops->judge(acc, state, state, "", &code, &why, e);
-        buf_free(&why);
-        if (r != 1)
-            return r ? r : acc_no_state(acc, e);
-    }
+    if (acc_judge_absorbed(acc, state, state, e))
+        return -1;
     return acc->ops->take(acc, at, state, state, e);
 }
 

@@ -131,28 +131,6 @@ static int write(struct acc *acc, struct acc_place at, struct buf *out,
     return buf_addc(out, ']') ? err_nomem(e) : 0;
 }
 
-static int absorb(struct acc *acc, struct acc_place at, struct val state,
-                  struct err *e)
-{
-    struct val v;
-    if (state.type != JSON_ARRAY)
-        return acc_no_state(acc, e);
-    struct json_iter it = json_iter(state.raw);
-    while (json_next(&it, NULL, &v)) {
-        buf_reset(&acc->key);
-        int r = v.type == JSON_NULL ? -3 : key_add(&acc->key, v);
-        if (r)
-            return r == -1 ? err_nomem(e) : acc_no_state(acc, e);
-    }
-    if (it.broken)
-        return acc_no_state(acc, e);
-    it = json_iter(state.raw);
-    while (json_next(&it, NULL, &v))
-        if (take(acc, at, v, v, e))
-            return -1;
-    return 0;
-}
-
 const struct acc_ops acc_ops_distinct = {
     .types = ACC_SCALARS,
     .numbers = true,
@@ -164,5 +142,5 @@ const struct acc_ops acc_ops_distinct = {
     .write_begin = write_begin,
     .write = write,
     .write_end = drop_index,
-    .absorb = absorb,
+    .absorb = acc_absorb_values,
 };

@@ -39,7 +39,10 @@ struct acc_ops {
 };
 
 extern const struct acc_ops acc_ops_rows, acc_ops_count, acc_ops_sum,
-    acc_ops_min, acc_ops_max, acc_ops_first, acc_ops_last, acc_ops_distinct;
+    acc_ops_squares, acc_ops_min, acc_ops_max, acc_ops_first, acc_ops_last,
+    acc_ops_arg_min, acc_ops_arg_max, acc_ops_distinct, acc_ops_hll,
+    acc_ops_values, acc_ops_sketch, acc_ops_tally, acc_ops_list,
+    acc_ops_buckets;
 
 #define ACC_TYPE(type) (1U << (type))
 #define ACC_ALL_TYPES (ACC_TYPE(JSON_OBJECT + 1) - 1)
@@ -75,6 +78,20 @@ int acc_judge_is_number(struct acc *acc, struct val v, struct val by,
 
 /* "not the state of ...": ERR_DATA, -1. */
 int acc_no_state(const struct acc *acc, struct err *e);
+
+/* 0 where a value that stands in a state can be taken, as records' are; -1 with
+ * e, ERR_DATA where it cannot. */
+int acc_judge_absorbed(struct acc *acc, struct val v, struct val by,
+                       struct err *e);
+
+/* An absorb for states that are arrays of values: takes them one by one, once
+ * all were judged. */
+int acc_absorb_values(struct acc *acc, struct acc_place at, struct val state,
+                      struct err *e);
+
+/* The sum in the state of a sum or of squares, in place or put into room. */
+const struct decimal *acc_sum_of(const struct acc *acc, const void *state,
+                                 struct decimal *room);
 
 /* A count, at least 0, as it stands in a state. */
 bool acc_read_count(struct val v, uint64_t *n);

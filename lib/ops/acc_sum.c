@@ -2,9 +2,8 @@
  * the number that it is, with its scale. */
 #include "ops/acc_ops.h"
 
-/* The sum in a state, in place or put into room. */
-static const struct decimal *sum_of(const struct acc *acc, const void *state,
-                                    struct decimal *room)
+const struct decimal *acc_sum_of(const struct acc *acc, const void *state,
+                                 struct decimal *room)
 {
     return sum_get(&acc->sums, state, room);
 }
@@ -17,7 +16,7 @@ static int rehearse(const struct acc *acc, const void *state, struct val v,
     if (r == 0 && acc->kind == ACC_SQUARES)
         r = decimal_mul(&d, &d, &d);
     if (r == 0)
-        r = decimal_add(&d, &d, sum_of(acc, state, &room));
+        r = decimal_add(&d, &d, acc_sum_of(acc, state, &room));
     decimal_free(&d);
     if (r == -2)
         return acc_refuse(code, "number_range", why,
@@ -31,7 +30,8 @@ static int print(struct acc *acc, struct acc_place at,
 {
     struct decimal room;
     (void)q;
-    return decimal_format(out, sum_of(acc, at.state, &room)) ? err_nomem(e) : 0;
+    return decimal_format(out, acc_sum_of(acc, at.state, &room)) ? err_nomem(e)
+                                                                 : 0;
 }
 
 /* Zeros before the point that no digit of the input stands for are written as
@@ -39,7 +39,7 @@ static int print(struct acc *acc, struct acc_place at,
 static int write(struct acc *acc, struct acc_place at, struct buf *out,
                  struct err *e)
 {
-    struct decimal room, d = *sum_of(acc, at.state, &room);
+    struct decimal room, d = *acc_sum_of(acc, at.state, &room);
     int32_t scale = d.scale;
     if (scale < 0)
         d.scale = 0;
@@ -129,13 +129,74 @@ const struct acc_ops acc_ops_sum = {
     .absorb = absorb,
 };
 
+/* ---- sums of squares ---- */
+
+/* A number that is not plain is squared to see whether that can be done. */
+static int judge_squares(struct acc *acc, struct val v, struct val by,
+                         const char *fn, const char **code, struct buf *why,
+                         struct err *e)
+{
+    struct decimal d = DECIMAL_ZERO;
+    int r = acc_judge_is_number(acc, v, by, fn, code, why, e);
+    if (r != 1 || !acc->far)
+        return r;
+    r = decimal_parse(&d, v.raw);
+    if (r == 0)
+        r = decimal_mul(&d, &d, &d);
+    decimal_free(&d);
+    if (r == -2)
+        return acc_refuse(code, "number_range", why,
+                          "square of the number outside the range of decimals");
+    return r ? err_nomem(e) : 1;
+}
+
+static int take_squares(struct acc *acc, struct acc_place at, struct val v,
+                        struct val by, struct err *e)
+{
+    struct decimal d = DECIMAL_ZERO;
+    (void)by;
+    int r = decimal_parse(&d, v.raw);
+    if (r == 0)
+        r = decimal_mul(&d, &d, &d);
+    r = r ? err_nomem(e) : sum_add_decimal(&acc->sums, at.state, &d, e);
+    decimal_free(&d);
+    return r;
+}
+
+static int take_run_squares(struct acc *acc, struct run *run, struct err *e)
+{
+    for (; run->from < run->to; run->from++) {
+        size_t i = run->from;
+        decimal_int v = (int64_t)run->numbers[i].high; /* of 18 digits */
+        struct decimal d = { .small = v * v,
+                             .scale = 2 * run->numbers[i].scale };
+        if (!run_is_gap(run, i) &&
+            sum_add_decimal(&acc->sums, acc_state(acc, run, i), &d, e))
+            return -1;
+    }
+    return 0;
+}
+
+const struct acc_ops acc_ops_squares = {
+    .types = ACC_TYPE(JSON_NUMBER),
+    .numbers = true,
+    .bytes = sizeof(struct sum),
+    .judge = judge_squares,
+    .rehearse = rehearse,
+    .take = take_squares,
+    .take_run = take_run_squares,
+    .print = print,
+    .write = write,
+    .absorb = absorb,
+};
+
 int acc_print_average(const struct acc *sum, const char *row, uint64_t count,
                       struct buf *out)
 {
     struct decimal n = DECIMAL_ZERO, avg = DECIMAL_ZERO, room;
     int r = decimal_set_i64(&n, (int64_t)count);
     if (r == 0)
-        r = decimal_div(&avg, sum_of(sum, row + sum->at, &room), &n);
+        r = decimal_div(&avg, acc_sum_of(sum, row + sum->at, &room), &n);
     if (r == 0)
         r = decimal_format(out, &avg);
     decimal_free(&n);

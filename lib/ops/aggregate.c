@@ -135,7 +135,7 @@ void aggregate_spill_to(struct aggregate *a, const char *dir, size_t memory)
 
 uint64_t aggregate_spilled(const struct aggregate *a)
 {
-    return a->over.states ? spill_bytes(a->over.states) : 0;
+    return a->over.bytes;
 }
 
 /* ---- columns of the input ---- */

@@ -115,6 +115,7 @@ int overflow_dump(struct aggregate *a, struct err *e)
             r = state_write(a, g, &o->item, e);
         if (r == 0)
             r = spill_add(o->states, part, o->born + g, buf_str(&o->item), e);
+        o->bytes += o->item.n;
     }
     state_end(a);
     o->born += n;

@@ -62,7 +62,9 @@ struct overflow {
     struct region numbers; /* while parts are read: uint64_t a group */
     struct buf item, key;
     struct val *a, *b; /* owned: parts of two keys */
+    uint64_t bytes;    /* set aside in all */
     bool failed;       /* no memory while comparing */
+    struct err why;    /* what failed, while it may be cured */
 };
 
 /* Records come in batches. Most are taken column by column; what can be

@@ -180,10 +180,11 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
 {
     size_t feed = 0, at = from, stuck_feed = 0, stuck_at = 0;
     bool stuck = false;
+    struct err *why = &a->over.why;
     for (;;) {
-        int r = a->n_parts ? find_groups(a, from, to, e) : 0;
+        int r = a->n_parts ? find_groups(a, from, to, why) : 0;
         while (r == 0 && feed < a->n_feeds) {
-            r = feed_run(a, &a->feeds[feed], &at, to, e);
+            r = feed_run(a, &a->feeds[feed], &at, to, why);
             if (r == 0) {
                 feed++;
                 at = from;
@@ -192,8 +193,11 @@ static int take_run(struct aggregate *a, size_t from, size_t to, struct err *e)
         if (r == 0)
             return 0;
         if (!overflow_can(a) ||
-            (stuck && stuck_feed == feed && stuck_at == at) ||
-            overflow_dump(a, e))
+            (stuck && stuck_feed == feed && stuck_at == at)) {
+            *e = *why;
+            return -1;
+        }
+        if (overflow_dump(a, e))
             return -1;
         stuck = true;
         stuck_feed = feed;
@@ -407,9 +411,10 @@ static int take_judged(struct aggregate *a, size_t i, bool has_key,
                        struct aggregate_fault *fault, struct err *e)
 {
     size_t n = 0, stuck = SIZE_MAX;
+    struct err *why = &a->over.why;
     for (;;) {
-        int r =
-            aggregate_group(a, key_vals(a, i), has_key, &a->group[i], fault, e);
+        int r = aggregate_group(a, key_vals(a, i), has_key, &a->group[i], fault,
+                                why);
         if (r == 0)
             return 0;
         for (; r == 1 && n < a->n_feeds; n++) {
@@ -417,14 +422,18 @@ static int take_judged(struct aggregate *a, size_t i, bool has_key,
             if (wanted(a, f, i) &&
                 acc_take(&f->acc, aggregate_row(a, a->group[i]), &a->side,
                          a->group[i], value_of(a, f->judged, i),
-                         second_of(a, f, i), e)) {
+                         second_of(a, f, i), why)) {
                 r = -1;
                 break;
             }
         }
         if (r == 1)
             return 1;
-        if (!overflow_can(a) || stuck == n || overflow_dump(a, e))
+        if (!overflow_can(a) || stuck == n) {
+            *e = *why;
+            return -1;
+        }
+        if (overflow_dump(a, e))
             return -1;
         stuck = n;
     }
