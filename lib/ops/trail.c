@@ -23,7 +23,7 @@ struct trail {
 struct trails {
     struct region keys; /* struct trail, a key each */
     uint64_t kept;      /* records, in all */
-    uint64_t added;     /* since the last sweep */
+    uint64_t sweep_in;  /* records to come until the next sweep */
     int64_t results;
 };
 
@@ -43,6 +43,7 @@ static int open_trails(struct window *w, struct err *e)
     if (!w->trails)
         return err_nomem(e);
     w->trails->keys.budget = w->o.budget;
+    w->trails->sweep_in = SWEEP_FROM;
     return 0;
 }
 
@@ -192,7 +193,7 @@ static int add(struct window *w, size_t i, int64_t time, struct err *e)
     if (keep(w, w->recs[i].text, time, &k, e))
         return -1;
     insert(t, k);
-    w->trails->added++;
+    w->trails->sweep_in -= w->trails->sweep_in > 0;
     return emit(w, t, i, k, e);
 }
 
@@ -210,16 +211,16 @@ static void key_moved(void *ctx, uint32_t old, uint32_t new)
     trails(w)[new] = trails(w)[old];
 }
 
-/* Between batches, and no more often than records come. */
+/* Between batches, when as many records came as the last sweep left. */
 static int sweep(struct window *w, struct err *e)
 {
     struct trails *s = w->trails;
-    if (s->added < SWEEP_FROM + s->kept)
+    if (s->sweep_in)
         return 0;
-    s->added = 0;
     int64_t from = needed_from(w);
     for (size_t i = 0; i < n_trails(w); i++)
         prune(w, &trails(w)[i], from);
+    s->sweep_in = SWEEP_FROM + s->kept;
     if (!w->host.keys)
         return 0;
     if (aggregate_keep(w->host.keys, has_records, key_moved, w, e))

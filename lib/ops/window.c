@@ -32,7 +32,7 @@ static int open_window(struct window *w, struct err *e)
     if (w->o.source)
         w->source_slot = select_add(w->select, w->o.source);
     if (w->time_slot < 0 || (w->o.source && w->source_slot < 0) ||
-        select_batch_init(&w->picked, w->select))
+        select_batch_init(&w->picked, w->select, 0))
         return err_nomem(e);
     return w->ops->open(w, e);
 }
