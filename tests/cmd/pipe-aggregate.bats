@@ -195,7 +195,7 @@ type /x sum needs a number, this is an object' < <(
 
 @test "bad descriptions are refused with the place" {
     assert_exit 64 pipe-aggregate </dev/null
-    assert_exit 64 pipe-aggregate -a 'median(x)' </dev/null
+    assert_exit 64 pipe-aggregate -a 'meridian(x)' </dev/null
     grep -q "no such function" err
     assert_exit 64 pipe-aggregate -a 'n=count(), s=sum(x' </dev/null
     grep -q "')' expected at byte 19" err
@@ -205,14 +205,168 @@ type /x sum needs a number, this is an object' < <(
     assert_exit 64 pipe-aggregate -a '' </dev/null
 }
 
-@test "groups past --memory fail with a word" {
+# Every function, so that every state goes to disk and comes back.
+every_function='n=count(),c=count(v),s=sum(v),a=avg(v),lo=min(t),hi=max(v),
+    f=first(t),l=last(t),am=arg_min(t,v),ax=arg_max(v,t),sd=stddev(v),
+    vp=var_pop(v),d=distinct(t),ad=approx_distinct(t),p=percentile(v,0.9),
+    pd=percentile_disc(v,0.9),ap=approx_percentile(v,0.5),m=mode(t),
+    top=top(t,3),li=list(v),h=histogram(v,-100,50,6)'
+
+# N records, each of KEYS keys several times, with gaps and odd spellings.
+make_spread() {
+    awk -v n="$1" -v keys="$2" 'BEGIN { x = 1
+        for (i = 0; i < n; i++) {
+            x = (x * 1103515245 + 12345) % 2147483648
+            k = x % keys
+            v = i % 17 == 0 ? "null" : i % 5 ? x % 9973 / 100 : -(i % 300)
+            printf "{\"k\":%s,\"g\":\"%s\",\"v\":%s", \
+                i % 3 ? k : k ".0", k % 7 ? "g" k % 11 : "\\u0067" k % 11, v
+            if (i % 13)
+                printf ",\"t\":\"t%d%s\"", x % 29, i % 31 ? "" : " long enough to lie elsewhere, surely"
+            print "}"
+        }
+    }'
+}
+
+@test "past --memory groups go to disk, and the result is the same to the byte" {
+    make_spread 60000 20000 >in
+    for keys in k g,k k,g; do
+        for order in '' --sort; do
+            assert_exit 0 pipe-aggregate -g "$keys" -a "$every_function" $order <in
+            mv out want
+            assert_exit 0 pipe-aggregate -g "$keys" -a "$every_function" $order \
+                --memory 2M --tmpdir "$BATS_TEST_TMPDIR" -v <in
+            grep -q 'outgrew --memory' err
+            cmp out want
+        done
+    done
+    [ -z "$(find . -name 'pipe-spool*')" ]
+}
+
+@test "parts that do not fit are parted again" {
+    make_spread 300000 150000 >in
+    assert_exit 0 pipe-aggregate -g k -a 's=sum(v),f=first(t),n=count()' <in
+    mv out want
+    assert_exit 0 pipe-aggregate -g k -a 's=sum(v),f=first(t),n=count()' \
+        --memory 1M -v <in
+    grep -q 'outgrew --memory' err
+    cmp out want
+}
+
+@test "--having and rejects are the same past --memory" {
+    { make_spread 30000 9000; echo '{"k":1,"v":"x"}'; } >in
+    for memory in 1G 1M; do
+        assert_exit 0 pipe-aggregate -g k -a 's=sum(v)' --having 's > 100' \
+            --max-reject 1 --memory $memory <in
+        mv out "out.$memory"
+        grep -q '/v sum needs a number' err
+    done
+    cmp out.1G out.1M
+    [ "$(wc -l <out.1G)" -lt 9000 ]
+}
+
+@test "a single group past --memory fails with a word" {
     make_orders 60000 >in
-    assert_exit 78 pipe-aggregate -g id -a 'sum(amount)' --memory 1M <in
+    assert_exit 78 pipe-aggregate -a 'distinct(id)' --memory 1M <in
     grep -q -- '--memory' err
     assert_file out ''
-    assert_exit 78 pipe-aggregate -a 'distinct(id)' --memory 1M <in
+    assert_exit 78 pipe-aggregate -g customer -a 'list(id)' --memory 1M \
+        --where "customer = 'c3'" <in
+    grep -q 'a single group' err
     assert_exit 0 pipe-aggregate -g customer -a 'sum(amount)' --memory 1M <in
     [ "$(wc -l <out)" = 7 ]
+}
+
+@test "--tmpdir that is not there or full fails with a word" {
+    make_orders 60000 >in
+    assert_exit 73 pipe-aggregate -g id -a 'sum(amount)' --memory 1M \
+        --tmpdir /nonexistent <in
+    grep -q "/nonexistent" err
+    assert_file out ''
+}
+
+@test "--partial and --merge: pieces in order give the whole, to the byte" {
+    make_spread 20000 3000 >in
+    assert_exit 0 pipe-aggregate -g g,k -a "$every_function" <in
+    mv out want
+    split -l 3333 in piece.
+    for p in piece.*; do
+        pipe-aggregate -g g,k -a "$every_function" --partial <"$p" >"part.$p"
+    done
+    cat part.* >parts
+    assert_exit 0 pipe-aggregate -g g,k -a "$every_function" --merge <parts
+    cmp out want
+    assert_exit 0 pipe-aggregate -g g,k -a "$every_function" --merge \
+        --memory 2M -v <parts
+    grep -q 'outgrew --memory' err
+    cmp out want
+    # Parts of parts, and states that --memory set aside.
+    head -2 parts | pipe-aggregate -g g,k -a "$every_function" --merge --partial >a
+    tail -n +3 parts | pipe-aggregate -g g,k -a "$every_function" --merge \
+        --partial --memory 2M >b
+    cat a b >both
+    assert_exit 0 pipe-aggregate -g g,k -a "$every_function" --merge <both
+    cmp out want
+}
+
+@test "--merge refuses what is no state of the same aggregates" {
+    lines '{"k":1,"v":2}' '{"k":2,"v":3}'
+    pipe-aggregate -g k -a 'sum(v)' --partial <in >parts
+    assert_exit 65 pipe-aggregate -g k -a 'max(v)' --merge <parts
+    grep -q 'other keys or aggregates' err
+    assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <in
+    grep -q 'no "_state"' err
+    sed 's/"s":\[.*\]/"s":[1]/' parts >cut
+    assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <cut
+    grep -q 'not_a_state' err
+    assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --merge --where 'k = 1' <parts
+    assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --partial --having 'k = 1' <in
+    # A damaged state leaves no trace.
+    { sed 's/"s":\[\(.*\),[^]]*\]/"s":[\1,"x"]/' parts; cat parts; } >mixed
+    assert_exit 0 pipe-aggregate -g k -a 'sum(v)' --merge --max-reject 2 <mixed
+    assert_file out '{"k":1,"sum_v":2}
+{"k":2,"sum_v":3}'
+}
+
+@test "keys and arguments may be expressions" {
+    lines '{"t":"2024-01-31T23:30:00Z","p":1.10,"q":3,"c":{"x":"a"}}' \
+        '{"t":"2024-01-31T22:30:00Z","p":2,"q":0.5,"c":{"x":"A"}}' \
+        '{"t":"2024-02-01T00:00:00Z","p":2,"q":null}'
+    assert_exit 0 pipe-aggregate -g 'day=date(t),c=lower(c.x)' \
+        -a 'revenue=sum(p * q), n=count(), big=count(CASE WHEN p > 1.5 THEN 1 END)' <in
+    assert_file out '{"day":"2024-01-31","c":"a","revenue":4.30,"n":2,"big":1}
+{"day":"2024-02-01","c":null,"revenue":null,"n":1,"big":1}'
+    assert_exit 0 pipe-aggregate --tz Europe/Berlin -g 'day=date(t)' -a 'n=count()' <in
+    assert_file out '{"day":"2024-02-01","n":2}
+{"day":"2024-01-31","n":1}'
+    assert_exit 64 pipe-aggregate -a 'sum(p * q)' <in
+    grep -q 'needs a name' err
+    assert_exit 64 pipe-aggregate -a 'x=sum(p * )' <in
+    grep -q -- '--aggregate x' err
+    assert_exit 64 pipe-aggregate -g 'd=date(t' -a 'n=count()' <in
+}
+
+@test "an expression that cannot be computed rejects its record" {
+    lines '{"k":1,"v":1}' '{"k":2,"v":"x"}' '{"k":1,"v":5}'
+    assert_exit 0 pipe-aggregate -g k -a 'x=sum(v * 2), n=count()' --max-reject 1 <in
+    assert_file out '{"k":1,"x":12,"n":2}'
+    grep -q "line 2: /v '\*' needs numbers" err
+    assert_exit 0 pipe-aggregate -a 'n=count()' --where 'v > 0' --max-reject 1 -v <in
+    assert_file out '{"n":2}'
+    grep -q 'read 3 = 2 out + 1 rejected' err
+}
+
+@test "--where takes what is TRUE, --having writes what is TRUE" {
+    lines '{"k":"a","v":1}' '{"k":"b","v":2}' '{"k":"a"}' '{"k":"c","v":null}'
+    assert_exit 0 pipe-aggregate -g k -a 'n=count()' --where 'v < 2' -v <in
+    assert_file out '{"k":"a","n":1}'
+    grep -q 'read 4 = 1 out + 0 rejected + 3 filtered' err
+    assert_exit 0 pipe-aggregate -g k -a 'n=count(),s=sum(v)' --having 's > 0' \
+        --having "k <> 'b'" <in
+    assert_file out '{"k":"a","n":2,"s":1}'
+    assert_exit 64 pipe-aggregate -g k -a 'n=count()' --having 'n >' <in
+    assert_exit 65 pipe-aggregate -g k -a 'n=count()' --having "k > 1" <in
+    assert_file out ''
 }
 
 @test "large values and small ones are grouped alike, past any batch" {

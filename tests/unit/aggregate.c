@@ -40,7 +40,7 @@ static int run(const char *group, const char *specs, bool sorted,
     struct buf line = { 0 };
     err = (struct err){ 0 };
     out[0] = faults[0] = '\0';
-    struct aggregate *a = aggregate_new(&b, &err);
+    struct aggregate *a = aggregate_new(&b, &(struct expr_env){ 0 }, &err);
     int r = group ? aggregate_group_by(a, str_of(group), &err) : 0;
     if (r == 0 && specs)
         r = aggregate_compute(a, str_of(specs), &err);
@@ -326,15 +326,15 @@ TEST("bad aggregates are refused with the byte where they go wrong")
     CHECK_STR(spec_error("sum(x"),
               "cannot read aggregate 'sum(x': ')' expected at byte 6");
     CHECK_STR(spec_error("sum()"),
-              "cannot read aggregate 'sum()': field expected at byte 5");
+              "cannot read aggregate 'sum()': field or expression expected at byte 5");
     CHECK_STR(spec_error("a=sum(x) b=sum(y)"),
               "cannot read aggregate 'a=sum(x) b=sum(y)': ',' expected at "
               "byte 10");
     CHECK_STR(spec_error("sum(x),"),
               "cannot read aggregate 'sum(x),': name=function(field) expected "
               "at byte 8");
-    CHECK(strstr(spec_error("n=median(x)"), "no such function"));
-    CHECK(strstr(spec_error("n=median(x)"), "at byte 3"));
+    CHECK(strstr(spec_error("n=meridian(x)"), "no such function"));
+    CHECK(strstr(spec_error("n=meridian(x)"), "at byte 3"));
     CHECK(strstr(spec_error("sum(a..b)"), "field path 'a..b'"));
     CHECK(strstr(spec_error(""), "expected at byte 1"));
 }
@@ -393,7 +393,7 @@ TEST("a cell takes longer and shorter values in turn, in bounded room")
 TEST("past the budget the aggregate fails with a clear error")
 {
     struct budget b = { .max = 1 << 20 };
-    struct aggregate *a = aggregate_new(&b, &err);
+    struct aggregate *a = aggregate_new(&b, &(struct expr_env){ 0 }, &err);
     err = (struct err){ 0 };
     CHECK(aggregate_group_by(a, STR("k"), &err) == 0);
     CHECK(aggregate_compute(a, STR("sum(k)"), &err) == 0);

@@ -244,7 +244,7 @@ static struct buf run(const char *by, const char *specs, bool sorted,
 {
     struct budget budget = { 0 };
     struct buf log = { 0 }, line = { 0 };
-    struct aggregate *a = aggregate_new(&budget, &err);
+    struct aggregate *a = aggregate_new(&budget, &(struct expr_env){ 0 }, &err);
     CHECK(!by || aggregate_group_by(a, str_of(by), &err) == 0);
     CHECK(aggregate_compute(a, str_of(specs), &err) == 0);
     CHECK(aggregate_begin(a, &err) == 0);
