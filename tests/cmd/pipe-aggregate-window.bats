@@ -183,7 +183,7 @@ close_stream() {
     printf '%s\n' '{"t":100,"v":1}' '{"t":170,"v":2}' '{ "t":99, "v":3 }' >in
     assert_exit 0 pipe-aggregate --window 1m --time t -a 's=sum(v)' \
         --dlq "$PWD/dead/" --max-reject 1 --log json <in
-    grep -q '"in":3,"out":2,"rejected":1,"filtered":0' err
+    grep -q '"read":3,"out":2,"rejected":1,"filtered":0' err
     cat dead/* >letters
     grep -q '"code":"late","path":"/t","message":"1970-01-01T00:01:39Z is late: the watermark is at 1970-01-01T00:02:50Z"' letters
     grep -qF '"raw":"{ \"t\":99, \"v\":3 }"' letters
@@ -201,7 +201,7 @@ close_stream() {
     printf '{"t":%d,"v":1}\n' 100 170 99 98 171 >in
     assert_exit 0 pipe-aggregate --window 1m --time t -a 's=sum(v)' \
         --late drop --log json <in
-    grep -q '"in":5,"out":3,"rejected":0,"filtered":2' err
+    grep -q '"read":5,"out":3,"rejected":0,"filtered":2' err
     grep -q '2 late records dropped' err
     assert_exit 0 pipe-aggregate --window 1m --time t -a 's=sum(v)' \
         --late drop <in
@@ -237,7 +237,7 @@ pipe-aggregate: rejected line 4: /t no time: needs a string or a number of the y
     printf '%s\n' '{"t":1,"v":"x"}' '{"t":2,"v":1}' >in
     assert_exit 0 pipe-aggregate --window sliding:1h,1m --time t \
         -a 's=sum(v)' --max-reject 1 --log json <in
-    grep -q '"in":2,"out":1,"rejected":1' err
+    grep -q '"read":2,"out":1,"rejected":1' err
     (($(wc -l <out) == 60))
 }
 
