@@ -63,14 +63,14 @@ static struct watermark_source *source_of(struct watermark *w, struct str name,
 {
     if (w->n * 2 >= w->cap && grow(w, e))
         return NULL;
-    struct watermark_source **slot = slot_of(w, name);
-    if (*slot)
-        return *slot;
+    struct watermark_source **slot = slot_of(w, name), *s = *slot;
+    if (s)
+        return s;
     if (w->n == WATERMARK_SOURCES) {
         err_set(e, ERR_DATA, "more than %d sources", WATERMARK_SOURCES);
         return NULL;
     }
-    struct watermark_source *s = malloc(sizeof(*s) + name.n);
+    s = malloc(sizeof(*s) + name.n);
     if (!s) {
         err_nomem(e);
         return NULL;
