@@ -1,6 +1,7 @@
 /* pipe-aggregate: group records and compute over each group. */
 #include "ops/aggregate.h"
 #include "stage/stage.h"
+#include "windowed.h"
 
 static struct opt_list group_by, aggregates, having;
 static const char *where, *tmpdir = "/tmp";
@@ -40,6 +41,7 @@ static const struct opt opts[] = {
     { OPT_STRING, 0, "tmpdir", "DIR", &tmpdir,
       "where groups are set aside; default /tmp", NULL, 0, 0, 0, COMPLETE_DIR,
       "TMPDIR" },
+    WINDOWED_ROWS,
     { 0 }
 };
 
@@ -58,6 +60,8 @@ struct job {
     struct budget budget;
     struct expr_set *filter; /* NULL: all records are taken */
     struct aggregate *agg;
+    bool by_window;
+    struct windowed windows; /* of --window */
 };
 
 static int prepare_filter(struct stage *st, struct job *j)
@@ -74,11 +78,18 @@ static int prepare_filter(struct stage *st, struct job *j)
     return expr_add(j->filter, "--where", str_of(where), &st->err) < 0 ? -1 : 0;
 }
 
-static int describe(struct stage *st, struct aggregate *a)
+static int describe_keys(struct stage *st, struct aggregate *a)
 {
     for (size_t i = 0; i < group_by.n; i++)
         if (aggregate_group_by(a, str_of(group_by.v[i]), &st->err))
             return -1;
+    return 0;
+}
+
+static int describe(struct stage *st, struct aggregate *a, bool by_window)
+{
+    if (describe_keys(st, a))
+        return -1;
     for (size_t i = 0; i < aggregates.n; i++)
         if (aggregate_compute(a, str_of(aggregates.v[i]), &st->err))
             return -1;
@@ -89,8 +100,24 @@ static int describe(struct stage *st, struct aggregate *a)
         aggregate_partial(a);
     if (merge)
         aggregate_merge(a);
-    aggregate_spill_to(a, tmpdir, memory ? memory : budget_default());
+    if (by_window)
+        aggregate_by_window(a);
+    else
+        aggregate_spill_to(a, tmpdir, memory ? memory : budget_default());
     return aggregate_begin(a, &st->err);
+}
+
+/* Open windows stay in memory; some kinds need the keys by themselves too. */
+static int prepare_windows(struct stage *st, struct job *j)
+{
+    j->budget.max = memory ? memory : budget_default();
+    if (group_by.n && windowed_needs_keys(&j->windows)) {
+        struct aggregate *keys = aggregate_new(&j->budget, &j->env, &st->err);
+        j->windows.keys = keys;
+        if (!keys || describe_keys(st, keys) || aggregate_begin(keys, &st->err))
+            return -1;
+    }
+    return windowed_begin(&j->windows, j->agg, &j->budget);
 }
 
 static int prepare(struct stage *st, struct job *j)
@@ -98,6 +125,12 @@ static int prepare(struct stage *st, struct job *j)
     if (partial && having.n)
         return err_set(&st->err, ERR_USAGE,
                        "--having belongs to --merge: states are no results");
+    if (windowed_start(&j->windows, st, &j->by_window))
+        return -1;
+    if (j->by_window && (sorted || partial || merge))
+        return err_set(&st->err, ERR_USAGE,
+                       "--window goes with neither --sort nor --partial nor "
+                       "--merge");
     if (stage_interval(st, &j->interval))
         return -1;
     j->env = (struct expr_env){ .tz = st->opts.tz,
@@ -105,7 +138,9 @@ static int prepare(struct stage *st, struct job *j)
                                 .start = j->interval.start,
                                 .end = j->interval.end };
     j->agg = aggregate_new(&j->budget, &j->env, &st->err);
-    return j->agg && prepare_filter(st, j) == 0 ? describe(st, j->agg) : -1;
+    if (!j->agg || prepare_filter(st, j) || describe(st, j->agg, j->by_window))
+        return -1;
+    return j->by_window ? prepare_windows(st, j) : 0;
 }
 
 /* ---- records ---- */
@@ -155,6 +190,8 @@ static int take_batch(struct stage *st, struct job *j,
     int r;
     for (size_t i = 0; i < n; i++)
         picked[i] = (struct select_record){ recs[i].text, recs[i].shaped };
+    if (j->by_window)
+        return windowed_take(&j->windows, recs, picked, n);
     st->counts.out += n;
     while ((r = aggregate_take(j->agg, picked, n, &at, &fault, &st->err)) ==
            0) {
@@ -197,11 +234,14 @@ static int emit_groups(struct stage *st, struct aggregate *a)
     return r;
 }
 
-/* Nothing is emitted before all of the input is known to be whole and good. */
+/* Nothing is emitted before all of the input is known to be whole and good, but
+ * for windows that time has passed. */
 static int aggregate(struct stage *st, struct job *j)
 {
     if (take_all(st, j) || stage_settle(st))
         return -1;
+    if (j->by_window)
+        return windowed_end(&j->windows);
     /* Without -g there is a row even over nothing. Behind a mistyped command
      * it would look like a result, and a loader would replace by it. */
     if (st->verdict == VERDICT_UNKNOWN && st->counts.in == 0 && !group_by.n) {
@@ -218,6 +258,7 @@ int main(int argc, char **argv)
     struct job j = { 0 };
     if (stage_start(&st, &command, argc, argv) == 0 && prepare(&st, &j) == 0)
         aggregate(&st, &j);
+    windowed_free(&j.windows);
     aggregate_free(j.agg);
     expr_free(j.filter);
     stage_interval_free(&j.interval);

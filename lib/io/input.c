@@ -57,15 +57,28 @@ const char *input_name(const struct input *in)
     return strcmp(in->uri, "-") == 0 ? "stdin" : in->uri;
 }
 
+/* Tells whoever waits for the other end that there is nothing to read; again
+ * as long as there is nothing, if the input is to. 0 or -1. */
+static int wait_idle(struct input *in, struct err *e)
+{
+    struct pollfd p = { .fd = in->fd, .events = POLLIN };
+    int ready = poll(&p, 1, 0);
+    while (ready == 0 || (ready < 0 && errno == EINTR)) {
+        if (in->idle(in->ctx, e))
+            return -1;
+        if (!in->idle_ms)
+            break;
+        ready = poll(&p, 1, in->idle_ms);
+    }
+    return 0;
+}
+
 /* Reads from fd. Whoever waits for the other end is told before. */
 static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
 {
     for (;;) {
-        if (in->idle && in->size == 0) {
-            struct pollfd p = { .fd = in->fd, .events = POLLIN };
-            if (poll(&p, 1, 0) == 0 && in->idle(in->ctx, e))
-                return -1;
-        }
+        if (in->idle && in->size == 0 && wait_idle(in, e))
+            return -1;
         ssize_t r = read(in->fd, buf, n);
         if (r >= 0) {
             in->raw_bytes += (uint64_t)r;

@@ -40,6 +40,7 @@ struct input {
     /* Called before a read that would block, and when a signal interrupted
      * one; -1 stops the input. NULL: none. */
     int (*idle)(void *ctx, struct err *e);
+    int idle_ms; /* and again whenever it has been waited so long; 0: once */
     /* Called behind every read. NULL: none. */
     int (*progress)(void *ctx, struct err *e);
     void *ctx;

@@ -274,10 +274,22 @@ static void add_spec(struct aggregate *a, const struct aggspec *s,
         c->squares = add_feed(a, ACC_SQUARES, arg, by, s);
 }
 
+/* What stands in front of the results of a window (ops/window.h). */
+static bool is_of_window(struct str name)
+{
+    return str_eq(name, STR("window_start")) ||
+           str_eq(name, STR("window_end")) ||
+           str_eq(name, STR("window_update"));
+}
+
 /* Names column i; two of one name would be one field of the output. */
 static int name_column(struct aggregate *a, size_t i, struct str name,
                        struct err *e)
 {
+    if (a->windowed && is_of_window(name))
+        return err_set(e, ERR_USAGE,
+                       "'%.*s' is the window's: give the field another name",
+                       STR_ARG(name));
     for (size_t j = 0; j < i; j++)
         if (str_eq(a->columns[j].name, name))
             return err_set(e, ERR_USAGE,

@@ -133,6 +133,8 @@ struct stage {
      * for; may be NULL. 0, or -1 with e to stop. */
     int (*on_idle)(void *context, struct err *e);
     void *idle_context;
+    int idle_ms; /* the same again whenever it has been waited so long; set by
+                    on_idle or before; 0: once */
     struct stage_private *priv;
 };
 
