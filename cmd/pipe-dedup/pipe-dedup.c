@@ -1,0 +1,155 @@
+/* pipe-dedup: keep one record of each key. */
+#include "dedup.h"
+
+static struct opt_list key_lists;
+static const char *keep = "first", *null_key = "reject";
+static const char *duplicates, *tmpdir = "/tmp";
+static uint64_t memory;
+
+static const char *const null_keys[] = { "reject", "pass", "group", NULL };
+
+static const struct opt opts[] = {
+    { OPT_LIST, 'k', "key", "FIELD[,FIELD...]", &key_lists,
+      "fields that make the key, repeatable; default the whole record by value",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "keep", "WHICH", &keep,
+      "which record of a key to keep: first, last, max:FIELD or min:FIELD; "
+      "default first",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "null-key", "HOW", &null_key,
+      "what becomes of a record with a null or missing key part; default "
+      "reject",
+      null_keys, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "duplicates", "FILE", &duplicates,
+      "write the dropped records to FILE, which appears whole or not at all",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_SIZE, 0, "memory", "SIZE", &memory,
+      "keep keys past SIZE on disk; default half of the machine's memory", NULL,
+      1 << 20, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
+    { OPT_STRING, 0, "tmpdir", "DIR", &tmpdir,
+      "where records and keys are set aside; default /tmp", NULL, 0, 0, 0,
+      COMPLETE_DIR, "TMPDIR" },
+    { 0 }
+};
+
+static const struct command command = {
+    .name = "pipe-dedup",
+    .summary = "keep one record of each key: the first, the last or the best",
+    .usage = "[OPTION...] [-k FIELD[,FIELD...]]",
+    .opts = opts,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+};
+
+static int read_keep(struct dedup_opts *o, struct err *e)
+{
+    static const struct {
+        const char *name;
+        enum contest_rule rule;
+    } rules[] = { { "first", CONTEST_FIRST },
+                  { "last", CONTEST_LAST },
+                  { "max:", CONTEST_MAX },
+                  { "min:", CONTEST_MIN } };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+        size_t n = strlen(rules[i].name);
+        bool by = rules[i].name[n - 1] == ':';
+        if (by ? strncmp(keep, rules[i].name, n) : strcmp(keep, rules[i].name))
+            continue;
+        o->keep = rules[i].rule;
+        o->by = by ? keep + n : NULL;
+        return !by || *o->by
+                   ? 0
+                   : err_set(e, ERR_USAGE, "--keep '%s' names no field", keep);
+    }
+    return err_set(e, ERR_USAGE,
+                   "--keep '%s' is none of first, last, max:FIELD, min:FIELD",
+                   keep);
+}
+
+static int read_opts(struct stage *st, struct dedup_opts *o)
+{
+    o->keys = &key_lists;
+    o->null_key = *null_key == 'r'   ? NULL_REJECT
+                  : *null_key == 'p' ? NULL_PASS
+                                     : NULL_GROUP;
+    o->duplicates = duplicates;
+    o->tmpdir = tmpdir;
+    o->memory = memory ? memory : budget_default();
+    return read_keep(o, &st->err);
+}
+
+static int open_dropped(struct dedup *d)
+{
+    struct stage *st = d->st;
+    struct buf path = { .max = 65536 };
+    int r = stage_expand(st, &path, d->o.duplicates);
+    if (r == 0)
+        r = buf_z(&path) ? output_file(&d->dropped, path.p, &st->err)
+                         : err_nomem(&st->err);
+    buf_free(&path);
+    return r;
+}
+
+static int prepare(struct dedup *d)
+{
+    struct stage *st = d->st;
+    struct dedup_opts *o = &d->o;
+    if (read_opts(st, o))
+        return -1;
+    d->budget.max = o->memory - o->memory / 8; /* the rest is for parts */
+    if (fieldkey_init(&d->key, o->keys->v, o->keys->n, &st->err) ||
+        (o->by && fieldkey_also(&d->key, o->by, &d->also, &st->err)) ||
+        (o->duplicates && open_dropped(d)))
+        return -1;
+    contest_init(&d->contest, o->keep, &d->budget, o->memory, o->tmpdir);
+    if (o->keep == CONTEST_FIRST)
+        return fieldkey_use_words(&d->key, &st->err);
+    d->keys = &d->contest.keys;
+    return aside_begin(d);
+}
+
+static int dedup(struct dedup *d)
+{
+    static struct record recs[STAGE_BATCH];
+    struct stage *st = d->st;
+    int n;
+    while ((n = stage_next_batch(st, recs)) > 0) {
+        if (key_batch(d, recs, (size_t)n))
+            return -1;
+        for (int i = 0; i < n; i++)
+            if (judge(d, &recs[i], &d->batch[i]))
+                return -1;
+    }
+    if (n == 0 && d->aside)
+        n = aside_emit(d);
+    /* The side file appears only if the stage is going to end well. */
+    if (n == 0 && d->o.duplicates)
+        n = stage_settle(st) || output_commit(&d->dropped, &st->err) ? -1 : 0;
+    return n;
+}
+
+static void release(struct dedup *d)
+{
+    fieldkey_free(&d->key);
+    wordset_free(&d->words);
+    keyset_free(&d->seen);
+    contest_free(&d->contest);
+    spool_close(&d->spool);
+    output_close(&d->dropped);
+    buf_free(&d->pointer);
+}
+
+int main(int argc, char **argv)
+{
+    struct stage st;
+    struct dedup d = {
+        .st = &st, .spool.fd = -1, .spool.out.fd = -1, .dropped.fd = -1
+    };
+    wordset_init(&d.words, &d.budget);
+    keyset_init_unnumbered(&d.seen, &d.budget);
+    contest_init(&d.contest, CONTEST_FIRST, &d.budget, 0, "");
+    d.keys = &d.seen;
+    if (stage_start(&st, &command, argc, argv) == 0 && prepare(&d) == 0)
+        dedup(&d);
+    release(&d);
+    return stage_finish(&st);
+}
