@@ -1,16 +1,19 @@
 /* dedup: what the parts of pipe-dedup share.
  *
  * key.c makes the keys of a batch, judge.c says of each record what becomes of
- * it, aside.c keeps those of which that is known at the end of the input. */
+ * it (window.c under --window), aside.c keeps those of which that is known at
+ * the end of the input. */
 #ifndef DEDUP_CMD_DEDUP_H
 #define DEDUP_CMD_DEDUP_H
 
 #include "stage/stage.h"
 #include "table/contest.h"
 #include "table/fieldkey.h"
+#include "table/recent.h"
 #include "table/spool.h"
 #include "table/wordset.h"
 
+enum late { LATE_REJECT, LATE_PASS, LATE_DROP };
 enum null_key { NULL_REJECT, NULL_PASS, NULL_GROUP };
 
 /* The command line. */
@@ -21,6 +24,9 @@ struct dedup_opts {
     enum null_key null_key;
     const char *duplicates, *tmpdir;
     uint64_t memory;
+    uint64_t window_ms, lateness_ms; /* window: 0 for none */
+    const char *time;                /* its field */
+    enum late late;
 };
 
 /* A record of the batch and its key. */
@@ -50,6 +56,11 @@ struct dedup {
     uint64_t n_aside;      /* of them, and of these */
     uint64_t passed_aside; /* those that stay whatever comes */
     struct output dropped; /* --duplicates */
+    struct recent recent;  /* --window */
+    struct path time;      /* its field */
+    int64_t newest_us;     /* event time so far; INT64_MIN: none */
+    uint64_t late;         /* records that came too late */
+    struct buf text;       /* of an event time with escapes */
     struct buf pointer;
 };
 
@@ -71,6 +82,13 @@ int judge(struct dedup *d, const struct record *rec, const struct keyed *k);
 
 /* Counts and drops a duplicate. */
 int drop(struct dedup *d, struct str text);
+
+/* ---- window.c */
+void window_begin(struct dedup *d);
+
+/* The same with --window. */
+int window_judge(struct dedup *d, const struct record *rec,
+                 const struct keyed *k);
 
 /* ---- aside.c */
 

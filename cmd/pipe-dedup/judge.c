@@ -107,6 +107,8 @@ static int best(struct dedup *d, const struct record *rec,
 int judge(struct dedup *d, const struct record *rec, const struct keyed *k)
 {
     uint64_t number;
+    if (d->o.window_ms)
+        return window_judge(d, rec, k);
     int r = key_check(d, rec, k);
     if (r <= 0)
         return r;

@@ -5,7 +5,10 @@ static struct opt_list key_lists;
 static const char *keep = "first", *null_key = "reject";
 static const char *duplicates, *tmpdir = "/tmp";
 static uint64_t memory;
+static const char *time_field, *late = "reject";
+static uint64_t window_ms, lateness_ms = UINT64_MAX; /* not given */
 
+static const char *const lates[] = { "reject", "pass", "drop", NULL };
 static const char *const null_keys[] = { "reject", "pass", "group", NULL };
 
 static const struct opt opts[] = {
@@ -29,6 +32,22 @@ static const struct opt opts[] = {
     { OPT_STRING, 0, "tmpdir", "DIR", &tmpdir,
       "where records and keys are set aside; default /tmp", NULL, 0, 0, 0,
       COMPLETE_DIR, "TMPDIR" },
+    { OPT_GROUP, 0, "streams", NULL, NULL, "On streams", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "window", "DURATION", &window_ms,
+      "drop a record only if one of its key passed less than DURATION of event "
+      "time away, and forget keys that are older",
+      NULL, 1, (uint64_t)36500 * 86400 * 1000, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "time", "FIELD", &time_field,
+      "the event time, an RFC 3339 time; for --window", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "lateness", "DURATION", &lateness_ms,
+      "how far behind the latest event time a record may come; default that of "
+      "--window",
+      NULL, 0, (uint64_t)36500 * 86400 * 1000, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "late", "HOW", &late,
+      "what becomes of a record that comes later; default reject", lates, 0, 0,
+      0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
@@ -65,6 +84,25 @@ static int read_keep(struct dedup_opts *o, struct err *e)
                    keep);
 }
 
+/* --window and what belongs to it. */
+static int read_window(struct dedup_opts *o, struct err *e)
+{
+    o->window_ms = window_ms;
+    o->lateness_ms = lateness_ms == UINT64_MAX ? window_ms : lateness_ms;
+    o->time = time_field;
+    o->late = *late == 'r' ? LATE_REJECT : *late == 'p' ? LATE_PASS : LATE_DROP;
+    if (!window_ms && (time_field || lateness_ms != UINT64_MAX || *late != 'r'))
+        return err_set(e, ERR_USAGE,
+                       "--time, --lateness and --late are for --window");
+    if (window_ms && !time_field)
+        return err_set(e, ERR_USAGE, "--window needs --time FIELD");
+    if (window_ms && o->keep != CONTEST_FIRST)
+        return err_set(e, ERR_USAGE,
+                       "--window keeps the first: --keep %s waits for an end",
+                       keep);
+    return 0;
+}
+
 static int read_opts(struct stage *st, struct dedup_opts *o)
 {
     o->keys = &key_lists;
@@ -74,7 +112,7 @@ static int read_opts(struct stage *st, struct dedup_opts *o)
     o->duplicates = duplicates;
     o->tmpdir = tmpdir;
     o->memory = memory ? memory : budget_default();
-    return read_keep(o, &st->err);
+    return read_keep(o, &st->err) || read_window(o, &st->err) ? -1 : 0;
 }
 
 static int open_dropped(struct dedup *d)
@@ -98,8 +136,14 @@ static int prepare(struct dedup *d)
     d->budget.max = o->memory - o->memory / 8; /* the rest is for parts */
     if (fieldkey_init(&d->key, o->keys->v, o->keys->n, &st->err) ||
         (o->by && fieldkey_also(&d->key, o->by, &d->also, &st->err)) ||
+        (o->time && (path_parse(&d->time, str_of(o->time), &st->err) ||
+                     fieldkey_also(&d->key, o->time, &d->also, &st->err))) ||
         (o->duplicates && open_dropped(d)))
         return -1;
+    if (o->window_ms) {
+        window_begin(d);
+        return 0;
+    }
     contest_init(&d->contest, o->keep, &d->budget, o->memory, o->tmpdir);
     if (o->keep == CONTEST_FIRST)
         return fieldkey_use_words(&d->key, &st->err);
@@ -121,6 +165,9 @@ static int dedup(struct dedup *d)
     }
     if (n == 0 && d->aside)
         n = aside_emit(d);
+    if (d->late && st->opts.verbose)
+        stage_note(st, "%llu records came too late",
+                   (unsigned long long)d->late);
     /* The side file appears only if the stage is going to end well. */
     if (n == 0 && d->o.duplicates)
         n = stage_settle(st) || output_commit(&d->dropped, &st->err) ? -1 : 0;
@@ -135,6 +182,9 @@ static void release(struct dedup *d)
     contest_free(&d->contest);
     spool_close(&d->spool);
     output_close(&d->dropped);
+    recent_free(&d->recent);
+    path_free(&d->time);
+    buf_free(&d->text);
     buf_free(&d->pointer);
 }
 
@@ -147,6 +197,7 @@ int main(int argc, char **argv)
     wordset_init(&d.words, &d.budget);
     keyset_init_unnumbered(&d.seen, &d.budget);
     contest_init(&d.contest, CONTEST_FIRST, &d.budget, 0, "");
+    recent_init(&d.recent, 0, 0);
     d.keys = &d.seen;
     if (stage_start(&st, &command, argc, argv) == 0 && prepare(&d) == 0)
         dedup(&d);
