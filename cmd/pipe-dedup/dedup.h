@@ -1,11 +1,12 @@
 /* dedup: what the parts of pipe-dedup share.
  *
  * key.c makes the keys of a batch, judge.c says of each record what becomes of
- * it (window.c under --window), aside.c keeps those of which that is known at
- * the end of the input. */
+ * it (window.c under --window; state.c has keys of earlier runs), aside.c keeps
+ * those of which that is known at the end of the input. */
 #ifndef DEDUP_CMD_DEDUP_H
 #define DEDUP_CMD_DEDUP_H
 
+#include "run/seen.h"
 #include "stage/stage.h"
 #include "table/contest.h"
 #include "table/fieldkey.h"
@@ -14,6 +15,7 @@
 #include "table/wordset.h"
 
 enum late { LATE_REJECT, LATE_PASS, LATE_DROP };
+enum doubt { DOUBT_REFUSE, DOUBT_KEEP, DOUBT_FORGET };
 enum null_key { NULL_REJECT, NULL_PASS, NULL_GROUP };
 
 /* The command line. */
@@ -27,6 +29,9 @@ struct dedup_opts {
     uint64_t window_ms, lateness_ms; /* window: 0 for none */
     const char *time;                /* its field */
     enum late late;
+    const char *state; /* NULL: none */
+    uint64_t ttl_ms;   /* 0: for ever */
+    enum doubt doubt;
 };
 
 /* A record of the batch and its key. */
@@ -56,6 +61,9 @@ struct dedup {
     uint64_t n_aside;      /* of them, and of these */
     uint64_t passed_aside; /* those that stay whatever comes */
     struct output dropped; /* --duplicates */
+    struct seen seen_keys; /* --state */
+    int64_t now_us;        /* when keys that are new were first seen */
+    bool full;             /* --state: the tables take in no more */
     struct recent recent;  /* --window */
     struct path time;      /* its field */
     int64_t newest_us;     /* event time so far; INT64_MIN: none */
@@ -89,6 +97,14 @@ void window_begin(struct dedup *d);
 /* The same with --window. */
 int window_judge(struct dedup *d, const struct record *rec,
                  const struct keyed *k);
+
+/* ---- state.c */
+
+/* Opens the state, and settles what an earlier run has left. */
+int state_begin(struct dedup *d);
+
+/* At the end of the input: keys that are new are durable, and pending. */
+int state_end(struct dedup *d);
 
 /* ---- aside.c */
 

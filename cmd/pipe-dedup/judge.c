@@ -91,6 +91,25 @@ static int first(struct dedup *d, const struct record *rec,
     return first_aside(d, rec, k);
 }
 
+/* ---- --state: the tables spare the file what comes again in this run */
+
+static int with_state(struct dedup *d, const struct record *rec,
+                      const struct keyed *k)
+{
+    struct str key;
+    int r = d->full ? 2 : first_insert(d, k);
+    d->full = r == 2;
+    if (r == 2 && first_seen(d, k))
+        r = 0;
+    if (r > 0)
+        r = spell(d, rec, k, &key)
+                ? -1
+                : seen_add(&d->seen_keys, key, d->now_us, &d->st->err);
+    if (r < 0)
+        return -1;
+    return r ? stage_pass_record(d->st, rec) : drop(d, rec->text);
+}
+
 /* ---- the others: nothing is known before the end */
 
 static int best(struct dedup *d, const struct record *rec,
@@ -115,5 +134,7 @@ int judge(struct dedup *d, const struct record *rec, const struct keyed *k)
     if (r == 2)
         return d->aside ? aside_add(d, FATE_STAYS, rec->text, &number)
                         : stage_pass_record(d->st, rec);
+    if (d->o.state)
+        return with_state(d, rec, k);
     return d->o.keep == CONTEST_FIRST ? first(d, rec, k) : best(d, rec, k);
 }

@@ -8,6 +8,10 @@ static uint64_t memory;
 static const char *time_field, *late = "reject";
 static uint64_t window_ms, lateness_ms = UINT64_MAX; /* not given */
 
+static const char *state, *state_doubt = "refuse";
+static uint64_t state_ttl_ms;
+
+static const char *const doubts[] = { "refuse", "keep", "forget", NULL };
 static const char *const lates[] = { "reject", "pass", "drop", NULL };
 static const char *const null_keys[] = { "reject", "pass", "group", NULL };
 
@@ -48,6 +52,19 @@ static const struct opt opts[] = {
     { OPT_CHOICE, 0, "late", "HOW", &late,
       "what becomes of a record that comes later; default reject", lates, 0, 0,
       0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "runs", NULL, NULL, "Across runs", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "state", "FILE", &state,
+      "drop records whose key an earlier run has loaded, by FILE; under "
+      "pipe-run",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_TIME, 0, "state-ttl", "DURATION", &state_ttl_ms,
+      "forget keys that were first seen longer ago; default never", NULL, 1,
+      (uint64_t)36500 * 86400 * 1000, 0, COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "state-doubt", "HOW", &state_doubt,
+      "the keys of an earlier run of which nobody can tell whether it was "
+      "committed; default refuse",
+      doubts, 0, 0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
@@ -103,6 +120,24 @@ static int read_window(struct dedup_opts *o, struct err *e)
     return 0;
 }
 
+/* --state and what belongs to it. */
+static int read_state(struct dedup_opts *o, struct err *e)
+{
+    o->state = state;
+    o->ttl_ms = state_ttl_ms;
+    o->doubt = *state_doubt == 'r'   ? DOUBT_REFUSE
+               : *state_doubt == 'k' ? DOUBT_KEEP
+                                     : DOUBT_FORGET;
+    if (!state && (state_ttl_ms || o->doubt != DOUBT_REFUSE))
+        return err_set(e, ERR_USAGE,
+                       "--state-ttl and --state-doubt are for --state");
+    if (state && (o->keep != CONTEST_FIRST || o->window_ms))
+        return err_set(e, ERR_USAGE,
+                       "--state keeps the first of all: it excludes --keep %s",
+                       o->window_ms ? "first with --window" : keep);
+    return 0;
+}
+
 static int read_opts(struct stage *st, struct dedup_opts *o)
 {
     o->keys = &key_lists;
@@ -112,7 +147,10 @@ static int read_opts(struct stage *st, struct dedup_opts *o)
     o->duplicates = duplicates;
     o->tmpdir = tmpdir;
     o->memory = memory ? memory : budget_default();
-    return read_keep(o, &st->err) || read_window(o, &st->err) ? -1 : 0;
+    return read_keep(o, &st->err) || read_window(o, &st->err) ||
+                   read_state(o, &st->err)
+               ? -1
+               : 0;
 }
 
 static int open_dropped(struct dedup *d)
@@ -140,6 +178,8 @@ static int prepare(struct dedup *d)
                      fieldkey_also(&d->key, o->time, &d->also, &st->err))) ||
         (o->duplicates && open_dropped(d)))
         return -1;
+    if (o->state && state_begin(d))
+        return -1;
     if (o->window_ms) {
         window_begin(d);
         return 0;
@@ -165,6 +205,8 @@ static int dedup(struct dedup *d)
     }
     if (n == 0 && d->aside)
         n = aside_emit(d);
+    if (n == 0 && d->o.state)
+        n = state_end(d);
     if (d->late && st->opts.verbose)
         stage_note(st, "%llu records came too late",
                    (unsigned long long)d->late);
@@ -183,6 +225,7 @@ static void release(struct dedup *d)
     spool_close(&d->spool);
     output_close(&d->dropped);
     recent_free(&d->recent);
+    seen_close(&d->seen_keys);
     path_free(&d->time);
     buf_free(&d->text);
     buf_free(&d->pointer);
@@ -191,9 +234,11 @@ static void release(struct dedup *d)
 int main(int argc, char **argv)
 {
     struct stage st;
-    struct dedup d = {
-        .st = &st, .spool.fd = -1, .spool.out.fd = -1, .dropped.fd = -1
-    };
+    struct dedup d = { .st = &st,
+                       .spool.fd = -1,
+                       .spool.out.fd = -1,
+                       .dropped.fd = -1,
+                       .seen_keys.lock = -1 };
     wordset_init(&d.words, &d.budget);
     keyset_init_unnumbered(&d.seen, &d.budget);
     contest_init(&d.contest, CONTEST_FIRST, &d.budget, 0, "");
