@@ -5,6 +5,7 @@
 #include "json/path.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -212,15 +213,22 @@ void load_run_id(const struct stage *st, const struct load *l,
     buf_free(&b);
 }
 
-/* For the record of the run; then the word of pipe-run, if it runs us. */
+/* For the record of the run, and for whoever has to ask the ledger what became
+ * of the load; then the word of pipe-run, if it runs us. */
 static int wait_for_word(struct stage *st, struct load *l,
                          const struct sink_run *run)
 {
-    const char *const members[][2] = { { "target", l->spec.uri },
-                                       { "table", l->args->table },
-                                       { "mode", l->args->mode },
-                                       { "partition", run->partition },
-                                       { "run_id", run->run_id } };
+    char here[PATH_MAX];
+    const char *const members[][2] = {
+        { "target", l->spec.uri },
+        { "cwd", getcwd(here, sizeof(here)) ? here : "" },
+        { "table", l->args->table },
+        { "mode", l->args->mode },
+        { "pipeline", run->pipeline },
+        { "partition", run->partition },
+        { "run_id", run->run_id },
+        { "input_hash", run->input_hash }
+    };
     struct buf b = { .max = 32768 };
     for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
         buf_addf(&b, "%c\"%s\":", i ? ',' : '{', members[i][0]);

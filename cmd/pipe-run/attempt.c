@@ -56,10 +56,14 @@ static void blame_time(struct attempt *a, const char *outcome, const char *what,
 /* All ended well. */
 static void commit(struct run *r)
 {
+    const struct attempt_spec *spec = r->spec;
     struct roll_cause doubt;
     roll_doubt(&r->a->roll, &doubt);
     if (doubt.exit)
         blame(r->a, "failed", doubt.exit, doubt.message);
+    else if (spec->before_commit &&
+             spec->before_commit(spec->job, &r->a->roll, &r->error))
+        blame(r->a, "failed", (int)r->error.code, r->error.msg);
     else
         commit_all(r);
 }

@@ -17,6 +17,9 @@ struct attempt_spec {
     void (*tick)(void *ctx); /* called at least every tick_ms */
     uint64_t tick_ms;        /* 0: never */
     void *ctx;
+    /* Called before the word to commit is given; -1 with e: it is not. */
+    int (*before_commit)(void *job, const struct roll *roll, struct err *e);
+    void *job;
 };
 
 struct attempt {

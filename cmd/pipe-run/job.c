@@ -3,10 +3,13 @@
 #include "attempt.h"
 #include "base/date.h"
 #include "base/seed.h"
+#include "json/value.h"
 #include "run/backoff.h"
 #include "run/breaker.h"
 #include "run/clock.h"
+#include "run/pending.h"
 #include "run/runlog.h"
+#include "run/seen.h"
 #include "run/state.h"
 
 #include <poll.h>
@@ -250,6 +253,36 @@ static int keep_attempt(struct job *j, const struct attempt *a,
     return runlog_attempt(&j->record, &kept, &j->st->err);
 }
 
+/* Stages of this run have added to state that outlives it: what is going to be
+ * committed is written down before it is. */
+static int note_loads(void *job, const struct roll *roll, struct err *e)
+{
+    struct job *j = job;
+    struct buf text = { 0 };
+    if (!pending_any(j->dir.path.p))
+        return 0;
+    buf_addc(&text, '{');
+    roll_format(roll, &text);
+    buf_addc(&text, '}');
+    int r = text.failed
+                ? err_nomem(e)
+                : pending_word(
+                      j->dir.path.p,
+                      json_get(json_val(buf_str(&text)), STR("loads")).raw, e);
+    buf_free(&text);
+    return r;
+}
+
+/* The load is committed, and the record says so. Where this fails the next run
+ * that needs the state does it. */
+static void promote(struct job *j)
+{
+    struct err e;
+    if (strcmp(j->record.outcome, "ok") == 0 &&
+        pending_promote(j->dir.path.p, seen_promote, &e))
+        stage_warn(j->st, "%s: the next run will see to it", e.msg);
+}
+
 static void fill_spec(struct job *j, struct attempt_spec *s)
 {
     *s = (struct attempt_spec){
@@ -265,6 +298,8 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
         .ctx = &j->breaker,
+        .before_commit = note_loads,
+        .job = j,
     };
 }
 
@@ -436,6 +471,7 @@ static int finish(struct job *j)
     if (told.code != ERR_NONE)
         j->record.message = told.msg;
     int r = keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
+    promote(j);
     r |= follow_up(j);
     if (j->record.hook >= 0)
         r |= keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);

@@ -30,7 +30,7 @@ struct run {
     int64_t deadline, linger_at, tick_at, kill_at;
     bool committing;         /* the word was given: signals come too late */
     enum why why;            /* the pipeline is being stopped */
-    struct err error;        /* of WHY_GATE */
+    struct err error;        /* of WHY_GATE, or of before_commit */
     struct roll_cause cause; /* as it was before anything was stopped */
     pid_t *told;             /* owned: children that were sent the signal */
     size_t n_told;

@@ -70,7 +70,8 @@ int runlog_guard(const struct buf *folder, bool wait, struct err *e);
 
 /* Looks through the folders of the pipeline's runs: one that was killed gets
  * the outcome "died", one that is older than keep_ms (by the wall clock; 0:
- * none is) and does not live is removed. What cannot be looked at is left. */
+ * none is) and does not live is removed, unless state waits for its verdict.
+ * What cannot be looked at is left. */
 int runlog_sweep(const struct buf *state, const char *pipeline,
                  uint64_t keep_ms, struct err *e);
 

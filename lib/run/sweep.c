@@ -2,6 +2,7 @@
 #include "base/date.h"
 #include "json/check.h"
 #include "json/value.h"
+#include "run/pending.h"
 #include "run/runlog.h"
 #include "run/state.h"
 
@@ -147,7 +148,8 @@ static int sweep_one(const struct buf *state, struct buf *path,
     if (look_if_alive(state, path, n, &alive, e))
         return -1;
     int64_t age_ms = now_us / 1000 - (int64_t)st.st_mtim.tv_sec * 1000;
-    if (!alive && keep_ms && age_ms > 0 && (uint64_t)age_ms > keep_ms)
+    if (!alive && keep_ms && age_ms > 0 && (uint64_t)age_ms > keep_ms &&
+        !pending_any(path->p))
         (void)remove_tree(path->p);
     return 0;
 }

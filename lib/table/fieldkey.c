@@ -57,6 +57,25 @@ static enum fieldkey_result result_of(int r)
     return r == 0 ? FIELDKEY_OK : r == -2 ? FIELDKEY_RANGE : FIELDKEY_DEEP;
 }
 
+int fieldkey_also(struct fieldkey *k, const char *field, size_t *slot,
+                  struct err *e)
+{
+    struct path path;
+    if (path_parse(&path, str_of(field), e))
+        return -1;
+    int i = select_add(k->select, &path);
+    path_free(&path);
+    struct val *vals =
+        i < 0 ? NULL
+              : realloc(k->vals, (select_size(k->select) + 1) * sizeof(*vals));
+    if (!vals)
+        return err_nomem(e);
+    k->vals = vals;
+    k->looks = true;
+    *slot = (size_t)i;
+    return 0;
+}
+
 int fieldkey_use_words(struct fieldkey *k, struct err *e)
 {
     k->words = wordkeys_new();
@@ -101,6 +120,11 @@ int fieldkey_make(struct fieldkey *k, struct str record,
     *result = FIELDKEY_OK;
     *part = 0;
     k->word = 0;
+    if (k->n == 0 && k->looks &&
+        select_pick(k->select, record, shaped, k->vals)) {
+        *result = FIELDKEY_NO_JSON;
+        return 0;
+    }
     if (k->n == 0) {
         int r = key_add(&k->key, json_val(record));
         *result = result_of(r);
@@ -116,6 +140,18 @@ int fieldkey_make(struct fieldkey *k, struct str record,
         return make_bytes(k, result, part, e);
     find_null(k, result, part);
     return 0;
+}
+
+int fieldkey_make_bytes(struct fieldkey *k, struct str record,
+                        const struct shaped *shaped,
+                        enum fieldkey_result *result, size_t *part,
+                        struct err *e)
+{
+    struct wordkeys *words = k->words;
+    k->words = NULL;
+    int r = fieldkey_make(k, record, shaped, result, part, e);
+    k->words = words;
+    return r;
 }
 
 enum json_type fieldkey_type(const struct fieldkey *k, size_t part)

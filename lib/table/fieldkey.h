@@ -19,6 +19,7 @@ struct fieldkey {
     struct val *vals;       /* owned: of the last record, by slot */
     struct wordkeys *words; /* owned; NULL: no key has a word */
     uint64_t word;          /* of the last record; 0: it has none */
+    bool looks;             /* fieldkey_also was called */
     struct buf key;         /* what json/key.h makes of keys without one */
 };
 
@@ -39,6 +40,12 @@ int fieldkey_init(struct fieldkey *k, const char *const *lists, size_t n,
  * without memory. */
 int fieldkey_use_words(struct fieldkey *k, struct err *e);
 
+/* Looks up one more field with each key, no part of it: its value is that of
+ * k->vals[*slot] after fieldkey_make. To be called behind fieldkey_init. 0, or
+ * -1 with ERR_USAGE. */
+int fieldkey_also(struct fieldkey *k, const char *field, size_t *slot,
+                  struct err *e);
+
 /* Makes the key of record, shaped being its shape, or NULL: sets k->word to
  * its word, or to 0 and appends its bytes to k->key. *result
  * says what came of it and *part which field it lies with (its number in
@@ -46,6 +53,12 @@ int fieldkey_use_words(struct fieldkey *k, struct err *e);
 int fieldkey_make(struct fieldkey *k, struct str record,
                   const struct shaped *shaped, enum fieldkey_result *result,
                   size_t *part, struct err *e);
+
+/* The same, but as bytes whether it has a word or not: k->word is 0. */
+int fieldkey_make_bytes(struct fieldkey *k, struct str record,
+                        const struct shaped *shaped,
+                        enum fieldkey_result *result, size_t *part,
+                        struct err *e);
 
 /* Type of the last record's value in field part. */
 enum json_type fieldkey_type(const struct fieldkey *k, size_t part);

@@ -100,13 +100,21 @@ static int flush(struct spill *p, struct spill_part *t, struct err *e)
 
 /* ---- writing ---- */
 
-static int open_part(struct spill *p, struct spill_part *t, struct err *e)
+static int block_of(const struct spill *p, struct spill_part *t, struct err *e)
 {
-    if (!t->block)
-        t->block = malloc(p->block);
+    if (t->block)
+        return 0;
+    t->block = malloc(p->block);
     if (!t->block)
         return err_nomem(e);
     t->cap = p->block;
+    return 0;
+}
+
+static int open_part(struct spill *p, struct spill_part *t, struct err *e)
+{
+    if (block_of(p, t, e))
+        return -1;
     t->fd = spill_file(p->dir, e);
     return t->fd < 0 ? -1 : 0;
 }
@@ -134,6 +142,21 @@ int spill_add(struct spill *p, unsigned i, uint64_t number, struct str item,
     return 0;
 }
 
+int spill_seal(struct spill *p, struct err *e)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        struct spill_part *t = &p->v[i];
+        if (t->fd < 0 || t->reading)
+            continue;
+        if (flush(p, t, e))
+            return -1;
+        free(t->block);
+        t->block = NULL;
+        t->cap = 0;
+    }
+    return 0;
+}
+
 /* ---- reading ---- */
 
 int spill_rewind(struct spill *p, unsigned i, struct err *e)
@@ -142,6 +165,8 @@ int spill_rewind(struct spill *p, unsigned i, struct err *e)
     if (t->fd < 0)
         return 0;
     if (!t->reading && flush(p, t, e))
+        return -1;
+    if (block_of(p, t, e))
         return -1;
     t->reading = true;
     t->n = 0;

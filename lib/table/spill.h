@@ -61,6 +61,10 @@ unsigned spill_part_of(const struct spill *p, uint64_t hash, unsigned level);
 int spill_add(struct spill *p, unsigned i, uint64_t number, struct str item,
               struct err *e);
 
+/* Ends the writing of all parts: what they have in memory goes to their files,
+ * and the memory is given back. Reading a part takes its block anew. */
+int spill_seal(struct spill *p, struct err *e);
+
 /* Begins to read part i, from its first item; nothing is added to it from then
  * on. */
 int spill_rewind(struct spill *p, unsigned i, struct err *e);

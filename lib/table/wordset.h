@@ -23,6 +23,12 @@ void wordset_init(struct wordset *w, struct budget *budget);
  * where it was there, -1 with e as slots_reserve; the set is unchanged then. */
 int wordset_insert(struct wordset *w, uint64_t hash, struct err *e);
 
+/* Is it there? */
+static inline bool wordset_find(const struct wordset *w, uint64_t hash)
+{
+    return *slots_seek(&w->slots, hash) == hash;
+}
+
 void wordset_free(struct wordset *w);
 
 /* Two rounds of multiply-shift (Dietzfelbinger et al. 1997), which spread by

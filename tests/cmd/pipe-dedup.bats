@@ -211,18 +211,6 @@ lines() {
     assert_file out '{"id":1}'
 }
 
-@test "keys past --memory fail with a word, not with a guess" {
-    awk 'BEGIN { for (i = 0; i < 200000; i++)
-        printf "{\"id\":%d,\"name\":\"name %d\",\"of\":%d}\n", i, i, i % 5 }' >in
-    for key in id name id,name; do
-        assert_exit 78 pipe-dedup -k $key --memory 1M <in
-        grep -q -- '--memory' err
-    done
-    assert_exit 0 pipe-dedup -k of --memory 1M <in
-    [ "$(wc -l <out)" = 5 ]
-    PIPE_MEMORY=1M assert_exit 78 pipe-dedup -k id <in
-}
-
 @test "records cost no memory: 60 MB with few keys stay in small room" {
     need_command prlimit
     awk 'BEGIN { s = sprintf("%6000s", ""); gsub(/ /, "x", s)
@@ -242,7 +230,11 @@ lines() {
     assert_exit 64 pipe-dedup -k a,a <in
     grep -q "key field 'a' is given twice" err
     assert_exit 64 pipe-dedup -k a --keep middle <in
-    grep -q 'first, last' err
+    grep -q 'first, last, max:FIELD, min:FIELD' err
+    assert_exit 64 pipe-dedup -k a --keep max: <in
+    grep -q 'names no field' err
+    assert_exit 64 pipe-dedup -k a --keep max:a..b <in
+    assert_exit 64 pipe-dedup -k a --memory 100K <in
     assert_exit 64 pipe-dedup -k a --null-key drop <in
     assert_exit 64 pipe-dedup -k a, <in
 }
