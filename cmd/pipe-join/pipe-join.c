@@ -17,7 +17,7 @@ static const char *const multis[] = { "fail", "first",  "last",
 static const char *const misses[] = { "keep", "drop", "reject", NULL };
 static const char *const formats[] = { "csv", "tsv", "ndjson", "json", NULL };
 
-enum { SHAPE = 1 };
+enum { SHAPE = 1, QUERY };
 
 static const struct opt opts[] = {
     { OPT_LIST, 'k', "key", "FIELD[=REF_FIELD][,...]", &keys,
@@ -68,6 +68,20 @@ static const struct opt opts[] = {
     { OPT_LIST, 0, "ref-null", "TOKEN", &reference.nulls,
       "cells of CSV that are TOKEN become null, repeatable", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "query", "SQL", &reference.query,
+      "the statement whose rows are the reference, of a database", NULL, 0, 0,
+      QUERY, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "table", "NAME", &reference.table,
+      "or a table or view, all of it", NULL, 0, 0, QUERY, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "cache", "FILE", &reference.cache,
+      "keep what the database gave in FILE", NULL, 0, 0, 0, COMPLETE_FILE,
+      NULL },
+    { OPT_TIME, 0, "cache-ttl", "DURATION", &reference.cache_ttl,
+      "do not ask the database again before: 10m, 1h; default every time", NULL,
+      1, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "stale-ok", NULL, &reference.stale_ok,
+      "where the database is away, warn and use FILE however old it is", NULL,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_SIZE, 0, "memory", "SIZE", &memory,
       "keep the reference on disk where it needs more than SIZE; default half "
       "of the machine's",
@@ -86,7 +100,8 @@ static const struct command command = {
     .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS |
              STAGE_LANES,
     .operands = COMPLETE_FILE,
-    .notes = "REF is a path, file:PATH or a quoted glob.",
+    .notes = "REF is a path, file:PATH, a quoted glob, sqlite:FILE or "
+             "postgresql://HOST/DATABASE.",
 };
 
 /* What one thread needs. */
@@ -154,6 +169,9 @@ static int note_args(struct stage *st)
         { "as-of", as_of },
         { "ref-format", reference.format },
         { "ref-delimiter", reference.delimiter },
+        { "query", reference.query },
+        { "table", reference.table },
+        { "cache", reference.cache },
         { "date", st->opts.date },
         { "tz", st->opts.tz },
     };
@@ -175,8 +193,13 @@ static int note_args(struct stage *st)
             buf_addf(b, "--%s=%s%c", lists[i].name, lists[i].list->v[k], 0);
     if (as_of_max)
         buf_addf(b, "--as-of-max=%llums%c", (unsigned long long)as_of_max, 0);
+    if (reference.cache_ttl)
+        buf_addf(b, "--cache-ttl=%llums%c",
+                 (unsigned long long)reference.cache_ttl, 0);
     if (overwrite)
         buf_addf(b, "--overwrite%c", 0);
+    if (reference.stale_ok)
+        buf_addf(b, "--stale-ok%c", 0);
     buf_addf(b, "--%c%s%c", 0, st->argv[0], 0);
     return b->failed ? err_nomem(&st->err) : 0;
 }

@@ -5,10 +5,14 @@
 #include "ops/join.h"
 #include "stage/stage.h"
 
-/* The options' own rows of the table: the format of files. */
+/* What the options say, as given. */
 struct reference_opts {
-    const char *format, *delimiter;
+    const char *format, *delimiter; /* of files */
     struct opt_list types, nulls;
+    const char *query, *table; /* of databases */
+    const char *cache;
+    uint64_t cache_ttl; /* milliseconds */
+    bool stale_ok;
 };
 
 /* Reads all records of uri into j, which is then ready. 0 or -1 with st->err:
