@@ -100,8 +100,7 @@ static const struct command command = {
     .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_OPERANDS |
              STAGE_LANES,
     .operands = COMPLETE_FILE,
-    .notes = "REF is a path, file:PATH, a quoted glob, sqlite:FILE or "
-             "postgresql://HOST/DATABASE.",
+    .notes = "REF is a file, sqlite:FILE or postgresql://HOST/DATABASE.",
 };
 
 /* What one thread needs. */

@@ -136,8 +136,8 @@ static int fetch(struct reading *r, const char *uri, struct cache *c)
     struct stage *st = r->st;
     struct source *s = NULL;
     struct source_item item;
-    int got = cache_begin(c, &st->err) ||
-                      source_connect(&s, uri, &r->source, &st->err)
+    int got = source_connect(&s, uri, &r->source, &st->err) ||
+                      cache_begin(c, &st->err)
                   ? -1
                   : 1;
     while (got > 0 && (got = source_next(s, &item, &st->err)) > 0) {
@@ -154,7 +154,8 @@ static int fetch(struct reading *r, const char *uri, struct cache *c)
 static bool is_away(const struct err *e)
 {
     return !stage_stopping() &&
-           (e->code == ERR_UNAVAILABLE || e->code == ERR_TEMPFAIL);
+           (e->code == ERR_UNAVAILABLE || e->code == ERR_TEMPFAIL ||
+            e->code == ERR_NOINPUT);
 }
 
 static int refresh(struct reading *r, const char *uri, struct cache *c)
