@@ -80,7 +80,7 @@ lines() { printf '%s\n' "$@"; }
 @test "a password in the URI is refused, one in the environment is used" {
     assert_exit 64 pipe-join "postgresql://pipe:secret@127.0.0.1:$PGPORT/postgres" --table t -k id </dev/null
     grep -q PGPASSFILE err
-    ! grep -q secret err
+    run ! grep -q secret err
     assert_exit 69 pipe-join postgresql://pipe@127.0.0.1:1/postgres --table t -k id </dev/null
     assert_exit 78 pipe-join "postgresql://pipe@127.0.0.1:$PGPORT/none" --table t -k id </dev/null
 }
@@ -99,7 +99,7 @@ lines() { printf '%s\n' "$@"; }
     sql 'CREATE TABLE t AS SELECT 1 AS id, 2 AS v'
     lines '{"id":1}' >in.ndjson
     pipe-join "$URL" --table t -k id --cache kept <in.ndjson >want
-    ! grep -q secret kept
+    run ! grep -q secret kept
     sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipe-join'" >/dev/null
     (cd / && pg_as "$PG_BIN/pg_ctl" -D "$PG_DIR/data" -m fast -w stop) >/dev/null 3>&-
     assert_exit 0 pipe-join "$URL" --table t -k id --cache kept --cache-ttl 1h <in.ndjson
