@@ -16,7 +16,9 @@ static enum jointime_result read_long(struct str text, struct jointime *t)
     const decimal_int most = (decimal_int)digits_pow10[18];
     for (; fits && scale < 0 && v < most && v > -most; scale++)
         v *= 10;
-    for (; fits && scale > 18 && v % 10 == 0; scale--)
+    for (; fits && scale > 0 && v % 10 == 0 &&
+           (scale > 18 || v >= most || v <= -most);
+         scale--)
         v /= 10;
     if (!fits || scale < 0 || scale > 18 || v >= most || v <= -most)
         return JOINTIME_BAD;
