@@ -15,6 +15,7 @@ pipe-extract    stream  --format ndjson -
 pipe-validate   stream  -s any.json
 pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
+pipe-join       stream  any.json -k id
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson

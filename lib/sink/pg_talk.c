@@ -1,3 +1,4 @@
+#include "io/pglink.h"
 #include "sink/pg.h"
 
 #include <errno.h>
@@ -6,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LOOK_MS 100 /* how often a signal is looked for */
 #define PIECE ((size_t)64 << 10)
 
 /* ---- failures ---- */
@@ -16,37 +16,10 @@ static bool starts(const char *state, const char *class)
     return strncmp(state, class, strlen(class)) == 0;
 }
 
-static enum err_code code_of(const char *state)
-{
-    if (starts(state, "28") || strcmp(state, "42501") == 0 ||
-        strcmp(state, "25006") == 0)
-        return ERR_NOPERM;
-    if (starts(state, "22") || starts(state, "23") ||
-        strcmp(state, "P0001") == 0)
-        return ERR_DATA;
-    if (starts(state, "08") || starts(state, "40") || starts(state, "53") ||
-        starts(state, "55") || starts(state, "57") || starts(state, "58") ||
-        !*state)
-        return ERR_TEMPFAIL;
-    return ERR_CONFIG; /* 42: SQL that does not fit the database, and others */
-}
-
-/* A message of the server, on one line. */
-static void one_line(char *out, size_t size, const char *message)
-{
-    size_t n = 0;
-    for (; *message && n + 1 < size; message++)
-        if (*message != '\n' && *message != '\t')
-            out[n++] = *message;
-        else if (n && message[1] && out[n - 1] != ' ')
-            out[n++] = ' ';
-    out[n] = '\0';
-}
-
 static int fail_connection(struct pg_sink *s, struct err *e, const char *doing)
 {
     char text[600];
-    one_line(text, sizeof(text), PQerrorMessage(s->db));
+    pglink_line(text, sizeof(text), PQerrorMessage(s->db));
     s->dead = true;
     return err_set(e, ERR_TEMPFAIL, "cannot %s '%s': %s", doing,
                    s->base.spec->table,
@@ -69,9 +42,9 @@ static int fail(struct pg_sink *s, struct err *e, const PGresult *r,
         return fail_connection(s, e, doing);
     snprintf(s->state, sizeof(s->state), "%s", state);
     s->retry = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
-    one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
-    one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
-    return err_set(e, code_of(state), "cannot %s '%s': %s%s%s%s", doing,
+    pglink_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
+    pglink_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
+    return err_set(e, pglink_code(state), "cannot %s '%s': %s%s%s%s", doing,
                    s->base.spec->table, text, *more ? " (" : "", more,
                    *more ? ")" : "");
 }
@@ -91,8 +64,8 @@ static bool blames_row(struct pg_sink *s, const PGresult *r,
     if (!starts(state, "22") && !starts(state, "23") &&
         strcmp(state, "P0001") != 0 && strcmp(state, "54000") != 0)
         return false;
-    one_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
-    one_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
+    pglink_line(text, sizeof(text), field(r, PG_DIAG_MESSAGE_PRIMARY));
+    pglink_line(more, sizeof(more), field(r, PG_DIAG_MESSAGE_DETAIL));
     /* COPY names the column in the context: "COPY t, line 3, column a: ..." */
     struct str name = str_of(column);
     const char *context = field(r, PG_DIAG_CONTEXT);
@@ -129,34 +102,12 @@ int pg_nap(struct pg_sink *s, unsigned ms, struct err *e)
     return 0;
 }
 
-/* Waits until the connection can be read (or also written). */
-static int wait_for(struct pg_sink *s, bool write, struct err *e)
-{
-    struct pollfd p = { PQsocket(s->db),
-                        (short)(POLLIN | (write ? POLLOUT : 0)), 0 };
-    for (;;) {
-        int n = poll(&p, 1, LOOK_MS);
-        if (n > 0)
-            return 0;
-        if (n < 0 && errno != EINTR)
-            return err_sys(e, ERR_IO, errno, "cannot wait for the server");
-        if (s->base.spec->stop && s->base.spec->stop()) {
-            char text[256];
-            PGcancel *cancel = PQgetCancel(s->db);
-            if (cancel)
-                (void)PQcancel(cancel, text, sizeof(text));
-            PQfreeCancel(cancel);
-            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
-        }
-    }
-}
-
 /* Pushes out what libpq holds. */
 static int push(struct pg_sink *s, const char *doing, struct err *e)
 {
     int r;
     while ((r = PQflush(s->db)) > 0) {
-        if (wait_for(s, true, e))
+        if (pglink_wait(s->db, true, s->base.spec->stop, e))
             return -1;
         if (!PQconsumeInput(s->db))
             break;
@@ -170,7 +121,7 @@ static PGresult *result(struct pg_sink *s, const char *doing, struct err *e)
     if (push(s, doing, e))
         return NULL;
     while (PQisBusy(s->db)) {
-        if (wait_for(s, false, e))
+        if (pglink_wait(s->db, false, s->base.spec->stop, e))
             return NULL;
         if (!PQconsumeInput(s->db)) {
             fail_connection(s, e, doing);
@@ -343,90 +294,19 @@ int pg_copy_end(struct pg_sink *s, struct str rest, struct sink_refusal *why,
 
 /* ---- the connection ---- */
 
-static void ignore_notice(void *context, const PGresult *r)
-{
-    (void)context;
-    (void)r;
-}
-
-/* A password on the command line is seen by everybody who asks ps. */
 int pg_check(const struct sink_spec *spec, struct err *e)
 {
-    char *text = NULL;
-    PQconninfoOption *o = PQconninfoParse(spec->uri, &text);
-    if (!o) {
-        char line[300];
-        one_line(line, sizeof(line), text ? text : "no memory");
-        PQfreemem(text);
-        return err_set(e, ERR_USAGE, "target: %s", line);
-    }
-    int r = 0;
-    for (PQconninfoOption *p = o; p->keyword && r == 0; p++)
-        if (p->val && (strcmp(p->keyword, "password") == 0 ||
-                       strcmp(p->keyword, "sslpassword") == 0))
-            r = err_set(e, ERR_USAGE,
-                        "target: a %s on the command line can be read by "
-                        "others; use ~/.pgpass, PGPASSFILE or PGPASSWORD",
-                        p->keyword);
-    PQconninfoFree(o);
-    return r;
-}
-
-static int fail_connect(struct pg_sink *s, struct err *e)
-{
-    char text[700];
-    one_line(text, sizeof(text), PQerrorMessage(s->db));
-    /* There is no SQLSTATE for a connection that was not made. */
-    enum err_code code = strstr(text, "authentication") ||
-                                 strstr(text, "no password supplied") ||
-                                 strstr(text, "pg_hba.conf")
-                             ? ERR_NOPERM
-                         : strstr(text, "does not exist") ? ERR_CONFIG
-                                                          : ERR_UNAVAILABLE;
-    return err_set(e, code, "cannot connect to PostgreSQL: %s", text);
-}
-
-/* Waits for a connection to be made. */
-static int await_connection(struct pg_sink *s, struct err *e)
-{
-    PostgresPollingStatusType t = PGRES_POLLING_WRITING;
-    time_t until = time(NULL) + 30;
-    while (t != PGRES_POLLING_OK) {
-        struct pollfd p = { PQsocket(s->db),
-                            t == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
-        int n = poll(&p, 1, LOOK_MS);
-        if (s->base.spec->stop && s->base.spec->stop())
-            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
-        if (n == 0 && time(NULL) > until)
-            return err_set(e, ERR_UNAVAILABLE,
-                           "cannot connect to PostgreSQL: no answer within 30 "
-                           "s");
-        if (n <= 0)
-            continue;
-        t = PQconnectPoll(s->db);
-        if (t == PGRES_POLLING_FAILED)
-            return fail_connect(s, e);
-    }
-    return 0;
+    return pglink_check(spec->uri, "target", e);
 }
 
 int pg_connect(struct pg_sink *s, struct err *e)
 {
-    const char *const names[] = { "dbname", "fallback_application_name",
-                                  "client_encoding", NULL };
-    const char *const values[] = { s->base.spec->uri, "pipe-load", "UTF8",
-                                   NULL };
     PQfinish(s->db);
     s->dead = false;
     s->begun = false;
-    s->db = PQconnectStartParams(names, values, 1);
-    if (!s->db)
-        return err_nomem(e);
-    if (PQstatus(s->db) == CONNECTION_BAD)
-        return fail_connect(s, e);
-    if (await_connection(s, e))
+    if (pglink_open(&s->db, s->base.spec->uri, "pipe-load", s->base.spec->stop,
+                    e))
         return -1;
-    PQsetNoticeReceiver(s->db, ignore_notice, NULL);
     if (PQsetnonblocking(s->db, 1))
         return fail_connection(s, e, "connect to the database of");
     return pg_run(s,

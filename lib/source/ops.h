@@ -21,6 +21,8 @@ struct source_ops {
     int (*args)(const struct source *s, struct buf *args);
     /* May be NULL: nothing to say. */
     int (*doubt)(const struct source *s, struct buf *text);
+    const char *const *schemes; /* of the URIs that it connects by; NULL: it
+                                   reads an input */
 };
 
 struct source {
@@ -31,6 +33,6 @@ struct source {
 };
 
 extern const struct source_ops source_csv_ops, source_tsv_ops,
-    source_ndjson_ops, source_json_ops;
+    source_ndjson_ops, source_json_ops, source_sqlite_ops, source_postgres_ops;
 
 #endif

@@ -14,6 +14,9 @@ static const struct source_ops *const connectors[] = {
 
 #define CONNECTORS (sizeof(connectors) / sizeof(connectors[0]))
 
+static const struct source_ops *const remote[] = { &source_sqlite_ops,
+                                                   &source_postgres_ops };
+
 const char *const source_formats[] = { "csv", "tsv", "ndjson", "json", NULL };
 
 static const struct source_ops *find_ops(const char *format)
@@ -179,6 +182,39 @@ static int find_format(struct input *in, const struct source_opts *opts,
 
 /* ---- the interface ---- */
 
+static const struct source_ops *find_remote(const char *uri)
+{
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+        for (const char *const *p = remote[i]->schemes; *p; p++)
+            if (strncmp(uri, *p, strlen(*p)) == 0)
+                return remote[i];
+    return NULL;
+}
+
+bool source_is_remote(const char *uri)
+{
+    return find_remote(uri) != NULL;
+}
+
+static int open_as(struct source **sp, const struct source_ops *ops,
+                   struct input *in, const char *uri,
+                   const struct source_opts *opts, struct err *e)
+{
+    struct source *s = calloc(1, ops->size);
+    if (!s)
+        return err_nomem(e);
+    s->ops = ops;
+    s->in = in;
+    s->uri = uri;
+    s->opts = opts;
+    if (ops->open(s, e) != 0) {
+        source_close(s);
+        return -1;
+    }
+    *sp = s;
+    return 0;
+}
+
 int source_open(struct source **sp, struct input *in,
                 const struct source_opts *opts, struct err *e)
 {
@@ -192,19 +228,16 @@ int source_open(struct source **sp, struct input *in,
     if (opts->csv_option && !ops->tabular)
         return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
                        opts->csv_option, input_name(in), format);
-    struct source *s = calloc(1, ops->size);
-    if (!s)
-        return err_nomem(e);
-    s->ops = ops;
-    s->in = in;
-    s->uri = input_name(in);
-    s->opts = opts;
-    if (ops->open(s, e) != 0) {
-        source_close(s);
-        return -1;
-    }
-    *sp = s;
-    return 0;
+    return open_as(sp, ops, in, input_name(in), opts, e);
+}
+
+int source_connect(struct source **sp, const char *uri,
+                   const struct source_opts *opts, struct err *e)
+{
+    const struct source_ops *ops = find_remote(uri);
+    if (!ops)
+        return err_set(e, ERR_USAGE, "no source for '%s'", uri);
+    return open_as(sp, ops, NULL, uri, opts, e);
 }
 
 int source_next(struct source *s, struct source_item *item, struct err *e)

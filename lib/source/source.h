@@ -64,6 +64,8 @@ struct source_csv {
                     compare the two. PIPE_SIMD=libcsv says so too */
 };
 
+struct source_query;
+
 struct source_opts {
     const char *format; /* of source_formats; NULL: found out */
     struct source_csv csv;
@@ -72,6 +74,8 @@ struct source_opts {
                                   for the message where they are not; NULL */
     size_t max_record;         /* bytes */
     unsigned max_depth;        /* levels of nesting */
+    const struct source_query *query; /* of a database (source/query.h);
+                                         borrowed; NULL where there is none */
 };
 
 /* For options: "csv", "tsv", "ndjson", "json", NULL. */
@@ -88,6 +92,16 @@ struct source;
  * input_read gives. */
 int source_open(struct source **s, struct input *in,
                 const struct source_opts *opts, struct err *e);
+
+/* True if uri names a source without bytes: for source_connect. */
+bool source_is_remote(const char *uri);
+
+/* Opens the records behind such a URI (borrowed until source_close), asking
+ * what opts->query says. As source_open, and what the connector gives:
+ * ERR_USAGE also for a query that gives no rows, ERR_NOINPUT, ERR_UNAVAILABLE,
+ * ERR_NOPERM, ERR_CONFIG (SQL that does not fit the database), ERR_TEMPFAIL. */
+int source_connect(struct source **s, const char *uri,
+                   const struct source_opts *opts, struct err *e);
 
 /* The next item: 1, 0 at the end, -1 with e (ERR_DATA with e->line). */
 int source_next(struct source *s, struct source_item *item, struct err *e);

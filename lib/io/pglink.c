@@ -1,0 +1,145 @@
+#include "io/pglink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#define LOOK_MS 100 /* how often a signal is looked for */
+#define CONNECT_S 30
+
+static bool starts(const char *state, const char *class)
+{
+    return strncmp(state, class, strlen(class)) == 0;
+}
+
+enum err_code pglink_code(const char *state)
+{
+    if (starts(state, "28") || strcmp(state, "42501") == 0 ||
+        strcmp(state, "25006") == 0)
+        return ERR_NOPERM;
+    if (starts(state, "22") || starts(state, "23") ||
+        strcmp(state, "P0001") == 0)
+        return ERR_DATA;
+    if (starts(state, "08") || starts(state, "40") || starts(state, "53") ||
+        starts(state, "55") || starts(state, "57") || starts(state, "58") ||
+        !*state)
+        return ERR_TEMPFAIL;
+    return ERR_CONFIG; /* 42: SQL that does not fit the database, and others */
+}
+
+void pglink_line(char *out, size_t size, const char *message)
+{
+    size_t n = 0;
+    for (; *message && n + 1 < size; message++)
+        if (*message != '\n' && *message != '\t')
+            out[n++] = *message;
+        else if (n && message[1] && out[n - 1] != ' ')
+            out[n++] = ' ';
+    out[n] = '\0';
+}
+
+int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)
+{
+    struct pollfd p = { PQsocket(db), (short)(POLLIN | (write ? POLLOUT : 0)),
+                        0 };
+    for (;;) {
+        int n = poll(&p, 1, LOOK_MS);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, ERR_IO, errno, "cannot wait for the server");
+        if (stop && stop()) {
+            char text[256];
+            PGcancel *cancel = PQgetCancel(db);
+            if (cancel)
+                (void)PQcancel(cancel, text, sizeof(text));
+            PQfreeCancel(cancel);
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+        }
+    }
+}
+
+/* A password on the command line is seen by everybody who asks ps. */
+int pglink_check(const char *uri, const char *role, struct err *e)
+{
+    char *text = NULL;
+    PQconninfoOption *o = PQconninfoParse(uri, &text);
+    if (!o) {
+        char line[300];
+        pglink_line(line, sizeof(line), text ? text : "no memory");
+        PQfreemem(text);
+        return err_set(e, ERR_USAGE, "%s: %s", role, line);
+    }
+    int r = 0;
+    for (PQconninfoOption *p = o; p->keyword && r == 0; p++)
+        if (p->val && (strcmp(p->keyword, "password") == 0 ||
+                       strcmp(p->keyword, "sslpassword") == 0))
+            r = err_set(e, ERR_USAGE,
+                        "%s: a %s on the command line can be read by "
+                        "others; use ~/.pgpass, PGPASSFILE or PGPASSWORD",
+                        role, p->keyword);
+    PQconninfoFree(o);
+    return r;
+}
+
+static int fail_connect(PGconn *db, struct err *e)
+{
+    char text[700];
+    pglink_line(text, sizeof(text), PQerrorMessage(db));
+    /* There is no SQLSTATE for a connection that was not made. */
+    enum err_code code = strstr(text, "authentication") ||
+                                 strstr(text, "no password supplied") ||
+                                 strstr(text, "pg_hba.conf")
+                             ? ERR_NOPERM
+                         : strstr(text, "does not exist") ? ERR_CONFIG
+                                                          : ERR_UNAVAILABLE;
+    return err_set(e, code, "cannot connect to PostgreSQL: %s", text);
+}
+
+/* Waits for a connection to be made. */
+static int await_connection(PGconn *db, bool (*stop)(void), struct err *e)
+{
+    PostgresPollingStatusType t = PGRES_POLLING_WRITING;
+    time_t until = time(NULL) + CONNECT_S;
+    while (t != PGRES_POLLING_OK) {
+        struct pollfd p = { PQsocket(db),
+                            t == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
+        int n = poll(&p, 1, LOOK_MS);
+        if (stop && stop())
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+        if (n == 0 && time(NULL) > until)
+            return err_set(e, ERR_UNAVAILABLE,
+                           "cannot connect to PostgreSQL: no answer within 30 "
+                           "s");
+        if (n <= 0)
+            continue;
+        t = PQconnectPoll(db);
+        if (t == PGRES_POLLING_FAILED)
+            return fail_connect(db, e);
+    }
+    return 0;
+}
+
+static void ignore_notice(void *context, const PGresult *r)
+{
+    (void)context;
+    (void)r;
+}
+
+int pglink_open(PGconn **db, const char *uri, const char *app,
+                bool (*stop)(void), struct err *e)
+{
+    const char *const names[] = { "dbname", "fallback_application_name",
+                                  "client_encoding", NULL };
+    const char *const values[] = { uri, app, "UTF8", NULL };
+    *db = PQconnectStartParams(names, values, 1);
+    if (!*db)
+        return err_nomem(e);
+    if (PQstatus(*db) == CONNECTION_BAD)
+        return fail_connect(*db, e);
+    if (await_connection(*db, stop, e))
+        return -1;
+    PQsetNoticeReceiver(*db, ignore_notice, NULL);
+    return 0;
+}
