@@ -63,6 +63,14 @@ static struct val step_into(struct val v, struct path_step step)
     return (struct val){ JSON_MISSING, { v.raw.p, 0 } };
 }
 
+struct val json_find(struct str record, const struct path *path)
+{
+    struct val v = json_val(record);
+    for (size_t i = 0; i < path->n && v.type != JSON_MISSING; i++)
+        v = step_into(v, path->steps[i]);
+    return v;
+}
+
 int json_put(struct buf *out, struct str record, const struct path *path,
              struct str value)
 {

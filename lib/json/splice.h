@@ -16,6 +16,10 @@ struct splice {
  * one place keep their order). Returns 0, or -1 if out failed. */
 int json_splice(struct buf *out, struct str record, struct splice *s, size_t n);
 
+/* The value at path in record (the last of duplicate keys); MISSING where there
+ * is none. Cost: a walk. */
+struct val json_find(struct str record, const struct path *path);
+
 /* Appends record with the value (raw JSON) at path: replaced where it is
  * there (the last of duplicate keys), else added behind the last member of the
  * deepest object of the path that exists, parents created as objects. Returns

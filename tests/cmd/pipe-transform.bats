@@ -98,9 +98,11 @@ THEN 'cancelled' ELSE 'paid' END" | pipe-transform -w "status <> 'cancelled'" >o
     want '{"a":2,"b":1}' '{"a":1,"b":2}' -s t=a -s a=b -s b=t -s t=MISSING
 }
 
-@test "where sees the record as it came" {
-    want '{"a":5}' '{"a":1}' -s a=5 -w 'a = 1'
-    want '' '{"a":1}' -s a=5 -w 'a = 5'
+@test "where sees what stands before it on the command line, and no more" {
+    want '{"a":5}' '{"a":1}' -w 'a = 1' -s a=5
+    want '' '{"a":1}' -s a=5 -w 'a = 1'
+    want '{"a":5,"b":6}' '{"a":1}' -w 'a = 1' -s a=5 -w 'a = 5' -s b=a+1
+    want '{"o":{"a":5}}' '{"o":{"a":1}}' -s o.a=5 -w 'o IS NOT NULL' -w 'o.a = 5'
 }
 
 @test "a field is replaced where it stands, a new one comes last" {
