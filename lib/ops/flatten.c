@@ -151,9 +151,11 @@ static int take_apart(struct flatten *f, struct buf *out, struct val v)
             buf_add_str(&f->prefix, key);
         else
             buf_addf(&f->prefix, "%zu", i);
-        if (f->prefix.failed || (it.object && add_name(f, key, level, apart)) ||
-            (apart ? take_apart(f, out, m) : put_field(f, out, m)))
+        if (f->prefix.failed || (it.object && add_name(f, key, level, apart)))
             return -1;
+        int r = apart ? take_apart(f, out, m) : put_field(f, out, m);
+        if (r)
+            return r;
         f->prefix.n = n;
     }
     return 0;

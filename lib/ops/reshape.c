@@ -128,10 +128,14 @@ static int run_flatten(struct step *s, struct str *record, struct expr_fault *f)
 {
     struct str name;
     int rc = flatten_run(&s->flatten, *record, &s->out, &name);
-    if (rc == -3)
+    if (rc == -3) {
+        size_t n = name.n < 100 ? name.n : 100;
+        while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80)
+            n--; /* not within a character */
         return fault(f, "name_taken", STR(""),
-                     "flattened, two fields have the name '%.*s'",
-                     (int)(name.n < 100 ? name.n : 100), name.p);
+                     "flattened, two fields have the name '%.*s'", (int)n,
+                     name.p);
+    }
     if (rc)
         return rc == -4 ? fault_large(f) : -2;
     *record = buf_str(&s->out);
