@@ -180,6 +180,33 @@ struct bigint *bigint_div(const struct bigview *a, const struct bigview *b,
     return finish(q, a->neg != b->neg);
 }
 
+struct bigint *bigint_rem(const struct bigview *a, const struct bigview *b)
+{
+    if (a->n < b->n) {
+        struct bigint *r = make(a->n);
+        if (r)
+            memcpy(r->limb, a->p, (size_t)a->n * sizeof(mp_limb_t));
+        return r ? finish(r, a->neg) : NULL;
+    }
+    struct bigint *q = make(a->n - b->n + 1), *r = make(b->n);
+    if (q && r)
+        mpn_tdiv_qr(q->limb, r->limb, 0, a->p, a->n, b->p, b->n);
+    free(q);
+    if (q && r)
+        return finish(r, a->neg);
+    free(r);
+    return NULL;
+}
+
+struct bigint *bigint_sqrt(const struct bigview *a, bool *exact)
+{
+    struct bigint *r = make((a->n + 1) / 2);
+    *exact = true;
+    if (r && a->n)
+        *exact = mpn_sqrtrem(r->limb, NULL, a->p, a->n) == 0;
+    return r ? finish(r, false) : NULL;
+}
+
 int bigint_cmp10(const struct bigview *a, size_t k, const struct bigview *b)
 {
     if (k == 0 || a->n == 0)

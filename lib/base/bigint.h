@@ -52,6 +52,12 @@ struct bigint *bigint_shift10(const struct bigview *a, size_t k);
 struct bigint *bigint_div(const struct bigview *a, const struct bigview *b,
                           int *rest);
 
+/* What a / b, truncated, leaves; it has a's sign. b is not 0. */
+struct bigint *bigint_rem(const struct bigview *a, const struct bigview *b);
+
+/* The root of |a|, rounded down; *exact tells whether nothing was cut off. */
+struct bigint *bigint_sqrt(const struct bigview *a, bool *exact);
+
 /* Compares |a| * 10^k with |b|: <0, 0, >0. Needs no memory. */
 int bigint_cmp10(const struct bigview *a, size_t k, const struct bigview *b);
 

@@ -178,6 +178,14 @@ int64_t tz_day_start(int64_t days, const char *tz)
     return (z ? zone_instant(z, local, true) : local) * US;
 }
 
+int64_t tz_instant(int64_t local, const char *tz)
+{
+    const struct zone *z = tz ? zone_find(tz) : NULL;
+    int64_t seconds = floor_div(local, US);
+    return z ? zone_instant(z, seconds, false) * US + (local - seconds * US)
+             : local;
+}
+
 int tz_offset(int64_t us, const char *tz)
 {
     const struct zone *z = tz ? zone_find(tz) : NULL;

@@ -40,6 +40,10 @@ bool tz_known(const char *tz);
  * gap the first instant of the day. */
 int64_t tz_day_start(int64_t days, const char *tz);
 
+/* The instant, in microseconds, at which clocks in tz (NULL: UTC) show `local`
+ * (microseconds as if it were UTC); gaps and repeats as in time_parse. */
+int64_t tz_instant(int64_t local, const char *tz);
+
 /* Offset from UTC in seconds at an instant. */
 int tz_offset(int64_t us, const char *tz);
 

@@ -53,6 +53,22 @@ int decimal_neg(struct decimal *d, const struct decimal *a);
  * smaller. n may be negative. */
 int decimal_round(struct decimal *d, const struct decimal *a, int32_t n);
 
+/* The same towards zero. */
+int decimal_trunc(struct decimal *d, const struct decimal *a, int32_t n);
+
+/* What the whole quotient a / b, truncated, leaves: a's sign, and the larger of
+ * both scales. Exact. -3 if b is zero. */
+int decimal_mod(struct decimal *d, const struct decimal *a,
+                const struct decimal *b);
+
+/* a^n, exact for n >= 0 (0^0 is 1), else 1 / a^-n, rounded as a quotient is; -3
+ * for zero to a negative n. -2 comes before memory or time run away. */
+int decimal_power(struct decimal *d, const struct decimal *a, int64_t n);
+
+/* The square root of a >= 0: exact if it ends within 34 significant digits,
+ * with half of a's scale if that will do, else rounded half-even to 34. */
+int decimal_sqrt(struct decimal *d, const struct decimal *a);
+
 /* <0, 0, >0 by value. */
 int decimal_cmp(const struct decimal *a, const struct decimal *b);
 bool decimal_is_zero(const struct decimal *d);

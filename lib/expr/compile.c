@@ -9,6 +9,7 @@ struct compiler {
     struct expr_set *x;
     struct program *p;
     size_t depth; /* values on the stack at this point of the program */
+    struct str text;
     struct err *err;
 };
 
@@ -257,6 +258,62 @@ static int compile_plain(struct compiler *c, const struct node *n, enum op op,
     return emit(c, op, (uint32_t)n->n, arg, n->at, 1 - (int)n->n) < 0 ? -1 : 0;
 }
 
+/* ---- functions */
+
+/* The byte of the expression at which byte `at` of a constant's characters
+ * stands: exact for a literal, where quotes may be doubled. */
+static size_t byte_in(const struct compiler *c, const struct node *n, size_t at)
+{
+    const char *p = c->text.p + n->at, *end = c->text.p + c->text.n;
+    if (n->kind != NODE_CONST || *p != '\'')
+        return n->at;
+    for (p++; at && p + 1 < end; at--)
+        p += p[0] == '\'' && p[1] == '\'' ? 2 : 1;
+    return (size_t)(p - c->text.p);
+}
+
+/* Holds the argument that was compiled last against its kind. */
+static int check_argument(struct compiler *c, const struct node *n, char kind,
+                          size_t start)
+{
+    const struct insn *last = &c->p->code[c->p->n - 1];
+    bool constant = c->p->n == start + 1 && last->op == OP_CONST;
+    struct func_why why = { .err = { 0 } };
+    if (kind == 'k' && !constant)
+        return caret_error(c->err, c->p->what, c->text, n->at,
+                           "the source of the key must be a constant");
+    if (kind == ' ' || !constant)
+        return 0;
+    int rc = func_check(c->x, kind, &c->x->consts[last->arg], &why);
+    if (rc == 0)
+        return 0;
+    if (rc == -2)
+        return err_nomem(c->err);
+    if (why.err.code)
+        return err_set(c->err, why.err.code, "%.100s: %.400s", c->p->what,
+                       why.err.msg);
+    return caret_error(c->err, c->p->what, c->text, byte_in(c, n, why.at), "%s",
+                       why.text);
+}
+
+static int compile_call(struct compiler *c, const struct node *n)
+{
+    const char *kind = func_get(n->op)->kinds;
+    for (const struct node *a = n->child; a; a = a->next) {
+        size_t start = c->p->n;
+        if (compile(c, a) || (*kind && check_argument(c, a, *kind, start)))
+            return -1;
+        kind += *kind != '\0';
+    }
+    return emit(c, OP_CALL, (uint32_t)n->n, n->op, n->at, 1 - (int)n->n);
+}
+
+static int compile_cast(struct compiler *c, const struct node *n)
+{
+    return compile(c, n->child) ? -1
+                                : emit(c, OP_CAST, n->digits, n->op, n->at, 0);
+}
+
 static int compile_kind(struct compiler *c, const struct node *n)
 {
     switch (n->kind) {
@@ -272,8 +329,8 @@ static int compile_kind(struct compiler *c, const struct node *n)
     case NODE_LIKE: return compile_plain(c, n, OP_LIKE, 0) ? -1 : negate(c, n);
     case NODE_CASE: return compile_case(c, n);
     case NODE_COALESCE: return compile_coalesce(c, n);
-    case NODE_CALL: return compile_plain(c, n, OP_CALL, n->op);
-    case NODE_CAST: return compile_plain(c, n, OP_CAST, n->op);
+    case NODE_CALL: return compile_call(c, n);
+    case NODE_CAST: return compile_cast(c, n);
     }
     return -1;
 }
@@ -289,9 +346,9 @@ static int compile(struct compiler *c, const struct node *n)
 }
 
 int compile_expr(struct expr_set *x, struct program *p, const struct node *n,
-                 struct err *e)
+                 struct str text, struct err *e)
 {
-    struct compiler c = { .x = x, .p = p, .err = e };
+    struct compiler c = { .x = x, .p = p, .text = text, .err = e };
     if (compile(&c, n))
         return -1;
     return expr_stack(x, p->stack) ? err_nomem(e) : 0;

@@ -1,6 +1,5 @@
 /* The machine: a stack of operands, an instruction at a time. */
 #include "expr/private.h"
-#include "json/check.h"
 #include "json/utf8.h"
 
 /* TRUE, FALSE or NULL (also for missing) in *t as JSON_TRUE ...; a fault for
@@ -211,69 +210,7 @@ static int like(struct expr_set *x, const struct insn *in, struct operand *a)
     return 0;
 }
 
-/* ---- CAST */
-
-static int uncastable(struct expr_set *x, const struct insn *in,
-                      const struct operand *a, const char *to)
-{
-    char is[80];
-    return expr_faultf(x, in->at, a, "expr_cast", "cannot cast %s to %s",
-                       operand_describe(a, is), to);
-}
-
-static int cast_to_string(struct expr_set *x, const struct insn *in,
-                          struct operand *a)
-{
-    if (a->type == JSON_STRING)
-        return 0;
-    if (a->type == JSON_ARRAY || a->type == JSON_OBJECT)
-        return uncastable(x, in, a, "a string");
-    int rc = operand_write(x, a);
-    if (rc == 0)
-        put(a, operand_text_of(a->raw));
-    return rc;
-}
-
-static int cast_text(struct expr_set *x, const struct insn *in,
-                     struct operand *a)
-{
-    bool number = in->arg == CAST_NUMBER;
-    const char *to = number ? "a number" : "a boolean";
-    if (a->type != JSON_STRING)
-        return uncastable(x, in, a, to);
-    int rc = operand_string(x, a);
-    if (rc)
-        return rc;
-    struct str s = a->text;
-    while (s.n && s.p[0] == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    if (number && json_number_valid(s)) {
-        struct operand r = OPERAND(JSON_NUMBER);
-        r.raw = s;
-        put(a, r);
-    } else if (!number && (str_eq(s, STR("true")) || str_eq(s, STR("false")))) {
-        put(a, operand_bool(s.n == 4));
-    } else {
-        return uncastable(x, in, a, to);
-    }
-    return 0;
-}
-
-static int cast(struct expr_set *x, const struct insn *in, struct operand *a)
-{
-    if (operand_absent(a)) {
-        put(a, OPERAND(JSON_NULL));
-        return 0;
-    }
-    if (in->arg == CAST_STRING)
-        return cast_to_string(x, in, a);
-    bool there = in->arg == CAST_NUMBER
-                     ? a->type == JSON_NUMBER
-                     : a->type == JSON_TRUE || a->type == JSON_FALSE;
-    return there ? 0 : cast_text(x, in, a);
-}
+/* ---- functions */
 
 static int call(struct expr_set *x, const struct insn *in, struct operand *a)
 {
@@ -284,7 +221,8 @@ static int call(struct expr_set *x, const struct insn *in, struct operand *a)
             return 0;
         }
     struct operand r;
-    int rc = f->call(x, in->at, a, in->n, &r);
+    struct call c = { x, f, a, &r, in->n, in->at };
+    int rc = f->call(&c);
     if (rc == 0)
         put(a, r);
     return rc;
@@ -352,7 +290,7 @@ static int operate(struct expr_set *x, const struct insn *in, size_t top,
         return among(x, in, &s[top - 1], &x->consts[in->arg], in->n);
     case OP_LIKE: *left = top - in->n + 1; return like(x, in, &s[*left - 1]);
     case OP_CALL: *left = top - in->n + 1; return call(x, in, &s[*left - 1]);
-    default: return cast(x, in, &s[top - 1]);
+    default: return cast_run(x, in->at, in->arg, in->n, &s[top - 1]);
     }
 }
 

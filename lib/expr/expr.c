@@ -1,6 +1,7 @@
 #include "expr/expr.h"
 
 #include "expr/private.h"
+#include "expr/regex.h"
 #include "json/pointer.h"
 #include "json/utf8.h"
 
@@ -48,7 +49,16 @@ void expr_free(struct expr_set *x)
     buf_free(&x->text);
     if (x->letters)
         freelocale(x->letters);
+    regex_set_free(x->patterns);
+    key_free(x->keys);
     free(x);
+}
+
+struct regex_set *expr_patterns(struct expr_set *x)
+{
+    if (!x->patterns)
+        x->patterns = regex_set_new();
+    return x->patterns;
 }
 
 int expr_stack(struct expr_set *x, size_t n)
@@ -131,7 +141,7 @@ static int add_program(struct expr_set *x, const char *what, struct str text,
         return err_nomem(e);
     x->progs = progs;
     struct program p = { .what = strdup(what) };
-    if (!p.what || compile_expr(x, &p, n, e)) {
+    if (!p.what || compile_expr(x, &p, n, text, e)) {
         if (!p.what)
             err_nomem(e);
         program_free(&p);

@@ -31,7 +31,8 @@ struct expr_env {
 /* Why an expression has no value for a record, which is then rejected. */
 struct expr_fault {
     const char *code; /* static: expr_type, expr_date, expr_cast, expr_size,
-                         expr_locale, division_by_zero, number_range */
+                         expr_regex, expr_json, expr_locale, division_by_zero,
+                         number_range */
     struct str path;  /* JSON Pointer of the field at fault, or "" where it is
                          no field by itself; borrowed from the set */
     char msg[320];

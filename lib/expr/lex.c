@@ -73,16 +73,18 @@ static struct token lex_number(const char *p, const char *end)
 
 static struct token lex_sign(const char *p, const char *end)
 {
-    static const char *const two[] = { "<>", "!=", "<=", ">=", "==", "||" };
-    if (end - p >= 2) {
-        for (size_t i = 0; i < sizeof(two) / sizeof(*two); i++)
-            if (memcmp(p, two[i], 2) == 0)
-                return token(TOK_SIGN, p, p + 2);
-        /* A comment in SQL: neither meaning would be what was meant. */
-        if (p[0] == '-' && p[1] == '-')
-            return bad(p, "'--' (put a space between two minus signs)");
+    /* One that another begins with stands behind it. */
+    static const char *const signs[] = { "!~*", "!~", "~*", "<>", "!=",
+                                         "<=",  ">=", "==", "||", "::" };
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++) {
+        size_t n = strlen(signs[i]);
+        if ((size_t)(end - p) >= n && memcmp(p, signs[i], n) == 0)
+            return token(TOK_SIGN, p, p + n);
     }
-    if (*p && strchr("+-*/<>=(),.[]", *p))
+    /* A comment in SQL: neither meaning would be what was meant. */
+    if (end - p >= 2 && p[0] == '-' && p[1] == '-')
+        return bad(p, "'--' (put a space between two minus signs)");
+    if (*p && strchr("+-*/%<>=~(),.[]", *p))
         return token(TOK_SIGN, p, p + 1);
     if (is_digit(*p))
         return lex_number(p, end);

@@ -125,9 +125,8 @@ static const char *find_surrogate(const char *p, const char *end)
     return end;
 }
 
-/* Quotes text; lone surrogates become escapes again, since they have no
- * UTF-8. */
-static int quote(struct buf *out, struct str text)
+/* Lone surrogates become escapes again, since they have no UTF-8. */
+int operand_quote(struct buf *out, struct str text)
 {
     const char *p = text.p, *end = text.p + text.n;
     const char *s = text.n ? find_surrogate(p, end) : end;
@@ -161,7 +160,7 @@ int operand_write(struct expr_set *x, struct operand *o)
     }
     buf_reset(&x->text);
     int rc = o->type == JSON_NUMBER ? decimal_format(&x->text, &o->num)
-                                    : quote(&x->text, o->text);
+                                    : operand_quote(&x->text, o->text);
     if (rc)
         return -2;
     o->raw = arena_dup(&x->scratch, buf_str(&x->text));

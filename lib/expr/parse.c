@@ -18,6 +18,7 @@ struct parser {
 };
 
 static struct node *parse_or(struct parser *p);
+static struct node *parse_concat(struct parser *p);
 
 /* ---- errors */
 
@@ -283,30 +284,111 @@ static struct node *parse_case(struct parser *p)
     return n;
 }
 
-/* CAST(x AS type) */
-static struct node *parse_cast(struct parser *p)
+/* ---- types */
+
+/* A number of digits from `least` to `most`. */
+static bool parse_digits(struct parser *p, uint32_t least, uint32_t most,
+                         uint32_t *v)
+{
+    struct str t = p->tok.text;
+    bool ok = p->tok.kind == TOK_NUMBER && t.n <= 4;
+    *v = 0;
+    for (size_t i = 0; ok && i < t.n; i++) {
+        ok = t.p[i] >= '0' && t.p[i] <= '9';
+        *v = *v * 10 + (uint32_t)(t.p[i] - '0');
+    }
+    if (ok && *v >= least && *v <= most) {
+        advance(p);
+        return true;
+    }
+    char wanted[64];
+    snprintf(wanted, sizeof(wanted), "a number of digits from %u to %u", least,
+             most);
+    unexpected(p, wanted);
+    return false;
+}
+
+/* (p[, s]) behind DECIMAL */
+static bool parse_precision(struct parser *p, struct node *n)
+{
+    uint32_t digits, scale = 0;
+    advance(p);
+    if (!parse_digits(p, 1, CAST_DIGITS_MAX, &digits) ||
+        (take_sign(p, ",") && !parse_digits(p, 0, digits, &scale)))
+        return false;
+    n->digits = digits << 16 | scale;
+    n->op = CAST_DECIMAL;
+    return need_sign(p, ")");
+}
+
+static struct node *parse_type(struct parser *p, struct node *n)
 {
     static const struct {
         const char *name;
         enum cast_to to;
-    } types[] = { { "number", CAST_NUMBER },   { "numeric", CAST_NUMBER },
-                  { "decimal", CAST_NUMBER },  { "string", CAST_STRING },
-                  { "text", CAST_STRING },     { "varchar", CAST_STRING },
-                  { "boolean", CAST_BOOLEAN }, { "bool", CAST_BOOLEAN } };
+    } types[] = { { "number", CAST_NUMBER },      { "numeric", CAST_NUMBER },
+                  { "decimal", CAST_NUMBER },     { "string", CAST_STRING },
+                  { "text", CAST_STRING },        { "varchar", CAST_STRING },
+                  { "boolean", CAST_BOOLEAN },    { "bool", CAST_BOOLEAN },
+                  { "integer", CAST_INTEGER },    { "int", CAST_INTEGER },
+                  { "bigint", CAST_INTEGER },     { "date", CAST_DATE },
+                  { "timestamp", CAST_TIMESTAMP } };
+    for (size_t i = 0; n && i < sizeof(types) / sizeof(*types); i++) {
+        if (!take_word(p, types[i].name))
+            continue;
+        n->op = (int)types[i].to;
+        if (n->op == CAST_NUMBER && i > 0 && at_sign(p, "("))
+            return parse_precision(p, n) ? n : NULL;
+        return n;
+    }
+    return n ? unexpected(p, "NUMBER, INTEGER, DECIMAL, STRING, BOOLEAN, DATE "
+                             "or TIMESTAMP")
+             : NULL;
+}
+
+/* CAST(x AS type), TRY_CAST(x AS type) */
+static struct node *parse_cast(struct parser *p, bool try)
+{
     struct node *n = make(p, NODE_CAST, 0, p->tok.text.p);
     advance(p);
     if (!n || !need_sign(p, "("))
         return NULL;
     n = hang(p, n, parse_or(p));
-    if (!n || !need_word(p, "as", "AS"))
+    if (!n || !need_word(p, "as", "AS") || !parse_type(p, n))
         return NULL;
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        if (!take_word(p, types[i].name))
-            continue;
-        n->op = (int)types[i].to;
-        return need_sign(p, ")") ? n : NULL;
-    }
-    return unexpected(p, "NUMBER, STRING or BOOLEAN");
+    n->op |= try ? CAST_TRY : 0;
+    return need_sign(p, ")") ? n : NULL;
+}
+
+/* ---- functions */
+
+/* EXTRACT(field FROM t): a call with the field as a string. */
+static struct node *parse_extract(struct parser *p)
+{
+    struct node *n =
+        make(p, NODE_CALL, func_find(STR("extract")), p->tok.text.p);
+    advance(p);
+    advance(p); /* the parenthesis that made it a call */
+    if (p->tok.kind != TOK_NAME)
+        return unexpected(p, "a field of a time");
+    n = hang(p, n, constant(p, operand_text_of(p->tok.text)));
+    if (!n || !need_word(p, "from", "FROM"))
+        return NULL;
+    n = hang(p, n, parse_or(p));
+    return n && need_sign(p, ")") ? n : NULL;
+}
+
+/* POSITION(part IN text): instr, the other way round. */
+static struct node *parse_position(struct parser *p)
+{
+    struct node *n = make(p, NODE_CALL, func_find(STR("instr")), p->tok.text.p);
+    advance(p);
+    advance(p); /* the parenthesis that made it a call */
+    struct node *part = n ? parse_concat(p) : NULL;
+    if (!part || !need_word(p, "in", "IN"))
+        return NULL;
+    n = hang(p, hang(p, n, parse_or(p)), part);
+    return n && need_sign(p, ")") ? n : NULL;
 }
 
 static struct node *parse_call(struct parser *p)
@@ -317,7 +399,7 @@ static struct node *parse_call(struct parser *p)
     if (!coalesce && index < 0)
         return fail(p, name.p, "unknown function");
     unsigned min = coalesce ? 1 : func_get(index)->min;
-    unsigned max = coalesce ? EXPR_TEXT_MAX : func_get(index)->max;
+    unsigned max = coalesce ? FUNC_ANY : func_get(index)->max;
     struct node *n =
         make(p, coalesce ? NODE_COALESCE : NODE_CALL, index, name.p);
     advance(p);
@@ -332,7 +414,12 @@ static struct node *parse_call(struct parser *p)
         return unexpected(p, "',' or ')'");
     if (n->n < min || n->n > max) {
         char why[80];
-        if (min == max)
+        if (max == FUNC_ANY)
+            snprintf(why, sizeof(why),
+                     "%.*s takes %u argument%s or more, "
+                     "not %zu",
+                     STR_ARG(name), min, min == 1 ? "" : "s", n->n);
+        else if (min == max)
             snprintf(why, sizeof(why), "%.*s takes %u argument%s, not %zu",
                      STR_ARG(name), min, min == 1 ? "" : "s", n->n);
         else
@@ -357,12 +444,18 @@ static struct node *parse_name(struct parser *p)
     if (lex_is(name, "case"))
         return parse_case(p);
     if (lex_is(name, "cast"))
-        return parse_cast(p);
+        return parse_cast(p, false);
     if (lex_reserved(name))
         return unexpected(p, "a value");
-    if (after.kind == TOK_SIGN && str_eq(after.text, STR("(")))
-        return parse_call(p);
-    return parse_path(p);
+    if (after.kind != TOK_SIGN || !str_eq(after.text, STR("(")))
+        return parse_path(p);
+    if (lex_is(name, "try_cast"))
+        return parse_cast(p, true);
+    if (lex_is(name, "extract"))
+        return parse_extract(p);
+    if (lex_is(name, "position"))
+        return parse_position(p);
+    return parse_call(p);
 }
 
 static struct node *parse_primary(struct parser *p)
@@ -390,6 +483,18 @@ static struct node *parse_primary(struct parser *p)
 
 /* ---- operators */
 
+/* x::type */
+static struct node *parse_postfix(struct parser *p)
+{
+    struct node *n = parse_primary(p);
+    while (n && at_sign(p, "::")) {
+        struct node *cast = make(p, NODE_CAST, 0, p->tok.text.p);
+        advance(p);
+        n = parse_type(p, hang(p, cast, n));
+    }
+    return n;
+}
+
 static struct node *parse_unary(struct parser *p)
 {
     const char *at = p->tok.text.p;
@@ -402,17 +507,28 @@ static struct node *parse_unary(struct parser *p)
     }
     if (take_sign(p, "+"))
         return unexpected(p, "a value without '+' before it");
-    return parse_primary(p);
+    return parse_postfix(p);
+}
+
+/* A call of a function of two arguments that an operator stands for. */
+static struct node *operator_call(struct parser *p, struct str name,
+                                  const char *at, struct node *a,
+                                  struct node *b)
+{
+    return binary(p, NODE_CALL, func_find(name), at, a, b);
 }
 
 static struct node *parse_product(struct parser *p)
 {
     struct node *n = parse_unary(p);
-    while (n && (at_sign(p, "*") || at_sign(p, "/"))) {
+    while (n && (at_sign(p, "*") || at_sign(p, "/") || at_sign(p, "%"))) {
         const char *at = p->tok.text.p;
         advance(p);
-        n = binary(p, NODE_BINARY, *at == '*' ? OP_MUL : OP_DIV, at, n,
-                   parse_unary(p));
+        if (*at == '%')
+            n = operator_call(p, STR("mod"), at, n, parse_unary(p));
+        else
+            n = binary(p, NODE_BINARY, *at == '*' ? OP_MUL : OP_DIV, at, n,
+                       parse_unary(p));
     }
     return n;
 }
@@ -453,12 +569,37 @@ static struct node *parse_in(struct parser *p, struct node *n)
     return n;
 }
 
+/* x ~ pattern, !~, and with a star whatever the case of letters. */
+static struct node *parse_match(struct parser *p, struct node *x)
+{
+    const char *at = p->tok.text.p;
+    bool negated = *at == '!', nocase = at[p->tok.text.n - 1] == '*';
+    advance(p);
+    struct node *n =
+        operator_call(p, STR("regexp_like"), at, x, parse_concat(p));
+    if (n && nocase) {
+        struct node *flags = make(p, NODE_CONST, 0, at);
+        if (flags)
+            flags->value = operand_text_of(STR("i"));
+        n = hang(p, n, flags);
+    }
+    return n && negated ? hang(p, make(p, NODE_UNARY, OP_NOT, at), n) : n;
+}
+
+static bool at_match(const struct parser *p)
+{
+    return at_sign(p, "~") || at_sign(p, "~*") || at_sign(p, "!~") ||
+           at_sign(p, "!~*");
+}
+
 /* x [NOT] IN (...), x [NOT] BETWEEN a AND b, x [NOT] LIKE p [ESCAPE c] */
 static struct node *parse_predicate(struct parser *p)
 {
     struct node *x = parse_concat(p);
     if (!x)
         return NULL;
+    if (at_match(p))
+        return parse_match(p, x);
     const char *at = p->tok.text.p;
     bool negated = take_word(p, "not");
     struct node *n;

@@ -15,6 +15,9 @@
 #include <locale.h>
 #include <stdint.h>
 
+struct key;
+struct regex_set;
+
 #define EXPR_TEXT_MAX 65536             /* bytes of an expression */
 #define EXPR_DEPTH_MAX 500              /* levels of its tree */
 #define EXPR_MEMORY ((size_t)256 << 20) /* for one record's strings */
@@ -62,11 +65,23 @@ enum op {
     OP_UNLESS,     /* pop; not TRUE: jump to arg */
     OP_IF_PRESENT, /* top neither null nor missing: jump to arg; else pop */
     OP_CALL,       /* function arg with n arguments */
-    OP_CAST        /* to enum cast_to arg */
+    OP_CAST        /* to enum cast_to arg; n is p << 16 | s of DECIMAL(p, s) */
 };
 
 enum is_what { IS_NULL, IS_MISSING, IS_TRUE, IS_FALSE };
-enum cast_to { CAST_NUMBER, CAST_STRING, CAST_BOOLEAN };
+enum cast_to {
+    CAST_NUMBER,
+    CAST_STRING,
+    CAST_BOOLEAN,
+    CAST_INTEGER,
+    CAST_DECIMAL, /* of a number of digits: cast_digits */
+    CAST_DATE,
+    CAST_TIMESTAMP,
+    CAST_KIND = 15, /* the bits that tell these apart */
+    CAST_TRY = 16   /* NULL where there is no such value */
+};
+
+#define CAST_DIGITS_MAX 1000 /* of DECIMAL(p, s) */
 
 struct insn {
     uint8_t op;
@@ -103,28 +118,61 @@ struct expr_set {
     size_t n_progs;
     struct operand *stack; /* owned */
     size_t cap_stack;
-    struct arena fixed;   /* lives as long as the set */
-    struct arena scratch; /* lives as long as a record */
-    struct buf text;      /* for what is being written */
-    locale_t letters;     /* owned: made by the first lower or upper */
+    struct arena fixed;         /* lives as long as the set */
+    struct arena scratch;       /* lives as long as a record */
+    struct buf text;            /* for what is being written */
+    locale_t letters;           /* owned: made by the first lower or upper */
+    struct regex_set *patterns; /* owned */
+    struct key *keys;           /* owned: of pseudonymise */
     const struct program *running;
     struct expr_fault *fault;
 };
 
 /* ---- functions (func.c) */
 
+/* A call that is being computed: *out from args[0 .. n). */
+struct call {
+    struct expr_set *x;
+    const struct func *f;
+    struct operand *args, *out;
+    uint32_t n, at;
+};
+
+#define FUNC_ANY EXPR_TEXT_MAX /* arguments: as many as there are */
+
 struct func {
     const char *name; /* lower case */
     unsigned min, max;
     bool sees_null; /* else null or missing arguments give NULL */
-    /* Sets *out from args[0 .. n); 0, -1 with the set's fault, -2. */
-    int (*call)(struct expr_set *x, uint32_t at, struct operand *args,
-                uint32_t n, struct operand *out);
+    /* What constants among the arguments are held against, a letter for each
+     * argument (func_check); "" and beyond its end: nothing. */
+    const char *kinds;
+    int (*call)(struct call *c); /* 0, -1 with the set's fault, -2 */
 };
 
 /* The index of a function, or -1. */
 int func_find(struct str name);
 const struct func *func_get(int index);
+
+/* What is wrong with a constant argument. */
+struct func_why {
+    char text[160];
+    size_t at;      /* 0-based byte of its characters */
+    struct err err; /* in place of text, where code is set */
+};
+
+/* Holds a constant, kept (operand_keep), against its kind: p a regular
+ * expression, k the source of a key, z a time zone, u a unit of time, f a field
+ * of a time, r and w a format to read and to write times. What is no string is
+ * left to the call. 0, -1 with why, -2. */
+int func_check(struct expr_set *x, char kind, const struct operand *o,
+               struct func_why *why);
+
+/* The patterns of a set, made by the first who asks; NULL: no memory. */
+struct regex_set *expr_patterns(struct expr_set *x);
+
+/* Frees the keys of a set (func_hash.c). */
+void key_free(struct key *k);
 
 /* ---- operands (operand.c): all return 0, -1 with the set's fault, or -2 */
 
@@ -153,6 +201,9 @@ int operand_string(struct expr_set *x, struct operand *o);
 
 /* Makes o->raw. */
 int operand_write(struct expr_set *x, struct operand *o);
+
+/* Appends text as a JSON string, lone surrogates as escapes. 0 or -1. */
+int operand_quote(struct buf *out, struct str text);
 
 /* Copies o into the set's own memory, complete in all its forms. */
 int operand_keep(struct expr_set *x, struct operand *o);
@@ -186,6 +237,12 @@ bool like_match(struct str text, struct str pattern, struct str escape);
 /* Makes room for n values. 0 or -1. */
 int expr_stack(struct expr_set *x, size_t n);
 
+/* ---- cast.c */
+
+/* Replaces o by what it is as the type, enum cast_to; digits as in OP_CAST. */
+int cast_run(struct expr_set *x, uint32_t at, int to, uint32_t digits,
+             struct operand *o);
+
 /* ---- eval.c */
 
 /* Runs code[from .. to) of p; the result is in *out, to be freed. */
@@ -208,7 +265,7 @@ enum node_kind {
     NODE_CASE,    /* [x,] then pairs, then the else: see has_operand */
     NODE_COALESCE,
     NODE_CALL, /* op: function */
-    NODE_CAST  /* op: enum cast_to */
+    NODE_CAST  /* op: enum cast_to; digits: as in OP_CAST */
 };
 
 struct node {
@@ -218,7 +275,7 @@ struct node {
     bool has_operand; /* CASE x WHEN ... */
     bool constant;    /* no field below */
     unsigned depth;
-    uint32_t at;
+    uint32_t at, digits;
     struct node *child, *last; /* arguments */
     struct node *next;         /* the parent's next argument */
     struct operand value;      /* CONST */
@@ -230,8 +287,8 @@ struct node {
 struct node *parse_expr(struct arena *tree, const struct expr_env *env,
                         const char *what, struct str text, struct err *e);
 
-/* Compiles the tree into p. -1 with e. */
+/* Compiles the tree of text into p. -1 with e. */
 int compile_expr(struct expr_set *x, struct program *p, const struct node *n,
-                 struct err *e);
+                 struct str text, struct err *e);
 
 #endif

@@ -451,9 +451,9 @@ TEST("a usage error points at the byte")
     CHECK_STR(calc("CASE WHEN 1 THEN 2"),
               "test: WHEN, ELSE or END expected, but the expression ends at "
               "byte 19");
-    CHECK_STR(
-        calc("CAST(1 AS blob)"),
-        "test: NUMBER, STRING or BOOLEAN expected, not 'blob' at byte 11");
+    CHECK_STR(calc("CAST(1 AS blob)"),
+              "test: NUMBER, INTEGER, DECIMAL, STRING, BOOLEAN, DATE or "
+              "TIMESTAMP expected, not 'blob' at byte 11");
     CHECK_STR(calc("end + 1"), "test: a value expected, not 'end' at byte 1");
     CHECK_STR(calc("a = \xff"), "test: invalid UTF-8 at byte 5");
 }
