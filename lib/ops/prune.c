@@ -45,17 +45,17 @@ static struct prune_node *child_at(struct prune_node *parent,
                                    struct path_step step,
                                    const struct path *path, struct err *e)
 {
-    struct prune_node **at = &parent->child;
-    for (; *at && !same_step((*at)->step, step); at = &(*at)->next)
-        if (overlap((*at)->step, step)) {
+    for (struct prune_node *c = parent->child; c; c = c->next) {
+        if (same_step(c->step, step))
+            return c;
+        if (overlap(c->step, step)) {
             err_set(e, ERR_USAGE,
                     "field path '%.*s': a part of it is written in another "
                     "way before",
                     STR_ARG(path->text));
             return NULL;
         }
-    if (*at)
-        return *at;
+    }
     struct prune_node *n = calloc(1, sizeof(*n));
     char *key = step.key.p ? malloc(step.key.n + 1) : NULL;
     if (!n || (step.key.p && !key)) {
@@ -67,7 +67,9 @@ static struct prune_node *child_at(struct prune_node *parent,
     if (key)
         memcpy(key, step.key.p, step.key.n);
     n->step = (struct path_step){ { key, step.key.n }, step.index };
-    return *at = n;
+    n->next = parent->child;
+    parent->child = n;
+    return n;
 }
 
 int prune_init(struct prune *p, enum prune_kind kind, const struct path *fields,

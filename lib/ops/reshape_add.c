@@ -31,7 +31,8 @@ static struct step *add_step(struct reshape *r, enum step_kind kind,
     }
     s->kind = kind;
     s->r = r;
-    return r->steps[r->n++] = s;
+    r->steps[r->n++] = s;
+    return s;
 }
 
 /* Where expressions are added: the last step, or a new one. */
