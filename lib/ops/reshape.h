@@ -28,7 +28,8 @@ void reshape_free(struct reshape *r);
  * "keep", "flatten", "unnest", "mask", "trim", "squeeze", "lower", "upper",
  * "empty-null", "route", "tee"), or a detail of the last one of its kind
  * ("flatten-sep", "flatten-arrays", "unnest-empty", "unnest-index"). value is
- * borrowed for the call; NULL: none was given. 0, or -1 with e (ERR_USAGE). */
+ * borrowed for the call; NULL: none was given. 0, or -1 with e (ERR_USAGE): r
+ * is then good for reshape_free alone. */
 int reshape_add(struct reshape *r, const char *name, const char *value,
                 struct err *e);
 
