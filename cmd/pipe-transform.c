@@ -82,8 +82,9 @@ struct variables {
 /* What one thread needs. */
 struct transform {
     struct reshape *reshape;
-    size_t *branches; /* owned: the stage's numbers of its targets */
-    uint64_t rows;    /* records written to the stage's own output */
+    size_t *branches;        /* owned: the stage's numbers of its targets */
+    uint64_t rows;           /* records written to the stage's own output */
+    struct expr_fault fault; /* here, not cleared for each record */
 };
 
 /* What a replay needs, also where it came from the environment. */
@@ -163,12 +164,12 @@ static int emit(struct transform *t, struct lane *l,
 static int transform_one(struct transform *t, struct lane *l,
                          const struct record *rec)
 {
-    struct expr_fault f;
     const struct reshape_out *out;
     size_t n;
-    int r = reshape_run(t->reshape, rec->text, rec->shaped, &out, &n, &f);
+    int r =
+        reshape_run(t->reshape, rec->text, rec->shaped, &out, &n, &t->fault);
     if (r)
-        return r == -2 ? err_nomem(lane_err(l)) : reject(l, rec, &f);
+        return r == -2 ? err_nomem(lane_err(l)) : reject(l, rec, &t->fault);
     if (n == 0)
         return lane_filter(l);
     if (n > 1 || out->to != RESHAPE_MAIN)
@@ -209,7 +210,7 @@ static void tell_rows(struct stage *st, const struct transform *t, size_t n)
 static int transform_all(struct stage *st, struct variables *v)
 {
     struct transform t[STAGE_JOBS_MAX] = { 0 };
-    void *workers[STAGE_JOBS_MAX];
+    void *workers[STAGE_JOBS_MAX] = { 0 };
     size_t n = st->opts.jobs;
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++) {

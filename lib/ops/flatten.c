@@ -94,7 +94,8 @@ static int by_level_and_text(const void *a, const void *b)
  * the record had stay what they were. */
 static bool find_collision(struct flatten *f, struct str *name)
 {
-    qsort(f->names, f->n_names, sizeof(*f->names), by_level_and_text);
+    if (f->n_names > 1)
+        qsort(f->names, f->n_names, sizeof(*f->names), by_level_and_text);
     for (size_t i = 1; i < f->n_names; i++) {
         struct flatten_name *a = &f->names[i - 1], *b = &f->names[i];
         if (a->level != b->level || !str_eq(a->text, b->text))
