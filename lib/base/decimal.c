@@ -475,10 +475,32 @@ static int sign_of(const struct decimal *d)
     return (d->small > 0) - (d->small < 0);
 }
 
+/* a and b at the larger of their scales, if that is as easily had as it mostly
+ * is: a constant has few digits behind the point, or none. */
+static bool same_scale(const struct decimal *a, const struct decimal *b,
+                       decimal_int *x, decimal_int *y)
+{
+    int64_t k = (int64_t)a->scale - b->scale;
+    if (a->big || b->big || k < -19 || k > 19)
+        return false;
+    *x = a->small;
+    *y = b->small;
+    if (k == 0)
+        return true;
+    if (*x != (int64_t)*x || *y != (int64_t)*y)
+        return false;
+    if (k < 0) /* 2^63 * 10^19 fits */
+        *x *= (decimal_int)digits_pow10[-k];
+    else
+        *y *= (decimal_int)digits_pow10[k];
+    return true;
+}
+
 int decimal_cmp(const struct decimal *a, const struct decimal *b)
 {
-    if (!a->big && !b->big && a->scale == b->scale)
-        return (a->small > b->small) - (a->small < b->small);
+    decimal_int u, t;
+    if (same_scale(a, b, &u, &t))
+        return (u > t) - (u < t);
     int s = sign_of(a);
     if (s != sign_of(b))
         return s - sign_of(b);

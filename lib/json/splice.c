@@ -14,14 +14,28 @@ static void sort_splices(struct splice *s, size_t n)
 
 int json_splice(struct buf *out, struct str record, struct splice *s, size_t n)
 {
+    const char *p = record.p, *end = record.p + record.n;
+    size_t total = record.n;
     sort_splices(s, n);
-    const char *p = record.p;
     for (size_t i = 0; i < n; i++) {
-        buf_add(out, p, (size_t)(s[i].at.p - p));
-        buf_add_str(out, s[i].with);
+        struct str at = s[i].at;
+        if (at.p < p || at.p > end || at.n > (size_t)(end - at.p))
+            return -1; /* one within the other: it was no JSON */
+        p = at.p + at.n;
+        total += s[i].with.n - at.n;
+    }
+    if (buf_reserve(out, total))
+        return -1;
+    p = record.p;
+    char *to = out->p + out->n;
+    for (size_t i = 0; i < n; i++) {
+        to = mempcpy(to, p, (size_t)(s[i].at.p - p));
+        to = mempcpy(to, s[i].with.p, s[i].with.n);
         p = s[i].at.p + s[i].at.n;
     }
-    return buf_add(out, p, (size_t)(record.p + record.n - p));
+    to = mempcpy(to, p, (size_t)(end - p));
+    out->n = (size_t)(to - out->p);
+    return 0;
 }
 
 struct str json_object_end(struct str object)
@@ -61,6 +75,14 @@ static struct val step_into(struct val v, struct path_step step)
                 return m;
     }
     return (struct val){ JSON_MISSING, { v.raw.p, 0 } };
+}
+
+struct val json_find(struct str record, const struct path *path)
+{
+    struct val v = json_val(record);
+    for (size_t i = 0; i < path->n && v.type != JSON_MISSING; i++)
+        v = step_into(v, path->steps[i]);
+    return v;
 }
 
 int json_put(struct buf *out, struct str record, const struct path *path,

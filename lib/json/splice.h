@@ -13,8 +13,13 @@ struct splice {
 
 /* Appends record with the n replacements made; they lie within record, do not
  * overlap and may come in any order (the array is sorted in place; those at
- * one place keep their order). Returns 0, or -1 if out failed. */
+ * one place keep their order). Returns 0; -1 if out failed, or where they do
+ * overlap (possible only if record was not checked). */
 int json_splice(struct buf *out, struct str record, struct splice *s, size_t n);
+
+/* The value at path in record (the last of duplicate keys); MISSING where there
+ * is none. Cost: a walk. */
+struct val json_find(struct str record, const struct path *path);
 
 /* Appends record with the value (raw JSON) at path: replaced where it is
  * there (the last of duplicate keys), else added behind the last member of the

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void derive_init(struct derive *d, struct expr_set *exprs)
+int derive_init(struct derive *d, const struct expr_env *env)
 {
-    *d = (struct derive){ .exprs = exprs };
+    *d = (struct derive){ .exprs = expr_new(env) };
+    return d->exprs ? 0 : -1;
 }
 
 void derive_free(struct derive *d)
@@ -16,39 +17,34 @@ void derive_free(struct derive *d)
     }
     free(d->v);
     free(d->splices);
+    expr_free(d->exprs);
     buf_free(&d->tail);
     for (size_t i = 0; i < 3; i++)
         buf_free(&d->rec[i]);
+    *d = (struct derive){ 0 };
 }
 
-/* ---- assignments */
-
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
+/* ---- items */
 
 /* Values bound to slots are seen under the very path that was set. Where one
  * path contains another, the record has to be made first: a round ends. */
-static bool needs_round(const struct derive *d, const struct assignment *a)
+static bool needs_round(const struct derive *d, const struct derive_item *a)
 {
     for (size_t i = d->n; i-- > 0;) {
-        const struct path *before = &d->v[i].path;
-        if (path_relate(before, &a->path) == PATH_WITHIN ||
-            expr_overlaps(d->exprs, a->expr, before))
+        const struct derive_item *before = &d->v[i];
+        if (before->kind == DERIVE_SET &&
+            ((a->kind == DERIVE_SET &&
+              path_relate(&before->path, &a->path) == PATH_WITHIN) ||
+             expr_overlaps(d->exprs, a->expr, &before->path)))
             return true;
-        if (d->v[i].opens)
+        if (before->opens)
             return false;
     }
     return false;
 }
 
 /* What stands before a value in a record that gets this member. */
-static int make_key(struct assignment *a)
+static int make_key(struct derive_item *a)
 {
     if (a->path.n != 1 || !a->path.steps[0].key.p)
         return 0;
@@ -58,7 +54,7 @@ static int make_key(struct assignment *a)
 
 static int grow(struct derive *d)
 {
-    struct assignment *v = realloc(d->v, (d->n + 1) * sizeof(*v));
+    struct derive_item *v = realloc(d->v, (d->n + 1) * sizeof(*v));
     if (v)
         d->v = v;
     struct splice *s = realloc(d->splices, (d->n + 2) * sizeof(*s));
@@ -67,21 +63,11 @@ static int grow(struct derive *d)
     return v && s ? 0 : -1;
 }
 
-static int fill(struct derive *d, struct assignment *a, struct str field,
-                struct str text, struct err *e)
+static int fill(struct derive *d, struct derive_item *a, const char *what,
+                struct str field, struct str text, struct err *e)
 {
-    char what[80];
-    if (field.n && field.p[0] == '"')
-        return err_set(e, ERR_USAGE,
-                       "--set '%.*s': a field is written without quotes",
-                       STR_ARG(field));
     if (path_parse(&a->path, field, e))
         return -1;
-    if (a->path.n == 0)
-        return err_set(e, ERR_USAGE, "--set '%.*s': no field before the '='",
-                       STR_ARG(text));
-    snprintf(what, sizeof(what), "--set %.*s",
-             (int)(field.n < 60 ? field.n : 60), field.p);
     a->expr = expr_add(d->exprs, what, text, e);
     if (a->expr < 0)
         return -1;
@@ -89,30 +75,43 @@ static int fill(struct derive *d, struct assignment *a, struct str field,
     return a->slot < 0 || make_key(a) ? err_nomem(e) : 0;
 }
 
-int derive_add(struct derive *d, struct str text, struct err *e)
+static void add(struct derive *d, struct derive_item *a)
 {
-    const char *equals = memchr(text.p, '=', text.n);
-    if (!equals)
-        return err_set(e, ERR_USAGE, "--set '%.*s': no '=' behind the field",
-                       STR_ARG(text));
-    struct str field = trim((struct str){ text.p, (size_t)(equals - text.p) });
-    struct str expr = { equals + 1, text.n - (size_t)(equals + 1 - text.p) };
-    struct assignment a = { .first = true };
+    a->opens = d->n == 0 || needs_round(d, a);
+    for (size_t i = d->n; !a->opens && i-- > 0;) {
+        if (d->v[i].kind == DERIVE_SET && d->v[i].slot == a->slot)
+            a->first = false;
+        if (d->v[i].opens)
+            break;
+    }
+    d->v[d->n++] = *a;
+}
+
+int derive_set(struct derive *d, const char *what, struct str field,
+               struct str text, bool if_there, struct err *e)
+{
+    struct derive_item a = { .first = true, .if_there = if_there };
     if (grow(d))
         return err_nomem(e);
-    if (fill(d, &a, field, expr, e)) {
+    if (fill(d, &a, what, field, text, e)) {
         path_free(&a.path);
         buf_free(&a.key);
         return -1;
     }
-    a.opens = d->n == 0 || needs_round(d, &a);
-    for (size_t i = d->n; !a.opens && i-- > 0;) {
-        if (d->v[i].slot == a.slot)
-            a.first = false;
-        if (d->v[i].opens)
-            break;
-    }
-    d->v[d->n++] = a;
+    add(d, &a);
+    return 0;
+}
+
+int derive_test(struct derive *d, enum derive_kind kind, const char *what,
+                struct str text, size_t to, struct err *e)
+{
+    struct derive_item a = { .kind = kind, .slot = -1, .to = to };
+    if (grow(d))
+        return err_nomem(e);
+    a.expr = expr_add(d->exprs, what, text, e);
+    if (a.expr < 0)
+        return -1;
+    add(d, &a);
     return 0;
 }
 
@@ -128,7 +127,7 @@ static struct buf *spare(struct derive *d, struct str a, struct str b)
     return r;
 }
 
-static int cannot_set(const struct assignment *a, struct expr_fault *f)
+static int cannot_set(const struct derive_item *a, struct expr_fault *f)
 {
     f->code = "expr_path";
     f->path = STR("");
@@ -139,11 +138,14 @@ static int cannot_set(const struct assignment *a, struct expr_fault *f)
     return -1;
 }
 
-/* What an assignment comes to once all of its round are computed. */
+/* What an item comes to once all of its round are computed. */
 enum change { CHANGE_NONE, CHANGE_REPLACE, CHANGE_NEW, CHANGE_DROP };
 
-static enum change change_of(const struct derive *d, const struct assignment *a)
+static enum change change_of(const struct derive *d,
+                             const struct derive_item *a)
 {
+    if (a->kind != DERIVE_SET)
+        return CHANGE_NONE;
     bool is = expr_slot(d->exprs, a->slot).type != JSON_MISSING;
     bool was = a->was.type != JSON_MISSING;
     if (!a->first || (!is && !was))
@@ -168,7 +170,7 @@ static int step_round(struct derive *d, size_t from, size_t to, struct str base,
                       struct str *record, struct expr_fault *f)
 {
     for (size_t i = from; i < to; i++) {
-        const struct assignment *a = &d->v[i];
+        const struct derive_item *a = &d->v[i];
         enum change c = change_of(d, a);
         if (c != CHANGE_NEW && c != CHANGE_DROP)
             continue;
@@ -194,8 +196,10 @@ static int splice_round(struct derive *d, size_t from, size_t to, bool with_new,
     size_t n = 0;
     buf_reset(&d->tail);
     for (size_t i = from; i < to; i++) {
-        const struct assignment *a = &d->v[i];
+        const struct derive_item *a = &d->v[i];
         enum change c = change_of(d, a);
+        if (c == CHANGE_NONE)
+            continue;
         struct str value = expr_slot(d->exprs, a->slot).raw;
         if (c == CHANGE_REPLACE) {
             d->splices[n++] = (struct splice){ a->was.raw, value };
@@ -219,37 +223,82 @@ static int splice_round(struct derive *d, size_t from, size_t to, bool with_new,
     return 0;
 }
 
-/* Assignments from .. to, which see one record and each other's values. */
-static int run_round(struct derive *d, size_t from, size_t to,
-                     struct str *record, struct expr_fault *f)
+/* Makes the record that items from .. to have set, of a round that begins with
+ * *record. */
+static int make_record(struct derive *d, size_t from, size_t to,
+                       struct str *record, struct expr_fault *f)
 {
     struct str base = *record;
-    for (size_t i = from; i < to; i++)
-        d->v[i].was = expr_slot(d->exprs, d->v[i].slot);
-    for (size_t i = from; i < to; i++) {
-        struct val v;
-        int rc = expr_eval(d->exprs, d->v[i].expr, &v, f);
-        if (rc)
-            return rc;
-        expr_bind(d->exprs, d->v[i].slot, v);
-    }
     bool steps = needs_steps(d, from, to);
     int rc = splice_round(d, from, to, !steps, record);
     return rc || !steps ? rc : step_round(d, from, to, base, record, f);
 }
 
-int derive_run(struct derive *d, struct str record, struct str *out,
-               struct expr_fault *f)
+static int set_one(struct derive *d, const struct derive_item *a,
+                   struct expr_fault *f)
 {
-    for (size_t from = 0, to; from < d->n; from = to) {
-        for (to = from + 1; to < d->n && !d->v[to].opens; to++)
-            ;
-        if (from > 0 && expr_load(d->exprs, record, NULL))
-            return -2;
-        int rc = run_round(d, from, to, &record, f);
+    struct val v;
+    if (a->if_there && expr_slot(d->exprs, a->slot).type == JSON_MISSING)
+        return 0;
+    int rc = expr_eval(d->exprs, a->expr, &v, f);
+    if (rc == 0)
+        expr_bind(d->exprs, a->slot, v);
+    return rc;
+}
+
+/* Items from .. to, which see one record and each other's values. */
+static int run_round(struct derive *d, size_t from, size_t to,
+                     struct str *record, size_t *dest, struct expr_fault *f)
+{
+    struct str base = *record;
+    for (size_t i = from; i < to; i++)
+        if (d->v[i].kind == DERIVE_SET)
+            d->v[i].was = expr_slot(d->exprs, d->v[i].slot);
+    for (size_t i = from; i < to; i++) {
+        const struct derive_item *a = &d->v[i];
+        if (a->kind == DERIVE_SET) {
+            int rc = set_one(d, a, f);
+            if (rc)
+                return rc;
+            continue;
+        }
+        int is = expr_test(d->exprs, a->expr, f);
+        if (is < 0)
+            return is;
+        if (a->kind == DERIVE_WHERE && !is)
+            return DERIVE_FILTERED;
+        if (a->kind == DERIVE_WHERE || !is)
+            continue;
+        *record = base;
+        int rc = make_record(d, from, i, record, f);
+        *dest = a->to;
+        if (rc == 0 && a->kind == DERIVE_TEE)
+            rc = d->tee(d->tee_context, a->to, *record);
+        else if (rc == 0)
+            return DERIVE_ROUTED;
         if (rc)
             return rc;
     }
+    *record = base;
+    return make_record(d, from, to, record, f);
+}
+
+int derive_run(struct derive *d, struct str record, const struct shaped *shaped,
+               struct str *out, size_t *to, struct expr_fault *f)
+{
+    int rc = DERIVE_DONE;
+    expr_begin(d->exprs);
+    for (size_t from = 0, end; from < d->n && rc == DERIVE_DONE; from = end) {
+        for (end = from + 1; end < d->n && !d->v[end].opens; end++)
+            ;
+        if (expr_load(d->exprs, record, from ? NULL : shaped)) {
+            f->code = "not_json";
+            f->path = STR("");
+            snprintf(f->msg, sizeof(f->msg), "not JSON");
+            return -1;
+        }
+        rc = run_round(d, from, end, &record, to, f);
+    }
     *out = record;
-    return 0;
+    return rc;
 }

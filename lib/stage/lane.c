@@ -80,6 +80,26 @@ static int keep_run(struct lane *l)
     return buf_add_str(&l->out, run) ? err_nomem(&l->err) : 0;
 }
 
+/* One record may become many: a block's are more than a record's. */
+#define LANE_MAX ((size_t)1 << 30)
+
+static int keep_line(struct buf *out, struct str text, struct err *e)
+{
+    out->max = LANE_MAX;
+    buf_add_str(out, text);
+    return buf_addc(out, '\n') ? err_nomem(e) : 0;
+}
+
+static int settle_branches(struct lane *l, struct stage *st)
+{
+    for (size_t i = 0; i < l->n_branches; i++) {
+        struct lane_branch *b = &l->branches[i];
+        if (branch_write(st, i, buf_str(&b->out), b->rows))
+            return -1;
+    }
+    return 0;
+}
+
 int lane_settle(struct lane *l, struct stage *st, uint64_t line)
 {
     if (!l->err.code)
@@ -89,7 +109,8 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
     st->counts.filtered += l->counts.filtered;
-    if (output_write(&st->out, buf_str(&l->out), &st->err))
+    if (output_write(&st->out, buf_str(&l->out), &st->err) ||
+        settle_branches(l, st))
         return -1;
     for (size_t i = 0; i < l->n_kept; i++) {
         struct kept *k = &l->kept[i];
@@ -119,6 +140,10 @@ void lane_reset(struct lane *l)
     l->n_kept = 0;
     l->counts = (struct counts){ 0 };
     l->truncated = 0;
+    for (size_t i = 0; i < l->n_branches; i++) {
+        buf_reset(&l->branches[i].out);
+        l->branches[i].rows = 0;
+    }
 }
 
 void lane_free(struct lane *l)
@@ -127,6 +152,9 @@ void lane_free(struct lane *l)
     buf_free(&l->asked);
     arena_free(&l->arena);
     free(l->kept);
+    for (size_t i = 0; i < l->n_branches; i++)
+        buf_free(&l->branches[i].out);
+    free(l->branches);
     *l = (struct lane){ 0 };
 }
 
@@ -150,13 +178,47 @@ int lane_pass_record(struct lane *l, const struct record *rec)
 
 int lane_pass(struct lane *l, struct str text)
 {
+    lane_count_out(l);
+    return lane_emit(l, text);
+}
+
+void lane_count_out(struct lane *l)
+{
+    (l->st ? &l->st->counts : &l->counts)->out++;
+}
+
+int lane_emit(struct lane *l, struct str text)
+{
     if (l->st)
-        return stage_pass(l->st, text);
-    l->counts.out++;
-    if (keep_run(l))
+        return stage_emit(l->st, text);
+    return keep_run(l) ? -1 : keep_line(&l->out, text, &l->err);
+}
+
+static int reserve_branch(struct lane *l, size_t index)
+{
+    size_t n = index + 1;
+    if (n <= l->n_branches)
+        return 0;
+    struct lane_branch *v = realloc(l->branches, n * sizeof(*v));
+    if (!v)
+        return err_nomem(&l->err);
+    memset(v + l->n_branches, 0, (n - l->n_branches) * sizeof(*v));
+    l->branches = v;
+    l->n_branches = n;
+    return 0;
+}
+
+int lane_branch(struct lane *l, size_t index, struct str text)
+{
+    if (l->st)
+        return branch_write(l->st, index, text, 1) ||
+                       branch_write(l->st, index, STR("\n"), 0)
+                   ? -1
+                   : 0;
+    if (reserve_branch(l, index))
         return -1;
-    buf_add_str(&l->out, text);
-    return buf_addc(&l->out, '\n') ? err_nomem(&l->err) : 0;
+    l->branches[index].rows++;
+    return keep_line(&l->branches[index].out, text, &l->err);
 }
 
 int lane_filter(struct lane *l)

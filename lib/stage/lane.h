@@ -51,4 +51,11 @@ int lane_rejectf(struct lane *l, const struct record *rec, const char *code,
                  const char *path, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* For a record of which several come, or none for the stage's own output: they
+ * are written first, uncounted, to that output or to one of stage_branch; then
+ * the record is counted as out, once. */
+int lane_emit(struct lane *l, struct str text);
+int lane_branch(struct lane *l, size_t index, struct str text);
+void lane_count_out(struct lane *l);
+
 #endif

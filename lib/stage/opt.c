@@ -108,6 +108,27 @@ static int set_choice(struct parse *p, const struct opt *o, const char *value)
                    o->name, value, list);
 }
 
+static int add_to_list(struct parse *p, struct opt_list *l, const char *value)
+{
+    const char **v = realloc(l->v, (l->n + 1) * sizeof(*v));
+    if (!v)
+        return err_nomem(p->e);
+    l->v = v;
+    l->v[l->n++] = value;
+    return 0;
+}
+
+static int add_step(struct parse *p, const struct opt *o, const char *value)
+{
+    struct opt_steps *s = o->dest;
+    struct opt_step *v = realloc(s->v, (s->n + 1) * sizeof(*v));
+    if (!v)
+        return err_nomem(p->e);
+    s->v = v;
+    s->v[s->n++] = (struct opt_step){ o, value };
+    return 0;
+}
+
 static int set_value(struct parse *p, const struct opt *o, const char *value)
 {
     switch (o->kind) {
@@ -117,26 +138,26 @@ static int set_value(struct parse *p, const struct opt *o, const char *value)
     case OPT_SIZE:
     case OPT_TIME: return set_number(p, o, value);
     case OPT_CHOICE: return set_choice(p, o, value);
-    case OPT_LIST: {
-        struct opt_list *l = o->dest;
-        const char **v = realloc(l->v, (l->n + 1) * sizeof(*v));
-        if (!v)
-            return err_nomem(p->e);
-        l->v = v;
-        l->v[l->n++] = value;
-        return 0;
-    }
+    case OPT_LIST: return add_to_list(p, o->dest, value);
+    case OPT_STEP:
+    case OPT_STEP_MAY: return add_step(p, o, value);
     case OPT_END:
     case OPT_GROUP: break;
     }
     return err_set(p->e, ERR_BUG, "option --%s has no kind", o->name);
 }
 
+static bool repeats(const struct opt *o)
+{
+    return o->kind == OPT_LIST || o->kind == OPT_FLAG || o->kind == OPT_STEP ||
+           o->kind == OPT_STEP_MAY;
+}
+
 /* Takes the row as given on the command line. */
 static int take(struct parse *p, size_t i, const char *value)
 {
     const struct opt *o = p->rows[i];
-    if (p->seen[i] && o->kind != OPT_LIST && o->kind != OPT_FLAG)
+    if (p->seen[i] && !repeats(o))
         return err_set(p->e, ERR_USAGE, "option --%s is given twice", o->name);
     for (size_t j = 0; j < p->n; j++)
         if (j != i && p->seen[j] && o->exclusive &&
@@ -164,6 +185,8 @@ static int take_long(struct parse *p, int argc, char **argv, int *i)
             return take(p, r, NULL);
         if (eq)
             return take(p, r, eq + 1);
+        if (o->kind == OPT_STEP_MAY)
+            return take(p, r, NULL);
         if (*i + 1 >= argc)
             return err_set(p->e, ERR_USAGE, "option --%s needs a value %s",
                            o->name, o->arg);
@@ -182,7 +205,7 @@ static int take_short(struct parse *p, int argc, char **argv, int *i)
             r++;
         if (r == p->n)
             return err_set(p->e, ERR_USAGE, "unknown option -%c", *c);
-        if (p->rows[r]->kind == OPT_FLAG) {
+        if (p->rows[r]->kind == OPT_FLAG || p->rows[r]->kind == OPT_STEP_MAY) {
             if (take(p, r, NULL))
                 return -1;
             continue;
@@ -252,5 +275,9 @@ void opt_free(const struct opt *const *tables)
                 struct opt_list *l = o->dest;
                 free(l->v);
                 *l = (struct opt_list){ 0 };
+            } else if (o->kind == OPT_STEP || o->kind == OPT_STEP_MAY) {
+                struct opt_steps *s = o->dest;
+                free(s->v);
+                *s = (struct opt_steps){ 0 };
             }
 }

@@ -3,8 +3,8 @@
  *
  * Rows point at static variables. Long options may be given as --name=value or
  * --name value; names are never abbreviated. A row given twice is refused
- * unless its kind is a list or a flag. A row with `env` takes that variable's
- * value where the command line does not say. */
+ * unless its kind is a list, a step or a flag. A row with `env` takes that
+ * variable's value where the command line does not say. */
 #ifndef STAGE_OPT_H
 #define STAGE_OPT_H
 
@@ -24,13 +24,29 @@ enum opt_kind {
     OPT_TIME,   /* dest: uint64_t, milliseconds: 500ms, 5s, 2m, 1h, 1d */
     OPT_CHOICE, /* dest: const char *, one of choices */
     OPT_LIST,   /* dest: struct opt_list, repeatable */
-    OPT_GROUP   /* no option: a heading in --help and the manual */
+    OPT_STEP,   /* dest: struct opt_steps, which many rows may share: what they
+                   are given is kept in the order of the command line */
+    OPT_STEP_MAY, /* the same, whose value may be left out, and is else always
+                     given as --name=value */
+    OPT_GROUP     /* no option: a heading in --help and the manual */
 };
 
 enum opt_complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_DIR };
 
+struct opt;
+
 struct opt_list {
     const char **v; /* array owned by the table, strings borrowed */
+    size_t n;
+};
+
+struct opt_step {
+    const struct opt *opt;
+    const char *value; /* NULL: none was given */
+};
+
+struct opt_steps {
+    struct opt_step *v; /* array owned by the table, strings borrowed */
     size_t n;
 };
 

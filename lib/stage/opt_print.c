@@ -45,7 +45,8 @@ void opt_print_help(FILE *f, const struct opt *const *tables)
                         : snprintf(head, sizeof(head), "      --%s", o->name);
             if (o->arg)
                 n +=
-                    snprintf(head + n, sizeof(head) - (size_t)n, " %s", o->arg);
+                    snprintf(head + n, sizeof(head) - (size_t)n,
+                             o->kind == OPT_STEP_MAY ? "[=%s]" : " %s", o->arg);
             fputs(head, f);
             char text[1024];
             int m = snprintf(text, sizeof(text), "%s", o->help);
@@ -87,7 +88,10 @@ void opt_print_man(FILE *f, const struct opt *const *tables)
                 fprintf(f, "Fl %c , ", o->letter);
             fprintf(f, "Fl Fl %s", o->name);
             if (o->arg)
-                fprintf(f, " Ar %s", o->arg);
+                fprintf(f,
+                        o->kind == OPT_STEP_MAY ? " Ns Oo = Ns Ar %s Oc"
+                                                : " Ar %s",
+                        o->arg);
             fputc('\n', f);
             print_roff(f, o->help);
             if (o->kind == OPT_CHOICE) {
@@ -108,7 +112,8 @@ static void print_words(FILE *f, const struct opt *const *tables)
     for (size_t t = 0; tables[t]; t++)
         for (const struct opt *o = tables[t]; o->kind != OPT_END; o++)
             if (o->kind != OPT_GROUP)
-                fprintf(f, "--%s%s ", o->name, o->arg ? "=" : "");
+                fprintf(f, "--%s%s ", o->name,
+                        o->arg && o->kind != OPT_STEP_MAY ? "=" : "");
 }
 
 static const char *words_of(enum opt_complete c)

@@ -24,8 +24,16 @@ struct lane {
     struct arena arena;
     struct kept *kept; /* owned: rejects, their texts in arena */
     size_t n_kept, cap_kept;
-    uint64_t truncated; /* the line that was, else 0 */
-    struct buf asked;   /* lines to tell */
+    uint64_t truncated;           /* the line that was, else 0 */
+    struct buf asked;             /* lines to tell */
+    struct lane_branch *branches; /* owned: by the stage's number */
+    size_t n_branches;
+};
+
+/* What a thread keeps for a branch. */
+struct lane_branch {
+    struct buf out;
+    uint64_t rows;
 };
 
 struct stage_private {
@@ -61,6 +69,8 @@ struct stage_private {
     struct timespec started, last_drawn;
     uint64_t bytes_in, raw_in, raw_size; /* over all inputs so far */
     const struct input *current;
+    struct branch *branches; /* owned: outputs beside the stage's own */
+    size_t n_branches;
     struct observe *observe; /* owned; NULL: neither metrics nor lineage */
 };
 
@@ -97,6 +107,16 @@ void observe_reject(struct stage *st, const char *code);
 /* The stage ends with this exit code, or by this signal (0: none): nothing
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);
+
+/* branch.c */
+int branch_write(struct stage *st, size_t index, struct str text,
+                 uint64_t rows);
+int branches_flush(struct stage *st, struct err *e);
+int branches_commit(struct stage *st); /* files appear; 0 or -1 with st->err */
+bool branches_reader_gone(const struct stage *st);
+void branches_show(struct stage *st); /* the stage fails: no files */
+void branches_mark(struct stage *st, int code);
+void branches_close(struct stage *st);
 
 /* stream.c */
 void stream_close(struct stage *st);

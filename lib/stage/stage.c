@@ -405,6 +405,7 @@ static void release(struct stage *st)
     struct stage_private *p = st->priv;
     stream_close(st);
     output_close(&st->out);
+    branches_close(st);
     dlq_close(p->dlq);
     tally_free(&st->tally);
     free(p->dlq_uri);
@@ -435,7 +436,8 @@ int stage_finish(struct stage *st)
     if (!st->finished && st->err.code == ERR_NONE)
         (void)(stage_settle(st) ||
                (st->out.buf &&
-                (stream_write_run(st) || output_commit(&st->out, &st->err))));
+                (stream_write_run(st) || output_flush(&st->out, &st->err) ||
+                 branches_commit(st) || output_commit(&st->out, &st->err))));
     /* What was good so far is shown also by a stage that fails: its mark says
      * that it is not the whole. */
     struct err lost;
@@ -443,12 +445,15 @@ int stage_finish(struct stage *st)
         !st->out.reader_gone && !stage_signal)
         (void)(output_write(&st->out, p->run, &lost) ||
                output_flush(&st->out, &lost));
+    if (st->err.code != ERR_NONE && !stage_signal)
+        branches_show(st);
     /* So are the letters, whatever became of the rest. */
     if (st->err.code != ERR_NONE && p->dlq)
         (void)dlq_flush(p->dlq, &lost);
     int sig = st->err.code == ERR_NONE ? 0
-              : st->out.reader_gone    ? SIGPIPE
-                                       : (int)stage_signal;
+              : st->out.reader_gone || branches_reader_gone(st)
+                  ? SIGPIPE
+                  : (int)stage_signal;
     int code = sig ? 128 + sig : (int)st->err.code;
     code = gated_end(st, code);
     if (code)
@@ -457,6 +462,7 @@ int stage_finish(struct stage *st)
         mark_ok(&p->mark,
                 st->verdict == VERDICT_CLEAN ? MARK_OK : MARK_UNVERIFIED,
                 st->out.bytes);
+    branches_mark(st, code);
     report_progress(st, true);
     if (code && !sig && !p->gate.aborted)
         report_error(st);

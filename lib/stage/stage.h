@@ -177,6 +177,19 @@ int stage_pass_record(struct stage *st, const struct record *rec);
 /* The same for n records at once, with LF behind each in text. */
 int stage_pass_lines(struct stage *st, struct str text, size_t n);
 
+/* Opens another output: "fd:N" or "&N", a descriptor that was handed to the
+ * process, or a file, in whose name {date}, {start} and {end} are filled in. A
+ * file appears when the stage has ended well, whole, or not at all. *index is
+ * its number, 0-based, and the same for all names of one output. Returns 0, or
+ * -1 with st->err (ERR_USAGE for a descriptor that cannot be written). Records
+ * go there by lane_branch. */
+int stage_branch(struct stage *st, const char *target, size_t *index);
+
+/* The name of an output by its number, and how many records have gone there;
+ * NULL where there are not so many. */
+const char *stage_branch_name(const struct stage *st, size_t index,
+                              uint64_t *rows);
+
 /* Rejects rec for n reasons (at least 1): counts it, writes it to the DLQ or
  * shows it, as st->rejects_as says. Returns 0 to go on, -1 with st->err
  * (ERR_DATA) when that was one too many. */

@@ -27,6 +27,8 @@ int stream_idle(void *ctx, struct err *e)
     if (st->out.buf &&
         (stream_write_run(st) || output_flush(&st->out, &st->err)))
         return -1;
+    if (branches_flush(st, &st->err))
+        return -1;
     int r = st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
     if (st->priv->current == &st->priv->in)
         st->priv->in.idle_ms = st->idle_ms;

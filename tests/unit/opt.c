@@ -6,6 +6,7 @@ static bool flag, other;
 static const char *text, *choice;
 static uint64_t count, size, ms;
 static struct opt_list list;
+static struct opt_steps steps;
 static const char *const choices[] = { "red", "green", NULL };
 
 static const struct opt rows[] = {
@@ -17,6 +18,8 @@ static const struct opt rows[] = {
     { OPT_TIME, 0, "time", "T", &ms, "", NULL, 0, 0, 0, 0, NULL },
     { OPT_CHOICE, 0, "colour", "C", &choice, "", choices, 0, 0, 0, 0, NULL },
     { OPT_LIST, 'k', "key", "K", &list, "", NULL, 0, 0, 0, 0, NULL },
+    { OPT_STEP, 's', "set", "S", &steps, "", NULL, 0, 0, 0, 0, NULL },
+    { OPT_STEP_MAY, 0, "trim", "F", &steps, "", NULL, 0, 0, 0, 0, NULL },
     { 0 }
 };
 static const struct opt *const tables[] = { rows, NULL };
@@ -85,6 +88,23 @@ TEST("numbers are checked to the last character")
               "16M");
     CHECK_STR(PARSE("--colour", "blue"),
               "option --colour: 'blue' is not one of red, green");
+}
+
+TEST("steps of several rows are kept in the order of the command line")
+{
+    int operands, rest;
+    CHECK_STR(PARSE("-sa", "--trim", "op", "--trim=x", "--set", "b"), "");
+    CHECK(steps.n == 4 && operands == 1);
+    CHECK_STR(steps.v[0].opt->name, "set");
+    CHECK_STR(steps.v[0].value, "a");
+    CHECK_STR(steps.v[1].opt->name, "trim");
+    CHECK(steps.v[1].value == NULL);
+    CHECK_STR(steps.v[2].value, "x");
+    CHECK_STR(steps.v[3].value, "b");
+    CHECK_STR(PARSE("--set"), "option --set needs a value S");
+    CHECK_STR(PARSE("--trim="), "");
+    CHECK(steps.n == 1);
+    CHECK_STR(steps.v[0].value, "");
 }
 
 UNIT_MAIN
