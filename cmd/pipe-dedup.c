@@ -42,7 +42,7 @@ static const struct command command = {
     .summary = "keep the first or last record of each key",
     .usage = "[OPTION...] [-k FIELD[,FIELD...]]",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD,
 };
 
 /* A record of the batch and its key. */
