@@ -30,7 +30,8 @@ static const struct command command = {
     .summary = "group records and compute exact results over each group",
     .usage = "[OPTION...] [-g FIELD[,FIELD...]] [-a '[NAME=]FN(FIELD)[,...]']",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD,
+    .flags =
+        STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD | STAGE_GATHERS,
 };
 
 static struct aggregate *prepare(struct stage *st, struct budget *budget)

@@ -155,7 +155,7 @@ int scan_next(struct scan *s, struct str block, bool last,
     return 1;
 }
 
-int scan_all(struct scan *s, struct str block)
+int scan_block(struct scan *s, struct str block)
 {
     uint32_t n = (uint32_t)block.n;
     while (s->at < n) {

@@ -116,7 +116,7 @@ int scan_next(struct scan *s, struct str block, bool last,
  * out yet, for scan_next to hand out: it then scans no more, and may do so in
  * another thread. block as above; it may have grown since the last call. 0, or
  * -1: no memory. */
-int scan_all(struct scan *s, struct str block);
+int scan_block(struct scan *s, struct str block);
 
 /* Where the line begins that is behind all whole ones. */
 static inline uint32_t scan_open(const struct scan *s)

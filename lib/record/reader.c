@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #define BLOCK ((size_t)256 << 10)
+#define CACHE_LINE 64
+#define TOKEN_BYTES 6          /* from one token to the next, about */
 #define KEEP ((size_t)4 << 20) /* of a buffer that may stay as it grew */
 
 int reader_init(struct reader *r, struct input *in, size_t max,
@@ -141,6 +143,29 @@ static int hand_out_long(struct reader *r, struct reader_line *out)
     return 1;
 }
 
+static inline void send_for_bytes(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += CACHE_LINE)
+        __builtin_prefetch((const char *)p + at, 0, 2);
+}
+
+/* What another thread has loaded lies in its processor's caches: sends for what
+ * up to so many more lines are going to need. */
+static void send_for(const struct reader *r, size_t lines)
+{
+    const struct scan *s = &r->scan;
+    if (!scan_ready(s))
+        return;
+    size_t left = s->n_ends - s->used_ends;
+    const struct scan_end *last =
+        &s->ends[s->used_ends + (lines < left ? lines : left) - 1];
+    size_t n = last->token - s->used;
+    size_t bytes = n * TOKEN_BYTES, most = r->n - s->line;
+    send_for_bytes(s->tok + s->used, n);
+    send_for_bytes(s->pos + s->used, n * sizeof(*s->pos));
+    send_for_bytes(r->buf + s->line, bytes < most ? bytes : most);
+}
+
 int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
                    struct err *e)
 {
@@ -158,6 +183,8 @@ int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
         scan_take(&r->scan, &lines[n].tokens);
         hand_out(r, &lines[n++]);
     }
+    if (r->loaded && n == max)
+        send_for(r, (size_t)n);
     return n;
 }
 
@@ -188,10 +215,11 @@ int reader_next(struct reader *r, struct reader_line *line, struct err *e)
 
 int reader_load(struct reader *r, struct err *e)
 {
+    r->loaded = true;
     if (!r->started && start(r, e))
         return -1;
     for (;;) {
-        if (scan_all(&r->scan, (struct str){ r->buf, r->n }))
+        if (scan_block(&r->scan, (struct str){ r->buf, r->n }))
             return err_nomem(e);
         if (r->skipped || scan_ready(&r->scan) || r->eof)
             return 0;

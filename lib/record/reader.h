@@ -23,6 +23,7 @@ struct reader {
     uint64_t line; /* lines handed out */
     uint64_t base; /* offset of buf[0] in the decompressed input */
     bool started, eof;
+    bool loaded;  /* by reader_load */
     bool skipped; /* a line was too long, and is to be handed out first: */
     struct line long_line;
 };

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* One is worked on, one lies ready, one is being loaded. */
@@ -138,14 +139,28 @@ int ahead_next(struct stage *st)
 
 /* ---- coming and going ---- */
 
-/* By default where it helps: a file comes as fast as it is read, and another
- * processor is there. A pipe's writer has use for that one itself. */
-static bool is_worth(const struct stage *st)
+/* True if a processor is left for the thread. */
+static bool has_processor(void)
 {
     cpu_set_t cpus;
-    return st->priv->in.size >= WORTH &&
-           sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+    return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
            CPU_COUNT(&cpus) > 1;
+}
+
+/* True if a process at the other end of stdout works while this one does. */
+static bool has_company(const struct stage *st)
+{
+    struct stat out;
+    return !(st->cmd->flags & STAGE_GATHERS) && st->out.fd >= 0 &&
+           fstat(st->out.fd, &out) == 0 && !S_ISREG(out.st_mode) &&
+           !S_ISCHR(out.st_mode);
+}
+
+/* By default the thread is there where it helps: a file comes as fast as it is
+ * read. Of a pipe's two ends each has a processor to use up by itself. */
+static bool is_worth(const struct stage *st)
+{
+    return st->priv->in.size >= WORTH && !has_company(st) && has_processor();
 }
 
 bool ahead_wanted(const struct stage *st)

@@ -107,8 +107,9 @@ static const struct opt rows_lanes[] = {
 
 static const struct opt rows_ahead[] = {
     { OPT_COUNT, 'j', "jobs", "N", &shared.jobs,
-      "with 2 or more, read ahead in a second thread; default 2 where stdin is "
-      "a large file and the machine has two processors, else 1",
+      "with 2 or more, read ahead in a second thread; by default where stdin "
+      "is "
+      "a large file, no pipe follows and there is a second processor",
       NULL, 1, STAGE_JOBS_MAX, 0, COMPLETE_NONE, "PIPE_JOBS" },
     { 0 }
 };

@@ -40,7 +40,8 @@ enum {
     STAGE_DASHES = 16,  /* has a part of its own behind "--" */
     STAGE_LANES = 32,   /* works by lanes: has -j */
     STAGE_LOADS = 64,   /* commits: under pipe-run only when told to */
-    STAGE_AHEAD = 128   /* gains by a thread that reads ahead: has -j */
+    STAGE_AHEAD = 128,  /* gains by a thread that reads ahead: has -j */
+    STAGE_GATHERS = 256 /* emits nothing before its input's end */
 };
 
 struct command {
