@@ -184,6 +184,7 @@ threads_are() {
 
 @test "-j 2 has a second thread, -j 1 and a pipe by default have none" {
     local j
+    unset PIPE_JOBS
     mkfifo in
     for j in '-j 2,2' '-j 64,2' '-j 1,1' ',1'; do
         # shellcheck disable=SC2086 # no word or two
