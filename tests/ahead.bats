@@ -282,6 +282,15 @@ threads_are() {
     grep -q 'upstream failed with exit 65' err2
 }
 
+@test "a stream that another stage has ended well is whole, and vouched for" {
+    orders 30000 >in
+    # Bytes that were read are held against those that the mark tells.
+    pipe-dedup -k id <in | pipe-dedup -j 2 -k id | pipe-aggregate -j 2 -a 'n=count()' \
+        --log json 2>err >out
+    assert_file out '{"n":27000}'
+    grep -q '"exit":0,"read":27000' err
+}
+
 @test "an input that cannot be read is exit 74 both ways" {
     local j
     for j in 1 2; do
