@@ -50,7 +50,8 @@ static const struct command command = {
     .summary = "group records and compute exact results over each group",
     .usage = "[OPTION...] [-g KEY[,KEY...]] [-a '[NAME=]FN(ARG)[,...]']",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+    .flags =
+        STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD | STAGE_GATHERS,
     .notes = "Expressions: man pipeutils-expr",
 };
 

@@ -73,7 +73,7 @@ static const struct command command = {
     .summary = "keep one record of each key: the first, the last or the best",
     .usage = "[OPTION...] [-k FIELD[,FIELD...]]",
     .opts = opts,
-    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS,
+    .flags = STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD,
 };
 
 static int read_keep(struct dedup_opts *o, struct err *e)

@@ -84,16 +84,9 @@ void scan_restart(struct scan *s, uint32_t from)
     s->flags = 0;
 }
 
-/* Makes room for more tokens: first over those handed out. */
-static int make_room(struct scan *s)
+/* Makes room for more tokens behind those that are there. */
+static int grow(struct scan *s)
 {
-    size_t left = s->n - s->used;
-    if (left) { /* else there may be no arrays yet */
-        memmove(s->tok, s->tok + s->used, left);
-        memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
-    }
-    s->n = left;
-    s->used = s->n_ends = s->used_ends = 0;
     if (s->cap - s->n >= AHEAD)
         return 0;
     size_t cap = s->cap ? s->cap * 2 : AHEAD * 2;
@@ -111,6 +104,20 @@ static int make_room(struct scan *s)
     s->ends = ends;
     s->cap = cap;
     return 0;
+}
+
+/* Makes room for more tokens, first over those handed out, which are all but
+ * the open line's. */
+static int make_room(struct scan *s)
+{
+    size_t left = s->n - s->used;
+    if (left) { /* else there may be no arrays yet */
+        memmove(s->tok, s->tok + s->used, left);
+        memmove(s->pos, s->pos + s->used, left * sizeof(*s->pos));
+    }
+    s->n = left;
+    s->used = s->n_ends = s->used_ends = 0;
+    return grow(s);
 }
 
 /* The line that the end of the block ends. Its last number was not looked at
@@ -146,4 +153,15 @@ int scan_next(struct scan *s, struct str block, bool last,
     }
     scan_take(s, line);
     return 1;
+}
+
+int scan_block(struct scan *s, struct str block)
+{
+    uint32_t n = (uint32_t)block.n;
+    while (s->at < n) {
+        if (grow(s))
+            return -1;
+        kernel()->run(s, (const uint8_t *)block.p, n, n);
+    }
+    return 0;
 }

@@ -112,6 +112,18 @@ static inline void scan_take(struct scan *s, struct scan_line *line)
 int scan_next(struct scan *s, struct str block, bool last,
               struct scan_line *line);
 
+/* Scans block to its end, and keeps the tokens of all lines that are not handed
+ * out yet, for scan_next to hand out: it then scans no more, and may do so in
+ * another thread. block as above; it may have grown since the last call. 0, or
+ * -1: no memory. */
+int scan_block(struct scan *s, struct str block);
+
+/* Where the line begins that is behind all whole ones. */
+static inline uint32_t scan_open(const struct scan *s)
+{
+    return s->n_ends ? s->pos[s->ends[s->n_ends - 1].token] + 1 : s->line;
+}
+
 #define SCAN_PADDING 64
 
 /* The name of the kernel in use: "avx512", "avx2", "neon" or "scalar".

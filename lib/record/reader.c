@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #define BLOCK ((size_t)256 << 10)
+#define CACHE_LINE 64
+#define TOKEN_BYTES 6          /* from one token to the next, about */
+#define KEEP ((size_t)4 << 20) /* of a buffer that may stay as it grew */
 
 int reader_init(struct reader *r, struct input *in, size_t max,
                 unsigned max_depth, struct err *e)
@@ -103,7 +106,7 @@ static inline void hand_out(struct reader *r, struct reader_line *out)
 
 /* The open line is beyond the limit: keeps its first bytes, reads over the
  * rest. */
-static int skip_long(struct reader *r, struct reader_line *out, struct err *e)
+static int skip_long(struct reader *r, struct err *e)
 {
     size_t keep = r->max < LINES_KEEP ? r->max : LINES_KEEP;
     move_down(r);
@@ -120,18 +123,47 @@ static int skip_long(struct reader *r, struct reader_line *out, struct err *e)
         if (nl)
             r->n = keep + (size_t)got;
     }
-    *out = (struct reader_line){
-        .line = { .text = { r->buf, keep },
-                  .line = ++r->line,
-                  .offset = r->base,
-                  .length = length,
-                  .too_long = true,
-                  .unterminated = !nl },
-    };
+    r->skipped = true;
+    r->long_line = (struct line){ .text = { r->buf, keep },
+                                  .offset = r->base,
+                                  .length = length,
+                                  .too_long = true,
+                                  .unterminated = !nl };
     uint32_t from = (uint32_t)(nl ? (size_t)(nl - r->buf) + 1 : r->n);
     r->base += length + (nl ? 1 : 0) - from;
     scan_restart(&r->scan, from);
+    return 0;
+}
+
+static int hand_out_long(struct reader *r, struct reader_line *out)
+{
+    r->skipped = false;
+    *out = (struct reader_line){ .line = r->long_line };
+    out->line.line = ++r->line;
     return 1;
+}
+
+static inline void send_for_bytes(const void *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += CACHE_LINE)
+        __builtin_prefetch((const char *)p + at, 0, 2);
+}
+
+/* What another thread has loaded lies in its processor's caches: sends for what
+ * up to so many more lines are going to need. */
+static void send_for(const struct reader *r, size_t lines)
+{
+    const struct scan *s = &r->scan;
+    if (!scan_ready(s))
+        return;
+    size_t left = s->n_ends - s->used_ends;
+    const struct scan_end *last =
+        &s->ends[s->used_ends + (lines < left ? lines : left) - 1];
+    size_t n = last->token - s->used;
+    size_t bytes = n * TOKEN_BYTES, most = r->n - s->line;
+    send_for_bytes(s->tok + s->used, n);
+    send_for_bytes(s->pos + s->used, n * sizeof(*s->pos));
+    send_for_bytes(r->buf + s->line, bytes < most ? bytes : most);
 }
 
 int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
@@ -139,6 +171,8 @@ int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
 {
     if (!r->started)
         return 0;
+    if (r->skipped)
+        return hand_out_long(r, &lines[0]);
     int got = scan_next(&r->scan, (struct str){ r->buf, r->n }, r->eof,
                         &lines[0].tokens);
     if (got <= 0)
@@ -149,7 +183,15 @@ int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
         scan_take(&r->scan, &lines[n].tokens);
         hand_out(r, &lines[n++]);
     }
+    if (r->loaded && n == max)
+        send_for(r, (size_t)n);
     return n;
+}
+
+/* Nothing is at hand: reads on, over the open line where it is too long. */
+static int read_on(struct reader *r, struct err *e)
+{
+    return r->n - r->scan.line > r->max + 1 ? skip_long(r, e) : refill(r, e);
 }
 
 int reader_batch(struct reader *r, struct reader_line *lines, int max,
@@ -161,9 +203,7 @@ int reader_batch(struct reader *r, struct reader_line *lines, int max,
         int got = reader_at_hand(r, lines, max, e);
         if (got || r->eof)
             return got;
-        if (r->n - r->scan.line > r->max + 1)
-            return skip_long(r, lines, e);
-        if (refill(r, e))
+        if (read_on(r, e))
             return -1;
     }
 }
@@ -171,6 +211,68 @@ int reader_batch(struct reader *r, struct reader_line *lines, int max,
 int reader_next(struct reader *r, struct reader_line *line, struct err *e)
 {
     return reader_batch(r, line, 1, e);
+}
+
+int reader_load(struct reader *r, struct err *e)
+{
+    r->loaded = true;
+    if (!r->started && start(r, e))
+        return -1;
+    for (;;) {
+        if (scan_block(&r->scan, (struct str){ r->buf, r->n }))
+            return err_nomem(e);
+        if (r->skipped || scan_ready(&r->scan) || r->eof)
+            return 0;
+        if (read_on(r, e))
+            return -1;
+    }
+}
+
+struct str reader_open(const struct reader *r, uint64_t *offset)
+{
+    uint32_t from = scan_open(&r->scan);
+    *offset = r->base + from;
+    return (struct str){ r->buf + from, r->n - from };
+}
+
+/* The buffer is for n bytes, and does not stay what one long line made it. */
+static int fit(struct reader *r, size_t n, struct err *e)
+{
+    size_t cap = BLOCK;
+    while (cap < n + BLOCK / 4)
+        cap *= 2;
+    if (cap == r->cap || (cap < r->cap && r->cap <= KEEP))
+        return 0;
+    char *buf = malloc(cap + SCAN_PADDING);
+    if (!buf)
+        return err_nomem(e);
+    free(r->buf);
+    scan_free(&r->scan);
+    r->buf = buf;
+    r->cap = cap;
+    return 0;
+}
+
+int reader_begin(struct reader *r, struct str open, uint64_t offset,
+                 struct err *e)
+{
+    if (fit(r, open.n, e))
+        return -1;
+    memcpy(r->buf, open.p, open.n);
+    r->n = open.n;
+    r->base = offset;
+    r->started = true;
+    r->eof = r->skipped = false;
+    scan_restart(&r->scan, 0);
+    return 0;
+}
+
+void reader_follow(struct reader *r, struct reader *before)
+{
+    struct shape_cache *shapes = r->shapes;
+    r->shapes = before->shapes;
+    before->shapes = shapes;
+    r->line = before->line;
 }
 
 void reader_use(struct reader *r, struct str block, size_t from,

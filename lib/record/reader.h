@@ -2,7 +2,8 @@
  *
  * LF ends a line, CRLF too; a byte order mark at the start is dropped. A line
  * longer than the limit is skipped to its end in bounded memory and handed out
- * with its first bytes. Not thread-safe. */
+ * with its first bytes. Not thread-safe, but one thread may load a reader that
+ * another one then takes the lines of. */
 #ifndef RECORD_READER_H
 #define RECORD_READER_H
 
@@ -22,6 +23,9 @@ struct reader {
     uint64_t line; /* lines handed out */
     uint64_t base; /* offset of buf[0] in the decompressed input */
     bool started, eof;
+    bool loaded;  /* by reader_load */
+    bool skipped; /* a line was too long, and is to be handed out first: */
+    struct line long_line;
 };
 
 struct reader_line {
@@ -55,6 +59,23 @@ int reader_batch(struct reader *r, struct reader_line *lines, int max,
  * this is true of the last call's only. */
 int reader_at_hand(struct reader *r, struct reader_line *lines, int max,
                    struct err *e);
+
+/* Reads on until there is a line to hand out, or the end, and scans all that
+ * was read; reader_at_hand has the lines then, and 0 behind the last. 0 or -1
+ * with e. */
+int reader_load(struct reader *r, struct err *e);
+
+/* What was read behind the last whole line, borrowed, and its offset in the
+ * input; only of a reader that was loaded. */
+struct str reader_open(const struct reader *r, uint64_t *offset);
+
+/* Makes r go on where another one stopped that was loaded from the same input:
+ * with the line that was open there, copied. 0 or -1 (memory). */
+int reader_begin(struct reader *r, struct str open, uint64_t offset,
+                 struct err *e);
+
+/* Makes r count lines, and know shapes, from where `before` stopped. */
+void reader_follow(struct reader *r, struct reader *before);
 
 /* Makes a reader without an input read this block, borrowed and readable for
  * SCAN_PADDING bytes behind it: whole lines from byte `from` on and, if it is

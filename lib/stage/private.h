@@ -38,8 +38,11 @@ struct lane_branch {
 
 struct stage_private {
     struct mark mark;
-    struct input in; /* stdin as the stream */
-    struct reader reader;
+    struct input in;       /* stdin as the stream */
+    struct reader own;     /* reads stdin, unless a thread does */
+    struct ahead *ahead;   /* owned: the thread; NULL: none */
+    struct reader *reader; /* borrowed: own, or what the thread has read; NULL:
+                              nothing yet */
     struct reader_line lines[STAGE_BATCH]; /* read: [at_line .. n_lines) */
     int n_lines, at_line;                  /* are still to be handed out */
     struct str run; /* records of the block, one behind the other, that are
@@ -139,6 +142,16 @@ int lane_take(struct lane *l, const struct reader_line *lines, int n, int *at,
 int lane_settle(struct lane *l, struct stage *st, uint64_t line);
 void lane_reset(struct lane *l);
 void lane_free(struct lane *l);
+
+/* ahead.c: stdin, as it is open, read by a thread. */
+bool ahead_wanted(const struct stage *st);
+/* 0 or -1 with st->err; ahead_stop is due either way. */
+int ahead_start(struct stage *st);
+/* Makes priv->reader the next that lines are at hand in, or that is at the
+ * input's end; nothing borrowed from the one before is valid any more. Calls
+ * the input's hooks as a read would. 0 or -1 with st->err. */
+int ahead_next(struct stage *st);
+void ahead_stop(struct stage *st);
 
 /* crew.c: lane_run with threads. */
 int crew_run(struct stage *st, lane_work *work, void *const *workers, size_t n);

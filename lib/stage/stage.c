@@ -105,6 +105,15 @@ static const struct opt rows_lanes[] = {
     { 0 }
 };
 
+static const struct opt rows_ahead[] = {
+    { OPT_COUNT, 'j', "jobs", "N", &shared.jobs,
+      "with 2 or more, read ahead in a second thread; by default where stdin "
+      "is "
+      "a large file, no pipe follows and there is a second processor",
+      NULL, 1, STAGE_JOBS_MAX, 0, COMPLETE_NONE, "PIPE_JOBS" },
+    { 0 }
+};
+
 static bool want_help, want_version; /* taken before parsing; rows document */
 
 static const struct opt rows_common[] = {
@@ -158,6 +167,8 @@ static void build_tables(struct stage *st)
         *t++ = rows_output;
     if (st->cmd->flags & STAGE_LANES)
         *t++ = rows_lanes;
+    if (st->cmd->flags & STAGE_AHEAD)
+        *t++ = rows_ahead;
     if (st->cmd->flags & STAGE_REJECTS)
         *t++ = rows_rejects;
     *t++ = rows_common;
@@ -364,7 +375,7 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     if (taken)
         return err_set(&st->err, ERR_USAGE,
                        "another pipeutils stage writes to this pipe");
-    shared.jobs = 1;
+    shared.jobs = cmd->flags & STAGE_LANES ? 1 : 0;
     shared.min_sample = 100;
     shared.max_record = (uint64_t)16 << 20;
     shared.max_depth = JSON_DEPTH_DEFAULT;

@@ -39,7 +39,9 @@ enum {
     STAGE_OPERANDS = 8, /* takes operands */
     STAGE_DASHES = 16,  /* has a part of its own behind "--" */
     STAGE_LANES = 32,   /* works by lanes: has -j */
-    STAGE_LOADS = 64    /* commits: under pipe-run only when told to */
+    STAGE_LOADS = 64,   /* commits: under pipe-run only when told to */
+    STAGE_AHEAD = 128,  /* gains by a thread that reads ahead: has -j */
+    STAGE_GATHERS = 256 /* emits nothing before its input's end */
 };
 
 struct command {
@@ -99,7 +101,8 @@ struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     const char *metrics, *lineage;
     uint64_t min_sample, max_record, max_depth;
-    uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES */
+    uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES, and for
+                      STAGE_AHEAD, where 0 is: as it seems best */
     bool quiet, verbose;
 };
 

@@ -115,18 +115,20 @@ int stream_open(struct stage *st)
     input_fd(&p->in, STDIN_FILENO, "-");
     p->in.raw = true; /* the stream is NDJSON; pipe-extract decompresses */
     stage_watch(st, &p->in);
-    if (reader_init(&p->reader, &p->in, st->opts.max_record,
-                    (unsigned)st->opts.max_depth, &st->err))
-        return -1;
     p->in_open = true;
     p->lane = (struct lane){ .st = st, .opts = &st->opts, .check = true };
-    return 0;
+    if (ahead_wanted(st))
+        return ahead_start(st);
+    p->reader = &p->own;
+    return reader_init(&p->own, &p->in, st->opts.max_record,
+                       (unsigned)st->opts.max_depth, &st->err);
 }
 
 void stream_close(struct stage *st)
 {
     if (st->priv->in_open)
-        reader_free(&st->priv->reader);
+        reader_free(&st->priv->own);
+    ahead_stop(st);
     st->priv->in_open = false;
     st->priv->current = NULL;
 }
@@ -156,6 +158,22 @@ int stream_end(struct stage *st)
     return stage_judge(st, &st->priv->in);
 }
 
+/* The lines of the next block that has some: their number, 0 at the end, -1.
+ * The block before is gone. */
+static int next_block(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    int n = 0;
+    if (!p->ahead)
+        return reader_batch(p->reader, p->lines, STAGE_BATCH, &st->err);
+    while (n == 0 && !(p->reader && p->reader->eof)) {
+        if (ahead_next(st))
+            return -1;
+        n = reader_at_hand(p->reader, p->lines, STAGE_BATCH, &st->err);
+    }
+    return n;
+}
+
 /* Reads the next lines: 1, 0 at the end, -1. */
 static int read_lines(struct stage *st)
 {
@@ -169,11 +187,13 @@ static int read_lines(struct stage *st)
     if (stream_judge_sample(st))
         return -1;
     p->at_line = p->n_lines = 0;
-    int n = reader_at_hand(&p->reader, p->lines, STAGE_BATCH, &st->err);
-    if (n == 0) { /* the block is about to move */
-        if (stream_write_run(st))
+    int n = p->reader
+                ? reader_at_hand(p->reader, p->lines, STAGE_BATCH, &st->err)
+                : 0;
+    if (n == 0) {
+        if (stream_write_run(st)) /* of the block, which goes */
             return -1;
-        n = reader_batch(&p->reader, p->lines, STAGE_BATCH, &st->err);
+        n = next_block(st);
     }
     if (n < 0)
         return -1;
