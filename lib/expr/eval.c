@@ -222,6 +222,8 @@ static int call(struct expr_set *x, const struct insn *in, struct operand *a)
         }
     struct operand r;
     struct call c = { x, f, a, &r, in->n, in->at };
+    if (in->n == 0) /* a is the place above the top: nothing is there yet */
+        *a = OPERAND(JSON_NULL);
     int rc = f->call(&c);
     if (rc == 0)
         put(a, r);
@@ -355,7 +357,10 @@ int eval_run(struct expr_set *x, const struct program *p, size_t from,
         default:
             left = top;
             rc = operate(x, in, top, &left);
-            drop(stack, &top, left);
+            if (rc == 0) {
+                drop(stack, &top, left);
+                top = left; /* one more behind a call without arguments */
+            }
         }
         if (rc) {
             drop(stack, &top, 0);

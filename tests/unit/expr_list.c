@@ -77,6 +77,12 @@ TEST("arrays and objects are made of values of all types")
               "{\"a\":[1, 2],\"n\":null,\"x\\\"\":2}");
     CHECK_STR(value(r, "object()"), "{}");
     CHECK_STR(value(r, "object(s, 1)"), "{\"\xc3\xa9\":1}");
+    CHECK_STR(value(r, "array(array(), object(), n, array())"),
+              "[[],{},null,[]]");
+    CHECK_STR(value(r, "length(array()) + length(a)"), "2");
+    CHECK_STR(value(r, "coalesce(n, array())"), "[]");
+    CHECK_STR(value(r, "array(CASE WHEN n IS NULL THEN array() END, a)"),
+              "[[],[1, 2]]");
     CHECK_STR(value(r, "object('a')"), "!expr_type");
     CHECK_STR(value(r, "object(1, 2)"), "!expr_type");
     CHECK_STR(value(r, "object(n, 2)"), "!expr_type");

@@ -160,8 +160,8 @@ TEST("text is joined, filled, turned and repeated")
     CHECK_STR(calc("length(repeat('a', 1000))"), "1000");
     CHECK_STR(calc("repeat('ab', 999999999999)"), "!expr_size");
     CHECK_STR(calc("lpad('ab', 999999999999)"), "!expr_size");
-    CHECK_STR(value("{\"s\":\"ab\"}", "length(replace(repeat(s, 9000000), "
-                                      "'a', 'long text'))"),
+    CHECK_STR(value("{\"s\":\"ab\"}", "length(replace(repeat('a', 20), 'a', "
+                                      "repeat(s, 4000000)))"),
               "!expr_size");
 }
 
