@@ -63,7 +63,7 @@ int joinprobe_init(struct joinprobe *p, const struct join *j,
         return -1;
     if (add_names(p, e))
         return -1;
-    return select_batch_init(&p->picked, p->select) ? err_nomem(e) : 0;
+    return select_batch_init(&p->picked, p->select, 0) ? err_nomem(e) : 0;
 }
 
 void joinprobe_free(struct joinprobe *p)
