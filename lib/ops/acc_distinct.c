@@ -4,7 +4,7 @@
  *
  * To write group by group, the set is walked once and its keys are sorted by
  * group (counting sort). */
-#include "ops/acc_ops.h"
+#include "ops/acc_keys.h"
 
 #include "json/key.h"
 #include "json/number.h"
@@ -25,20 +25,40 @@ static int judge(struct acc *acc, struct val v, struct val by, const char *fn,
     return r ? acc_refuse_value(r, code, why, e) : 1;
 }
 
+static int insert(struct acc *acc, uint64_t *count, struct str key,
+                  struct hash128 hash, struct err *e)
+{
+    uint32_t number;
+    int r = keyset_insert(&acc->seen, hash, key, &number, e);
+    *count += r == 1;
+    return r < 0 ? -1 : 0;
+}
+
 static int take(struct acc *acc, struct acc_place at, struct val v,
                 struct val by, struct err *e)
 {
-    uint32_t number;
+    struct str key;
     (void)by;
-    buf_reset(&acc->key);
-    buf_add(&acc->key, &at.group, sizeof(at.group));
-    if (key_add(&acc->key, v))
-        return err_nomem(e); /* it had a key when it was judged */
-    struct str key = buf_str(&acc->key);
-    int r = keyset_insert(&acc->seen, keyset_hash(&acc->seen, key), key,
-                          &number, e);
-    *(uint64_t *)at.state += r == 1;
-    return r < 0 ? -1 : 0;
+    if (acc_key_of(acc, at.group, v, &key, e))
+        return -1;
+    return insert(acc, at.state, key, keyset_hash(&acc->seen, key), e);
+}
+
+static int take_run(struct acc *acc, struct run *run, struct err *e)
+{
+    struct acc_keys k;
+    for (; run->from < run->to; run->from = k.next) {
+        if (acc_keys_make(acc, run, &k, e))
+            return -1;
+        for (size_t j = 0; j < k.n; j++) {
+            if (insert(acc, acc_state(acc, run, k.of[j]),
+                       acc_keys_get(acc, &k, j), k.hash[j], e)) {
+                run->from = k.of[j];
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 static int print(struct acc *acc, struct acc_place at,
@@ -137,7 +157,7 @@ const struct acc_ops acc_ops_distinct = {
     .bytes = sizeof(uint64_t),
     .judge = judge,
     .take = take,
-    .take_run = acc_take_each,
+    .take_run = take_run,
     .print = print,
     .write_begin = write_begin,
     .write = write,

@@ -3,7 +3,7 @@
  * these numbers, their counts and spellings, linked group by group. A state is
  * the ends of that list. It is written as [[value,count],...] in order of first
  * appearance, with the first spellings. */
-#include "ops/acc_ops.h"
+#include "ops/acc_keys.h"
 
 #include "json/key.h"
 #include "json/number.h"
@@ -57,26 +57,34 @@ static void append(struct acc *acc, struct list *l, uint32_t number,
     l->n++;
 }
 
-static int take_times(struct acc *acc, struct acc_place at, struct val v,
-                      uint64_t count, struct err *e)
+/* Counts value v of this key. */
+static int insert(struct acc *acc, struct list *l, struct str key,
+                  struct hash128 hash, struct val v, uint64_t count,
+                  struct err *e)
 {
     uint32_t number;
-    buf_reset(&acc->key);
-    buf_add(&acc->key, &at.group, sizeof(at.group));
-    if (key_add(&acc->key, v) || v.raw.n > UINT32_MAX)
-        return err_nomem(e); /* it had a key when it was judged */
+    if (v.raw.n > UINT32_MAX)
+        return err_nomem(e);
     if (region_reserve(&acc->pool, sizeof(struct entry), e) ||
         region_reserve(&acc->text, v.raw.n, e))
         return -1;
-    struct str key = buf_str(&acc->key);
-    int r = keyset_insert(&acc->seen, keyset_hash(&acc->seen, key), key,
-                          &number, e);
+    int r = keyset_insert(&acc->seen, hash, key, &number, e);
     if (r < 0)
         return -1;
     if (r == 1)
-        append(acc, at.state, number + 1, v.raw);
+        append(acc, l, number + 1, v.raw);
     entry_of(acc, number + 1)->count += count;
     return 0;
+}
+
+static int take_times(struct acc *acc, struct acc_place at, struct val v,
+                      uint64_t count, struct err *e)
+{
+    struct str key;
+    if (acc_key_of(acc, at.group, v, &key, e))
+        return -1;
+    return insert(acc, at.state, key, keyset_hash(&acc->seen, key), v, count,
+                  e);
 }
 
 static int take(struct acc *acc, struct acc_place at, struct val v,
@@ -84,6 +92,24 @@ static int take(struct acc *acc, struct acc_place at, struct val v,
 {
     (void)by;
     return take_times(acc, at, v, 1, e);
+}
+
+static int take_run(struct acc *acc, struct run *run, struct err *e)
+{
+    struct acc_keys k;
+    for (; run->from < run->to; run->from = k.next) {
+        if (acc_keys_make(acc, run, &k, e))
+            return -1;
+        for (size_t j = 0; j < k.n; j++) {
+            size_t i = k.of[j];
+            if (insert(acc, acc_state(acc, run, i), acc_keys_get(acc, &k, j),
+                       k.hash[j], run->vals[i], 1, e)) {
+                run->from = i;
+                return -1;
+            }
+        }
+    }
+    return 0;
 }
 
 /* ---- results ---- */
@@ -245,7 +271,7 @@ const struct acc_ops acc_ops_tally = {
     .bytes = sizeof(struct list),
     .judge = judge,
     .take = take,
-    .take_run = acc_take_each,
+    .take_run = take_run,
     .print = print,
     .write = write,
     .absorb = absorb,
