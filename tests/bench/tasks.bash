@@ -618,7 +618,7 @@ spill_once() { # KEYS
     }
     read -r wall cpu peak code <"$dir/took"
     limit=$(numfmt --from=iec "$memory")
-    ((peak * 1024 <= limit + (64 << 20))) ||
+    ((peak * 1024 <= limit + (32 << 20))) ||
         die "$task: ${command[0]}: $((peak / 1024)) MiB with --memory $memory"
     first_cost=${first_cost:-$(gawk "BEGIN { print $cpu / $1 }")}
     gawk -v task="$task" -v tool="${command[0]} ${times}x" -v n="$1" \
