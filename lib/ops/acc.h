@@ -20,6 +20,7 @@
 #include "json/value.h"
 #include "ops/blocks.h"
 #include "ops/cell.h"
+#include "ops/ddsketch.h"
 #include "ops/run.h"
 #include "ops/sum.h"
 #include "table/keyset.h"
@@ -49,8 +50,8 @@ enum acc_kind {
 struct acc_param {
     struct decimal low, width; /* ACC_BUCKETS; the width is above 0 */
     uint32_t n;                /* ACC_BUCKETS: how many, from 1 */
-    double error;  /* ACC_SKETCH: relative, above 0 and below 1; 0: 0.01 */
-    unsigned bits; /* ACC_HLL: 2^bits registers, 4 to 18; 0: 14 */
+    double error;  /* ACC_SKETCH: relative, from 0.0001 to 0.5; else: 0.01 */
+    unsigned bits; /* ACC_HLL: 2^bits registers, 4 to 18; else: 14 */
 };
 
 struct acc_ops;
@@ -68,10 +69,10 @@ struct acc {
     struct region text;    /* spellings: of ACC_VALUES and ACC_TALLY */
     struct region scratch; /* ACC_VALUES: for selecting */
     struct acc_selection *selection; /* owned: of what is in scratch */
-    struct keyset seen;      /* ACC_DISTINCT, ACC_TALLY: group and value */
-    struct buf key;          /* of the value in hand */
-    double log_gamma;        /* ACC_SKETCH */
-    struct acc_index *index; /* owned, between acc_write_begin and _end */
+    struct keyset seen;          /* ACC_DISTINCT, ACC_TALLY: group and value */
+    struct buf key;              /* of the value in hand */
+    struct ddsketch_shape shape; /* ACC_SKETCH */
+    struct acc_index *index;     /* owned, between acc_write_begin and _end */
 };
 
 /* Prepares an accumulator; what it keeps beside rows is charged to budget.

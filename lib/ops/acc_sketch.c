@@ -15,9 +15,9 @@
 static void start(struct acc *acc)
 {
     double *error = &acc->param.error;
-    if (!(*error >= 1e-5 && *error < 1))
+    if (!(*error >= DDSKETCH_ERROR_LEAST && *error <= DDSKETCH_ERROR_MOST))
         *error = DDSKETCH_ERROR_DEFAULT;
-    acc->log_gamma = log((1 + *error) / (1 - *error));
+    acc->shape = ddsketch_shape_of(*error);
 }
 
 /* Both ways give the same double for the same text. */
@@ -67,8 +67,8 @@ static int take(struct acc *acc, struct acc_place at, struct val v,
     (void)by;
     if (to_double(acc, v.raw, &x))
         return err_nomem(e);
-    return ddsketch_add(at.state, &acc->blocks,
-                        ddsketch_bucket_of(x, acc->log_gamma), e);
+    return ddsketch_add(at.state, &acc->shape, &acc->blocks,
+                        ddsketch_bucket_of(&acc->shape, x), e);
 }
 
 static int take_run(struct acc *acc, struct run *run, struct err *e)
@@ -79,8 +79,8 @@ static int take_run(struct acc *acc, struct run *run, struct err *e)
         if (run_is_gap(run, i))
             continue;
         double x = short_number((int64_t)k->high, k->scale);
-        if (ddsketch_add(acc_state(acc, run, i), &acc->blocks,
-                         ddsketch_bucket_of(x, acc->log_gamma), e))
+        if (ddsketch_add(acc_state(acc, run, i), &acc->shape, &acc->blocks,
+                         ddsketch_bucket_of(&acc->shape, x), e))
             return -1;
     }
     return 0;
@@ -156,12 +156,12 @@ static int print(struct acc *acc, struct acc_place at,
     int r = rank_of(q, s->n, &rank);
     if (r == -2)
         return err_set(e, ERR_BUG, "percentile that is not within 0 and 1");
-    long n = r ? -1 : ddsketch_buckets(s, &acc->blocks, &all);
+    long n = r ? -1 : ddsketch_buckets(s, &acc->shape, &acc->blocks, &all);
     if (n < 0)
         return err_nomem(e);
     struct ddsketch_bucket b = at_rank(s, all, (size_t)n, rank);
     free(all);
-    r = b.sign ? add_double(out, ddsketch_middle(&b, acc->param.error))
+    r = b.sign ? add_double(out, ddsketch_middle(&acc->shape, &b))
                : buf_addc(out, '0');
     return r ? err_nomem(e) : 0;
 }
@@ -189,7 +189,7 @@ static int write(struct acc *acc, struct acc_place at, struct buf *out,
 {
     const struct ddsketch *s = at.state;
     struct ddsketch_bucket *all;
-    long n = ddsketch_buckets(s, &acc->blocks, &all);
+    long n = ddsketch_buckets(s, &acc->shape, &acc->blocks, &all);
     if (n < 0)
         return err_nomem(e);
     buf_addc(out, '[');
@@ -220,7 +220,7 @@ static int absorb_sign(struct acc *acc, struct ddsketch *s, struct val v,
             return acc_no_state(acc, e);
         *n += b.count;
         b.index = (int32_t)index;
-        if (s && ddsketch_add(s, &acc->blocks, b, e))
+        if (s && ddsketch_add(s, &acc->shape, &acc->blocks, b, e))
             return -1;
     }
     return it.broken ? acc_no_state(acc, e) : 0;
@@ -254,7 +254,7 @@ static int absorb(struct acc *acc, struct acc_place at, struct val state,
     if (absorb_sign(acc, s, positive, 1, &n, e) ||
         absorb_sign(acc, s, negative, 2, &n, e))
         return -1;
-    return ddsketch_add(s, &acc->blocks, none, e);
+    return ddsketch_add(s, &acc->shape, &acc->blocks, none, e);
 }
 
 const struct acc_ops acc_ops_sketch = {

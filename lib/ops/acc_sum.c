@@ -34,19 +34,10 @@ static int print(struct acc *acc, struct acc_place at,
                                                                  : 0;
 }
 
-/* Zeros before the point that no digit of the input stands for are written as
- * an exponent: read as digits they would be kept from then on. */
 static int write(struct acc *acc, struct acc_place at, struct buf *out,
                  struct err *e)
 {
-    struct decimal room, d = *acc_sum_of(acc, at.state, &room);
-    int32_t scale = d.scale;
-    if (scale < 0)
-        d.scale = 0;
-    int r = decimal_format(out, &d);
-    if (r == 0 && scale < 0)
-        r = buf_addf(out, "e%d", -scale);
-    return r ? err_nomem(e) : 0;
+    return print(acc, at, NULL, out, e);
 }
 
 static int absorb(struct acc *acc, struct acc_place at, struct val state,

@@ -290,14 +290,16 @@ static int continuous(struct acc *acc, const struct decimal *p, size_t n,
         r = -2;
     if (r == 0)
         r = value_at(acc, (size_t)k, v0);
-    if (r == 0)
-        r = value_at(acc, (size_t)k + !decimal_is_zero(&frac), &v1);
-    if (r == 0)
-        r = decimal_sub(&v1, &v1, v0);
-    if (r == 0)
-        r = decimal_mul(&v1, &v1, &frac);
-    if (r == 0)
-        r = decimal_add(v0, v0, &v1);
+    /* A place that is whole is a value's, and adds no digits to it. */
+    if (r == 0 && !decimal_is_zero(&frac)) {
+        r = value_at(acc, (size_t)k + 1, &v1);
+        if (r == 0)
+            r = decimal_sub(&v1, &v1, v0);
+        if (r == 0)
+            r = decimal_mul(&v1, &v1, &frac);
+        if (r == 0)
+            r = decimal_add(v0, v0, &v1);
+    }
     decimal_free(&v1);
     decimal_free(&at);
     decimal_free(&frac);

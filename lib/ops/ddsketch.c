@@ -5,21 +5,31 @@
 
 #define LOG_LEAST 7 /* eight buckets */
 #define NEAR_ZERO 1e-300
+#define SPAN_LOG 40.96 /* the natural logarithm of what a span spans */
 
-struct ddsketch_bucket ddsketch_bucket_of(double v, double log_gamma)
+struct ddsketch_shape ddsketch_shape_of(double error)
+{
+    double log_gamma = log((1 + error) / (1 - error));
+    return (struct ddsketch_shape){ error, log_gamma,
+                                    (int32_t)(SPAN_LOG / log_gamma) };
+}
+
+struct ddsketch_bucket ddsketch_bucket_of(const struct ddsketch_shape *shape,
+                                          double v)
 {
     double size = fabs(v);
     if (size < NEAR_ZERO)
         return (struct ddsketch_bucket){ .count = 1 };
-    return (struct ddsketch_bucket){ 1, (int32_t)ceil(log(size) / log_gamma),
-                                     v > 0 ? 1 : 2 };
+    return (struct ddsketch_bucket){
+        1, (int32_t)ceil(log(size) / shape->log_gamma), v > 0 ? 1 : 2
+    };
 }
 
-double ddsketch_middle(const struct ddsketch_bucket *b, double error)
+double ddsketch_middle(const struct ddsketch_shape *shape,
+                       const struct ddsketch_bucket *b)
 {
     /* 2 * gamma^i / (gamma + 1) is gamma^i * (1 - error). */
-    double gamma = (1 + error) / (1 - error);
-    double v = pow(gamma, b->index) * (1 - error);
+    double v = exp(shape->log_gamma * b->index) * (1 - shape->error);
     return b->sign == 2 ? -v : v;
 }
 
@@ -45,25 +55,20 @@ static struct ddsketch_bucket *find(struct ddsketch_bucket *table, size_t n,
     return &table[i];
 }
 
-/* The lowest bucket of a sign where `high` is the highest. */
-static int32_t lowest(int32_t high)
-{
-    return high - (DDSKETCH_SPAN - 1);
-}
-
 /* Buckets that are too low by now, in the lowest one. */
 static struct ddsketch_bucket raised(const struct ddsketch *s,
+                                     const struct ddsketch_shape *shape,
                                      struct ddsketch_bucket x)
 {
-    int32_t low = lowest(s->high[x.sign - 1]);
+    int32_t low = s->high[x.sign - 1] - (shape->span - 1);
     if (x.index < low)
         x.index = low;
     return x;
 }
 
 /* A table of 2^log bytes in place of the one that s has. */
-static int rebuild(struct ddsketch *s, struct blocks *b, unsigned log,
-                   struct err *e)
+static int rebuild(struct ddsketch *s, const struct ddsketch_shape *shape,
+                   struct blocks *b, unsigned log, struct err *e)
 {
     uint32_t place;
     if (blocks_get(b, log, &place, e))
@@ -74,7 +79,7 @@ static int rebuild(struct ddsketch *s, struct blocks *b, unsigned log,
     for (size_t i = 0; i < n_old; i++) {
         if (!old[i].sign)
             continue;
-        struct ddsketch_bucket x = raised(s, old[i]);
+        struct ddsketch_bucket x = raised(s, shape, old[i]);
         struct ddsketch_bucket *to =
             find(blocks_at(b, place), n, x.index, x.sign);
         used += to->sign == 0;
@@ -84,37 +89,40 @@ static int rebuild(struct ddsketch *s, struct blocks *b, unsigned log,
     blocks_put(b, s->log, s->place);
     s->place = place;
     s->log = (uint8_t)log;
-    s->used = (uint16_t)used;
+    s->used = (uint32_t)used;
     return 0;
 }
 
-/* Room for one bucket more: three quarters of a table are used. The two signs
- * have 2 * SPAN buckets once those too low are put together, so that more than
- * twice as many slots never are needed. */
-static int make_room(struct ddsketch *s, struct blocks *b, struct err *e)
+/* Room for one bucket more: three quarters of a table are used. A table that
+ * has room for the spans of both signs need not grow any more: buckets that are
+ * too low are put together instead. */
+static int make_room(struct ddsketch *s, const struct ddsketch_shape *shape,
+                     struct blocks *b, struct err *e)
 {
-    const unsigned log_most = LOG_LEAST + 10; /* 8192 slots */
+    size_t most = 2 * (size_t)shape->span;
     if (s->used + 1U <= slots(s) / 4 * 3)
         return 0;
-    unsigned log = s->place ? s->log + 1U : LOG_LEAST;
-    return rebuild(s, b, log > log_most ? log_most : log, e);
+    unsigned log = LOG_LEAST;
+    if (s->place)
+        log = slots(s) / 4 * 3 <= most ? s->log + 1U : s->log;
+    return rebuild(s, shape, b, log, e);
 }
 
-int ddsketch_add(struct ddsketch *s, struct blocks *b, struct ddsketch_bucket x,
-                 struct err *e)
+int ddsketch_add(struct ddsketch *s, const struct ddsketch_shape *shape,
+                 struct blocks *b, struct ddsketch_bucket x, struct err *e)
 {
     if (x.sign == 0) {
         s->zeros += x.count;
         s->n += x.count;
         return 0;
     }
-    if (make_room(s, b, e))
+    if (make_room(s, shape, b, e))
         return -1;
     int32_t *high = &s->high[x.sign - 1];
     if (!(s->signs & x.sign) || x.index > *high)
         *high = x.index;
     s->signs |= (uint8_t)x.sign;
-    x = raised(s, x);
+    x = raised(s, shape, x);
     struct ddsketch_bucket *to =
         find(table_of(s, b), slots(s), x.index, x.sign);
     s->used += to->sign == 0;
@@ -134,8 +142,9 @@ static int cmp_buckets(const void *a, const void *b)
     return x->sign == 2 ? -order : order;
 }
 
-long ddsketch_buckets(const struct ddsketch *s, const struct blocks *b,
-                      struct ddsketch_bucket **all)
+long ddsketch_buckets(const struct ddsketch *s,
+                      const struct ddsketch_shape *shape,
+                      const struct blocks *b, struct ddsketch_bucket **all)
 {
     const struct ddsketch_bucket *table = table_of(s, b);
     struct ddsketch_bucket *v = calloc((size_t)s->used + 1, sizeof(*v));
@@ -145,7 +154,7 @@ long ddsketch_buckets(const struct ddsketch *s, const struct blocks *b,
         return -1;
     for (size_t i = 0; i < slots(s); i++)
         if (table[i].sign)
-            v[n++] = raised(s, table[i]);
+            v[n++] = raised(s, shape, table[i]);
     qsort(v, n, sizeof(*v), cmp_buckets);
     for (size_t i = 0; i < n; i++) {
         if (kept && cmp_buckets(&v[kept - 1], &v[i]) == 0)

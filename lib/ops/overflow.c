@@ -105,19 +105,19 @@ int overflow_dump(struct aggregate *a, struct err *e)
     if (!o->states && !(o->states = new_spill(a, e)))
         return -1;
     a->budget->refused = false;
-    int r = state_begin(a, e);
+    int r = states_begin(a, e);
     for (uint32_t g = 0; r == 0 && g < n; g++) {
         buf_reset(&o->item);
         group_spelling(&a->groups, g, a->key_vals);
         add_key(a, &o->item, a->key_vals);
         r = part_of(a, o->states, a->key_vals, 0, &part, e);
         if (r == 0)
-            r = state_write(a, g, &o->item, e);
+            r = states_write(a, g, &o->item, e);
         if (r == 0)
             r = spill_add(o->states, part, o->born + g, buf_str(&o->item), e);
         o->bytes += o->item.n;
     }
-    state_end(a);
+    states_end(a);
     o->born += n;
     if (r == 0)
         aggregate_reset(a);
@@ -173,7 +173,7 @@ static int load(struct aggregate *a, struct spill *states, unsigned i,
         if (r == 1 && a->groups.n > before)
             r = region_add(&o->numbers, &number, sizeof(number), e) ? -1 : 1;
         if (r == 1)
-            r = state_absorb(a, group, rest, &feed, e) ? -1 : 1;
+            r = states_absorb(a, group, rest, &feed, e) ? -1 : 1;
         if (r != 1)
             return a->budget->refused ? 1 : -1;
     }
@@ -188,7 +188,7 @@ static int print_all(struct aggregate *a, struct spill *results, unsigned i,
     struct buf line = { 0 };
     uint32_t n = aggregate_size(a);
     const uint64_t *numbers = (const uint64_t *)(void *)o->numbers.p;
-    int r = a->partial ? state_begin(a, e) : 0;
+    int r = a->partial ? states_begin(a, e) : 0;
     if (r == 0 && a->sorted && !(a->order = group_sort(&a->groups, e)))
         r = -1;
     for (uint32_t k = 0; r == 0 && k < n; k++) {
@@ -207,7 +207,7 @@ static int print_all(struct aggregate *a, struct spill *results, unsigned i,
         else
             r = spill_add(results, i, numbers[g], buf_str(&o->item), e);
     }
-    state_end(a);
+    states_end(a);
     buf_free(&line);
     return r;
 }

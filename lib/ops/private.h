@@ -3,7 +3,7 @@
  *   aggregate.c  the description
  *   take.c       records into groups
  *   result.c     groups into records
- *   state.c      groups into states, and back
+ *   states.c     groups into states, and back
  *   overflow.c   states on disk, where groups outgrow the memory
  */
 #ifndef OPS_PRIVATE_H
@@ -142,25 +142,25 @@ int aggregate_fault_at(struct aggregate *a, struct aggregate_fault *f,
 /* Forgets all groups, and keeps the description. */
 void aggregate_reset(struct aggregate *a);
 
-/* ---- state.c ---- */
+/* ---- states.c ---- */
 
 /* Between these two, states are written. */
-int state_begin(struct aggregate *a, struct err *e);
-void state_end(struct aggregate *a);
+int states_begin(struct aggregate *a, struct err *e);
+void states_end(struct aggregate *a);
 
 /* Appends the states of a group as a JSON array. 0 or -1 with e. */
-int state_write(struct aggregate *a, uint32_t group, struct buf *out,
-                struct err *e);
+int states_write(struct aggregate *a, uint32_t group, struct buf *out,
+                 struct err *e);
 
 /* Absorbs such states into a group, as if what they are of came behind what
  * the group has. *feed (0 at first) is how many accumulators are through: where
  * memory runs out, the same call goes on. 0 or -1 with e. */
-int state_absorb(struct aggregate *a, uint32_t group, struct str states,
-                 size_t *feed, struct err *e);
+int states_absorb(struct aggregate *a, uint32_t group, struct str states,
+                  size_t *feed, struct err *e);
 
 /* Takes the records of a batch, which are states (--merge). */
-int state_take(struct aggregate *a, const struct select_record *recs, size_t n,
-               size_t *at, struct aggregate_fault *fault, struct err *e);
+int states_take(struct aggregate *a, const struct select_record *recs, size_t n,
+                size_t *at, struct aggregate_fault *fault, struct err *e);
 
 /* ---- overflow.c ---- */
 

@@ -63,7 +63,7 @@ static int add_state(struct aggregate *a, uint32_t group, struct buf *line,
 {
     buf_addf(line, "%s\"_state\":{\"v\":1,\"of\":\"%s\",\"s\":",
              line->n > 1 ? "," : "", a->signature);
-    if (state_write(a, group, line, e))
+    if (states_write(a, group, line, e))
         return -1;
     return buf_addc(line, '}') ? err_nomem(e) : 0;
 }
@@ -90,7 +90,7 @@ static int having(struct aggregate *a, struct str line, struct err *e)
     return 1;
 }
 
-/* State indexes are there (state_begin). */
+/* State indexes are there (states_begin). */
 static int print_group(struct aggregate *a, uint32_t group, struct str head,
                        struct buf *line, struct err *e)
 {
@@ -139,7 +139,7 @@ int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
         if (!a->order)
             return -1;
     }
-    return a->partial ? state_begin(a, e) : 0;
+    return a->partial ? states_begin(a, e) : 0;
 }
 
 int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
@@ -153,7 +153,7 @@ int aggregate_next(struct aggregate *a, struct buf *line, struct err *e)
         if (r)
             return r;
     }
-    state_end(a);
+    states_end(a);
     return 0;
 }
 
@@ -178,9 +178,9 @@ int aggregate_fold(struct aggregate *a, uint32_t from, uint32_t into,
 {
     size_t feed = 0;
     buf_reset(&a->state);
-    int r = state_begin(a, e) || state_write(a, from, &a->state, e) ? -1 : 0;
-    state_end(a);
-    return r ? r : state_absorb(a, into, buf_str(&a->state), &feed, e);
+    int r = states_begin(a, e) || states_write(a, from, &a->state, e) ? -1 : 0;
+    states_end(a);
+    return r ? r : states_absorb(a, into, buf_str(&a->state), &feed, e);
 }
 
 /* Writes down the groups that stay: their keys, LF behind each part, and
@@ -198,7 +198,7 @@ static int write_kept(struct aggregate *a, bool (*keep)(void *, uint32_t),
             buf_add_str(&a->state, a->key_vals[i].raw);
             buf_addc(&a->state, '\n');
         }
-        if (state_write(a, g, &a->state, e))
+        if (states_write(a, g, &a->state, e))
             return -1;
         if (buf_addc(&a->state, '\n'))
             return err_nomem(e);
@@ -231,7 +231,7 @@ static int read_kept(struct aggregate *a, const struct region *kept,
         for (size_t k = 0; k < a->n_parts; k++)
             a->key_vals[k] = json_val(next_line(&p));
         if (aggregate_group(a, a->key_vals, false, &group, &fault, e) != 1 ||
-            state_absorb(a, group, next_line(&p), &feed, e))
+            states_absorb(a, group, next_line(&p), &feed, e))
             return -1;
         if (moved)
             moved(ctx, was[i], group);
@@ -246,10 +246,10 @@ int aggregate_keep(struct aggregate *a, bool (*keep)(void *, uint32_t),
     /* What is written down stands beside the tables for a moment. */
     struct budget none = { 0 };
     struct region kept = { .budget = &none }, numbers = { .budget = &none };
-    int r = state_begin(a, e);
+    int r = states_begin(a, e);
     if (r == 0)
         r = write_kept(a, keep, ctx, &kept, &numbers, e);
-    state_end(a);
+    states_end(a);
     if (r == 0) {
         aggregate_reset(a);
         r = read_kept(a, &kept, &numbers, moved, ctx, e);

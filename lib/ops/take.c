@@ -463,7 +463,7 @@ int aggregate_take_in(struct aggregate *a, const struct select_record *recs,
                       struct aggregate_fault *fault, struct err *e)
 {
     if (a->merging)
-        return state_take(a, recs, n, at, fault, e);
+        return states_take(a, recs, n, at, fault, e);
     if (*at == 0) {
         for (size_t i = 0; windows && i < n; i++)
             snprintf(a->window[i], sizeof(a->window[i]), "%lld",

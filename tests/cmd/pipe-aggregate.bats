@@ -270,8 +270,8 @@ make_spread() {
     assert_exit 78 pipe-aggregate -a 'distinct(id)' --memory 1M <in
     grep -q -- '--memory' err
     assert_file out ''
-    assert_exit 78 pipe-aggregate -g customer -a 'list(id)' --memory 1M \
-        --where "customer = 'c3'" <in
+    assert_exit 78 pipe-aggregate -g 'all=id > 0' --memory 1M \
+        -a "l=list('some forty bytes of text for each of them ' || customer)" <in
     grep -q 'a single group' err
     assert_exit 0 pipe-aggregate -g customer -a 'sum(amount)' --memory 1M <in
     [ "$(wc -l <out)" = 7 ]
@@ -316,8 +316,8 @@ make_spread() {
     grep -q 'other keys or aggregates' err
     assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <in
     grep -q 'no "_state"' err
-    sed 's/"s":\[.*\]/"s":[1]/' parts >cut
-    assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <cut
+    sed 's/"s":\[.*\]/"s":[1]/' parts >damaged
+    assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <damaged
     grep -q 'not_a_state' err
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --merge --where 'k = 1' <parts
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --partial --having 'k = 1' <in

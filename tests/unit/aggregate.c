@@ -325,8 +325,8 @@ TEST("bad aggregates are refused with the byte where they go wrong")
               "cannot read aggregate 'sum': '(' expected at byte 4");
     CHECK_STR(spec_error("sum(x"),
               "cannot read aggregate 'sum(x': ')' expected at byte 6");
-    CHECK_STR(spec_error("sum()"),
-              "cannot read aggregate 'sum()': field or expression expected at byte 5");
+    CHECK_STR(spec_error("sum()"), "cannot read aggregate 'sum()': field or "
+                                   "expression expected at byte 5");
     CHECK_STR(spec_error("a=sum(x) b=sum(y)"),
               "cannot read aggregate 'a=sum(x) b=sum(y)': ',' expected at "
               "byte 10");

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-int state_begin(struct aggregate *a, struct err *e)
+int states_begin(struct aggregate *a, struct err *e)
 {
     if (a->writing)
         return 0;
@@ -14,15 +14,15 @@ int state_begin(struct aggregate *a, struct err *e)
     return 0;
 }
 
-void state_end(struct aggregate *a)
+void states_end(struct aggregate *a)
 {
     for (size_t i = 0; a->writing && i < a->n_feeds; i++)
         acc_write_end(&a->feeds[i].acc);
     a->writing = false;
 }
 
-int state_write(struct aggregate *a, uint32_t group, struct buf *out,
-                struct err *e)
+int states_write(struct aggregate *a, uint32_t group, struct buf *out,
+                 struct err *e)
 {
     const char *row = aggregate_row(a, group);
     for (size_t i = 0; i < a->n_feeds; i++) {
@@ -35,8 +35,8 @@ int state_write(struct aggregate *a, uint32_t group, struct buf *out,
     return buf_addc(out, ']') ? err_nomem(e) : 0;
 }
 
-int state_absorb(struct aggregate *a, uint32_t group, struct str states,
-                 size_t *feed, struct err *e)
+int states_absorb(struct aggregate *a, uint32_t group, struct str states,
+                  size_t *feed, struct err *e)
 {
     struct json_iter it = json_iter(states);
     struct val v;
@@ -134,7 +134,7 @@ static int take_state(struct aggregate *a, struct str text,
         r = rehearse_states(a, states, fault, e);
     if (r == 1)
         r = aggregate_group(a, a->key_vals, false, &group, fault, e);
-    if (r == 1 && state_absorb(a, group, states, &feed, e))
+    if (r == 1 && states_absorb(a, group, states, &feed, e))
         r = -1;
     return r;
 }
@@ -146,8 +146,8 @@ static bool crowded(const struct aggregate *a)
     return a->budget->max && a->budget->used > a->budget->max / 4 * 3;
 }
 
-int state_take(struct aggregate *a, const struct select_record *recs, size_t n,
-               size_t *at, struct aggregate_fault *fault, struct err *e)
+int states_take(struct aggregate *a, const struct select_record *recs, size_t n,
+                size_t *at, struct aggregate_fault *fault, struct err *e)
 {
     a->batch.n = 0;
     if (aggregate_begin_rows(a, e))
