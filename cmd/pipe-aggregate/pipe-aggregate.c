@@ -8,6 +8,9 @@ static const char *where, *tmpdir = "/tmp";
 static bool sorted, partial, merge;
 static uint64_t memory;
 
+#define PLAIN NULL, 0, 0, 0, COMPLETE_NONE, NULL
+#define AT_LEAST(ms) NULL, ms, WINDOWED_TIME_MAX, 0, COMPLETE_NONE, NULL
+
 static const struct opt opts[] = {
     { OPT_LIST, 'g', "group-by", "KEY[,KEY...]", &group_by,
       "what makes the key of a group: fields, or NAME=EXPR; repeatable; "
@@ -41,7 +44,30 @@ static const struct opt opts[] = {
     { OPT_STRING, 0, "tmpdir", "DIR", &tmpdir,
       "where groups are set aside; default /tmp", NULL, 0, 0, 0, COMPLETE_DIR,
       "TMPDIR" },
-    WINDOWED_ROWS,
+    { OPT_GROUP, 0, "windows", NULL, NULL, "Windows of event time", PLAIN },
+    { OPT_STRING, 0, "window", "[KIND:]LENGTH", &windowed_options.window,
+      "aggregate by windows: tumbling:1h (or 1h), sliding:1h,5m, session:30m, "
+      "trailing:30d",
+      PLAIN },
+    { OPT_STRING, 0, "time", "FIELD", &windowed_options.time,
+      "the field with the time of a record: RFC 3339, a date, or a number",
+      PLAIN },
+    { OPT_CHOICE, 0, "time-unit", "UNIT", &windowed_options.time_unit,
+      "what numbers in --time count since 1970; default s", windowed_units, 0,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "lateness", "TIME", &windowed_options.lateness,
+      "how much later than others a record may come; default 0s", AT_LEAST(0) },
+    { OPT_CHOICE, 0, "late", "WAY", &windowed_options.late,
+      "what becomes of records that come later still; default reject",
+      windowed_ways, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "late-for", "TIME", &windowed_options.late_for,
+      "keep windows so long behind their end, for --late update", AT_LEAST(1) },
+    { OPT_TIME, 0, "idle-timeout", "TIME", &windowed_options.idle_timeout,
+      "where nothing comes for so long, go on by the clock", AT_LEAST(1) },
+    { OPT_STRING, 0, "source", "FIELD", &windowed_options.source,
+      "tell sources apart by this field: time has come as far as in the one "
+      "furthest behind",
+      PLAIN },
     { 0 }
 };
 

@@ -298,6 +298,21 @@ us 000000'
     close_stream
 }
 
+@test "a signal ends the wait for input at once, and no open window comes" {
+    mkfifo fifo.in
+    pipe-aggregate --window 1h --time t --idle-timeout 60s -a 'n=count()' \
+        <fifo.in >out 2>err &
+    local stage=$! status=0
+    exec {to}>fifo.in
+    say '{"t":10}' '{"t":3700}'
+    within 20 test -s out
+    kill -TERM "$stage"
+    wait "$stage" || status=$?
+    exec {to}>&-
+    ((status == 143))
+    assert_file out '{"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T01:00:00Z","n":1}'
+}
+
 @test "behind an upstream that fails no open window is emitted" {
     printf '%s\n' '{"t":10}' '{"t":70}' '{"t":80}' '{"t":90,' >in
     run -65 --separate-stderr bash -o pipefail -c \
