@@ -16,10 +16,10 @@ job() {
     local in=$1
     shift
     "$@" pipe-run -q --pipeline p --kill-after 2s --lock-wait 20s -- "
-        $BEFORE_EXTRACT pipe-extract --format ndjson $in |
+        pipe-extract --format ndjson $in |
         $BEFORE_DEDUP pipe-dedup -k id --state seen.db |
         pipe-dedup -k id,v --state pairs.db |
-        $BEFORE_LOAD pipe-load sqlite:t.db -t t -m append -q"
+        pipe-load sqlite:t.db -t t -m append -q"
 }
 
 fresh() {
@@ -66,13 +66,12 @@ at_each_call() {
             status=0
             set -- strace -o trace -e trace="$call" \
                 -e inject="$call":signal=KILL:when=$n
-            BEFORE_EXTRACT='' BEFORE_DEDUP='' BEFORE_LOAD=''
+            BEFORE_DEDUP=''
             case $stage in
             run) job a "$@" >out 2>err || status=$? ;;
             dedup) BEFORE_DEDUP="$*" && { job a >out 2>err || status=$?; } ;;
-            load) BEFORE_LOAD="$* -f" && { job a >out 2>err || status=$?; } ;;
             esac
-            BEFORE_DEDUP='' BEFORE_LOAD=''
+            BEFORE_DEDUP=''
             [ "$status" != 0 ] || break
             judge "$stage, $call $n"
         done
@@ -96,17 +95,9 @@ at_each_call() {
     ((n_nothing > 3))
 }
 
-@test "pipe-load is killed at each of its steps" {
-    need_command strace
-    n_nothing=0 n_all=0
-    at_each_call load pwrite64 fdatasync
-    echo "# pipe-load: $n_nothing before the commit, $n_all behind it" >&3
-    ((n_nothing > 3 && n_all > 0))
-}
-
 @test "kills at random, of any process, on inputs that overlap" {
     local i hits=0 pid victim
-    BEFORE_EXTRACT='' BEFORE_DEDUP='' BEFORE_LOAD=''
+    BEFORE_DEDUP=''
     fresh
     RANDOM=${KILL_SEED:-7}
     for ((i = 0; i < ${KILLS:-40}; i++)); do
@@ -116,7 +107,6 @@ at_each_call() {
         pid=$!
         sleep "0.0$((RANDOM % 90 + 10))"
         set -- pipe-run pipe-dedup pipe-load pipe-extract
-        victim=${!#}
         eval "victim=\${$((RANDOM % 4 + 1))}"
         ! pkill -KILL -s 0 -x "$victim" || hits=$((hits + 1))
         wait $pid || true
