@@ -8,6 +8,7 @@
 
 #include "run/seen.h"
 #include "stage/stage.h"
+#include "table/bloom.h"
 #include "table/contest.h"
 #include "table/fieldkey.h"
 #include "table/recent.h"
@@ -32,6 +33,8 @@ struct dedup_opts {
     const char *state; /* NULL: none */
     uint64_t ttl_ms;   /* 0: for ever */
     enum doubt doubt;
+    double error; /* --approx; 0: exact */
+    uint64_t expect;
 };
 
 /* A record of the batch and its key. */
@@ -64,6 +67,7 @@ struct dedup {
     struct seen seen_keys; /* --state */
     int64_t now_us;        /* when keys that are new were first seen */
     bool full;             /* --state: the tables take in no more */
+    struct bloom bloom;    /* --approx */
     struct recent recent;  /* --window */
     struct path time;      /* its field */
     int64_t newest_us;     /* event time so far; INT64_MIN: none */

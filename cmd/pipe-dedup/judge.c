@@ -110,6 +110,17 @@ static int with_state(struct dedup *d, const struct record *rec,
     return r ? stage_pass_record(d->st, rec) : drop(d, rec->text);
 }
 
+/* ---- --approx */
+
+static int approx(struct dedup *d, const struct record *rec,
+                  const struct keyed *k)
+{
+    int r = bloom_add(&d->bloom, k->hash, &d->st->err);
+    if (r < 0)
+        return -1;
+    return r ? stage_pass_record(d->st, rec) : drop(d, rec->text);
+}
+
 /* ---- the others: nothing is known before the end */
 
 static int best(struct dedup *d, const struct record *rec,
@@ -136,5 +147,7 @@ int judge(struct dedup *d, const struct record *rec, const struct keyed *k)
                         : stage_pass_record(d->st, rec);
     if (d->o.state)
         return with_state(d, rec, k);
+    if (d->o.error > 0)
+        return approx(d, rec, k);
     return d->o.keep == CONTEST_FIRST ? first(d, rec, k) : best(d, rec, k);
 }

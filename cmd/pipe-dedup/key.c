@@ -3,6 +3,11 @@
 
 #include "json/pointer.h"
 
+static struct str key_bytes(const struct dedup *d, const struct keyed *k)
+{
+    return (struct str){ d->key.key.p + k->at, k->n };
+}
+
 int key_batch(struct dedup *d, const struct record *recs, size_t n)
 {
     buf_reset(&d->key.key);
@@ -23,11 +28,15 @@ int key_batch(struct dedup *d, const struct record *recs, size_t n)
             continue;
         }
         k->n = d->key.key.n - k->at;
-        k->hash =
-            keyset_hash(d->keys, (struct str){ d->key.key.p + k->at, k->n });
+        if (d->o.error > 0) {
+            k->hash = bloom_hash(&d->bloom, key_bytes(d, k));
+            bloom_prefetch(&d->bloom, k->hash);
+            continue;
+        }
+        k->hash = keyset_hash(d->keys, key_bytes(d, k));
         keyset_prefetch(d->keys, k->hash);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && d->o.error == 0; i++)
         if (!d->batch[i].word)
             keyset_prefetch_key(d->keys, d->batch[i].hash);
     return 0;

@@ -1,6 +1,8 @@
 /* pipe-dedup: keep one record of each key. */
 #include "dedup.h"
 
+#include <stdlib.h>
+
 static struct opt_list key_lists;
 static const char *keep = "first", *null_key = "reject";
 static const char *duplicates, *tmpdir = "/tmp";
@@ -8,6 +10,8 @@ static uint64_t memory;
 static const char *time_field, *late = "reject";
 static uint64_t window_ms, lateness_ms = UINT64_MAX; /* not given */
 
+static const char *approx;
+static uint64_t expect;
 static const char *state, *state_doubt = "refuse";
 static uint64_t state_ttl_ms;
 
@@ -36,6 +40,15 @@ static const struct opt opts[] = {
     { OPT_STRING, 0, "tmpdir", "DIR", &tmpdir,
       "where records and keys are set aside; default /tmp", NULL, 0, 0, 0,
       COMPLETE_DIR, "TMPDIR" },
+    { OPT_GROUP, 0, "approx", NULL, NULL, "Not exact", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "approx", "ERROR", &approx,
+      "take a new key for a duplicate with this probability at most, such as "
+      "1e-6, and need less memory",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_COUNT, 0, "expect", "N", &expect,
+      "make room for N keys at once; for --approx, default 1000000", NULL, 1,
+      (uint64_t)1 << 40, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "streams", NULL, NULL, "On streams", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_TIME, 0, "window", "DURATION", &window_ms,
@@ -138,6 +151,25 @@ static int read_state(struct dedup_opts *o, struct err *e)
     return 0;
 }
 
+/* --approx and what belongs to it. */
+static int read_approx(struct dedup_opts *o, struct err *e)
+{
+    char *end;
+    o->expect = expect ? expect : 1000000;
+    if (!approx)
+        return expect ? err_set(e, ERR_USAGE, "--expect is for --approx") : 0;
+    o->error = strtod(approx, &end);
+    if (end == approx || *end || !(o->error >= 1e-15 && o->error <= 0.5))
+        return err_set(e, ERR_USAGE,
+                       "--approx '%s' is no probability from 1e-15 to 0.5",
+                       approx);
+    if (o->keep != CONTEST_FIRST || o->window_ms || o->state)
+        return err_set(e, ERR_USAGE,
+                       "--approx keeps the first: it excludes --window, "
+                       "--state and other --keep");
+    return 0;
+}
+
 static int read_opts(struct stage *st, struct dedup_opts *o)
 {
     o->keys = &key_lists;
@@ -148,7 +180,7 @@ static int read_opts(struct stage *st, struct dedup_opts *o)
     o->tmpdir = tmpdir;
     o->memory = memory ? memory : budget_default();
     return read_keep(o, &st->err) || read_window(o, &st->err) ||
-                   read_state(o, &st->err)
+                   read_state(o, &st->err) || read_approx(o, &st->err)
                ? -1
                : 0;
 }
@@ -178,6 +210,8 @@ static int prepare(struct dedup *d)
                      fieldkey_also(&d->key, o->time, &d->also, &st->err))) ||
         (o->duplicates && open_dropped(d)))
         return -1;
+    if (o->error > 0)
+        return bloom_init(&d->bloom, o->error, o->expect, &d->budget, &st->err);
     if (o->state && state_begin(d))
         return -1;
     if (o->window_ms) {
@@ -205,6 +239,11 @@ static int dedup(struct dedup *d)
     }
     if (n == 0 && d->aside)
         n = aside_emit(d);
+    if (n == 0 && d->o.error > 0)
+        stage_note(st,
+                   "not exact: a record in %.3g may have been dropped that was "
+                   "no duplicate",
+                   1 / d->o.error);
     if (n == 0 && d->o.state)
         n = state_end(d);
     if (d->late && st->opts.verbose)
@@ -224,6 +263,7 @@ static void release(struct dedup *d)
     contest_free(&d->contest);
     spool_close(&d->spool);
     output_close(&d->dropped);
+    bloom_free(&d->bloom);
     recent_free(&d->recent);
     seen_close(&d->seen_keys);
     path_free(&d->time);

@@ -155,8 +155,7 @@ int seen_resolve(struct seen *s, bool promote, struct err *e)
         run_sql(s, "DELETE FROM seen WHERE run IN (SELECT run FROM pending)",
                 "use", e))
         return -1;
-    buf_reset(&s->owner);
-    return run_sql(s, "DELETE FROM pending", "use", e);
+    return run_sql(s, "DELETE FROM pending; COMMIT; BEGIN IMMEDIATE", "use", e);
 }
 
 int seen_promote(const char *path, const char *run_dir, struct err *e)
