@@ -22,6 +22,10 @@
 /* Files from this size on, in bytes, are worth the thread. */
 #define WORTH ((uint64_t)4 << 20)
 
+/* What reading and inflating need, with room to spare; by default it would be
+ * 8 MiB, which count against a limit of memory. */
+#define STACK ((size_t)512 << 10)
+
 struct slot {
     struct reader reader;
     uint64_t bytes, raw_bytes; /* of the input, up to here */
@@ -176,9 +180,15 @@ static int start_thread(struct ahead *a)
     sigset_t most, old;
     sigfillset(&most);
     sigdelset(&most, SIGALRM);
-    pthread_sigmask(SIG_SETMASK, &most, &old);
-    int failed = pthread_create(&a->thread, NULL, read_all, a);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_t attr;
+    int failed = pthread_attr_init(&attr);
+    if (!failed) {
+        pthread_attr_setstacksize(&attr, STACK);
+        pthread_sigmask(SIG_SETMASK, &most, &old);
+        failed = pthread_create(&a->thread, &attr, read_all, a);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        pthread_attr_destroy(&attr);
+    }
     a->started = failed == 0;
     return failed ? err_sys(&a->st->err, ERR_TEMPFAIL, failed,
                             "cannot start a thread")
