@@ -97,7 +97,7 @@ SQL
         assert_exit 0 pipe-dedup -k k --keep $keep --memory 1G <in
         mv out want
         # Libraries and blocks included; without a limit it takes 30 and more.
-        assert_exit 0 prlimit --data=12000000 \
+        assert_exit 0 prlimit --data=16000000 \
             pipe-dedup -k k --keep $keep --memory 4M <in
         cmp want out
     done
