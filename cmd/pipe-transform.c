@@ -1,5 +1,5 @@
 /* pipe-transform: take records through operations in a row. */
-#include "ops/reshape.h"
+#include "reshape/reshape.h"
 #include "stage/lane.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* pipe-aggregate: group records and compute over each group. */
-#include "ops/aggregate.h"
+#include "aggregate/aggregate.h"
 #include "stage/stage.h"
 #include "windowed.h"
 

@@ -2,7 +2,7 @@
 #ifndef PIPE_AGGREGATE_WINDOWED_H
 #define PIPE_AGGREGATE_WINDOWED_H
 
-#include "ops/window.h"
+#include "window/window.h"
 #include "stage/stage.h"
 
 /* As given: the destinations of option rows. Times are milliseconds. */

@@ -1,5 +1,5 @@
 /* pipe-join: enrich records from reference data. */
-#include "ops/joinspill.h"
+#include "join/joinspill.h"
 #include "reference.h"
 #include "stage/lane.h"
 

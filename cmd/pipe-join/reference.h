@@ -2,7 +2,7 @@
 #ifndef PIPE_JOIN_REFERENCE_H
 #define PIPE_JOIN_REFERENCE_H
 
-#include "ops/join.h"
+#include "join/join.h"
 #include "stage/stage.h"
 
 /* What the options say, as given. */

@@ -10,20 +10,20 @@ int csvrow_open(struct csvrow_reader *r, struct input *in,
     *r = (struct csvrow_reader){ .dialect = d,
                                  .max = max,
                                  .head = { .max = LINES_KEEP } };
-    window_init(&r->w, in);
+    sight_init(&r->w, in);
     if (csvtok_new(&r->tok, d, keep, e) != 0)
         return -1;
-    return window_skip_bom(&r->w, e);
+    return sight_skip_bom(&r->w, e);
 }
 
 void csvrow_close(struct csvrow_reader *r)
 {
-    window_free(&r->w);
+    sight_free(&r->w);
     csvtok_free(r->tok);
     buf_free(&r->head);
 }
 
-/* The end of a line in the window at or behind p[*at], as a pointer behind
+/* The end of a line in the sight at or behind p[*at], as a pointer behind
  * it; NULL where there is none yet. *at moves to where to look next. */
 static const char *line_end(const struct csvrow_reader *r, size_t *at)
 {
@@ -45,7 +45,7 @@ static const char *line_end(const struct csvrow_reader *r, size_t *at)
 
 enum found { FOUND_END = 0, FOUND_LINE, FOUND_LONG };
 
-/* Brings the next line of the row, p[from .. from + *n), into the window.
+/* Brings the next line of the row, p[from .. from + *n), into the sight.
  * Returns an enum found, or -1. */
 static int find_line(struct csvrow_reader *r, size_t from, size_t *n,
                      struct err *e)
@@ -64,7 +64,7 @@ static int find_line(struct csvrow_reader *r, size_t from, size_t *n,
             *n = (size_t)(end - r->w.p) - from;
             return *n ? FOUND_LINE : FOUND_END;
         }
-        if (window_more(&r->w, e) < 0)
+        if (sight_more(&r->w, e) < 0)
             return -1;
     }
 }
@@ -136,7 +136,7 @@ static const char *skip_row(struct csvrow_reader *r, enum skip *state)
     return NULL;
 }
 
-/* Reads over the row in the window, which is too long, in bounded memory. */
+/* Reads over the row in the sight, which is too long, in bounded memory. */
 static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
 {
     enum skip state = AT_CELL;
@@ -147,8 +147,8 @@ static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
     r->lines = row->line - 1;
     r->taken = 0;
     while (!(end = skip_row(r, &state))) {
-        window_drop(&r->w, r->w.n);
-        int more = window_more(&r->w, e);
+        sight_drop(&r->w, r->w.n);
+        int more = sight_more(&r->w, e);
         if (more < 0)
             return -1;
         if (more == 0) {
@@ -191,7 +191,7 @@ int csvrow_next(struct csvrow_reader *r, struct csvrow *row, struct err *e)
 {
     size_t fed = 0;
 
-    window_drop(&r->w, r->taken);
+    sight_drop(&r->w, r->taken);
     r->taken = 0;
     *row = (struct csvrow){ .line = r->lines + 1, .offset = r->w.offset };
     for (;;) {
@@ -224,7 +224,7 @@ int csvrow_next(struct csvrow_reader *r, struct csvrow *row, struct err *e)
 struct str csvrow_at_hand(struct csvrow_reader *r, uint64_t *line,
                           uint64_t *offset)
 {
-    window_drop(&r->w, r->taken);
+    sight_drop(&r->w, r->taken);
     r->taken = 0;
     *line = r->lines + 1;
     *offset = r->w.offset;
@@ -239,7 +239,7 @@ void csvrow_pass(struct csvrow_reader *r, size_t n, uint64_t lines)
 
 int csvrow_more(struct csvrow_reader *r, struct err *e)
 {
-    window_drop(&r->w, r->taken);
+    sight_drop(&r->w, r->taken);
     r->taken = 0;
-    return window_more(&r->w, e);
+    return sight_more(&r->w, e);
 }

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "source/csvtok.h"
-#include "source/window.h"
+#include "source/sight.h"
 
 enum csvrow_kind {
     CSVROW_CELLS,
@@ -29,12 +29,12 @@ struct csvrow {
 };
 
 struct csvrow_reader {
-    struct window w;
+    struct sight w;
     struct csvtok *tok;
     struct csvtok_dialect dialect;
     size_t max;     /* bytes of a row at most */
     uint64_t lines; /* so far */
-    size_t taken;   /* bytes of the window that the last row used */
+    size_t taken;   /* bytes of the sight that the last row used */
     enum { CSVROW_ANY_END, CSVROW_LF, CSVROW_CR } ends;
     struct buf head; /* first bytes of a row that is too long */
 };

@@ -9,7 +9,7 @@
 #include "json/check.h"
 #include "source/jsonscan.h"
 #include "source/ops.h"
-#include "source/window.h"
+#include "source/sight.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +23,11 @@ enum place {
 
 struct json {
     struct source base;
-    struct window w;
+    struct sight w;
     enum place place;
-    uint64_t line;     /* of the window's first byte */
+    uint64_t line;     /* of the sight's first byte */
     uint64_t start;    /* offset of the element or byte looked at */
-    size_t taken;      /* bytes of the window that the last item used */
+    size_t taken;      /* bytes of the sight that the last item used */
     uint64_t newlines; /* in them */
     struct buf text;   /* a record whose line breaks became spaces, or the
                           first bytes of one that is too long */
@@ -44,15 +44,15 @@ static int json_open(struct source *s, struct err *e)
     j->text.max = s->opts->max_record;
     if (j->text.max < LINES_KEEP)
         j->text.max = LINES_KEEP;
-    window_init(&j->w, s->in);
-    return window_skip_bom(&j->w, e);
+    sight_init(&j->w, s->in);
+    return sight_skip_bom(&j->w, e);
 }
 
 static void json_close(struct source *s)
 {
     struct json *j = (struct json *)s;
 
-    window_free(&j->w);
+    sight_free(&j->w);
     buf_free(&j->text);
 }
 
@@ -82,10 +82,10 @@ static int skip_space(struct json *j, struct err *e)
         size_t i = 0;
         for (; i < j->w.n && memchr(" \t\r\n", j->w.p[i], 4); i++)
             j->line += j->w.p[i] == '\n';
-        window_drop(&j->w, i);
+        sight_drop(&j->w, i);
         if (j->w.n > 0)
             return 1;
-        int r = window_more(&j->w, e);
+        int r = sight_more(&j->w, e);
         if (r <= 0)
             return r;
     }
@@ -116,7 +116,7 @@ static int find_element(struct json *j, struct err *e)
             return 1;
         else
             return broken(j, "expected a value", e);
-        window_drop(&j->w, 1);
+        sight_drop(&j->w, 1);
     }
 }
 
@@ -132,7 +132,7 @@ static void reject(struct json *j, struct source_item *item, const char *code,
     item->n_faults = 1;
 }
 
-/* Scans to the end of the element at the window's start. Of one longer than
+/* Scans to the end of the element at the sight's start. Of one longer than
  * the limit only the first bytes are kept (in text). *length is of the whole.
  * 0 or -1. */
 static int scan_element(struct json *j, uint64_t *length, struct err *e)
@@ -158,10 +158,10 @@ static int scan_element(struct json *j, uint64_t *length, struct err *e)
                 buf_add(&j->text, j->w.p, max < LINES_KEEP ? max : LINES_KEEP);
             }
             dropped += at;
-            window_drop(&j->w, at);
+            sight_drop(&j->w, at);
             at = 0;
         }
-        int r = window_more(&j->w, e);
+        int r = sight_more(&j->w, e);
         if (r < 0)
             return -1;
         if (r == 0 && (!jsonscan_is_word(&j->scan) || j->place != AT_TOP))
@@ -244,7 +244,7 @@ static int json_next_item(struct source *s, struct source_item *item,
 {
     struct json *j = (struct json *)s;
 
-    window_drop(&j->w, j->taken);
+    sight_drop(&j->w, j->taken);
     j->line += j->newlines;
     j->taken = 0;
     j->newlines = 0;

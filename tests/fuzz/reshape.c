@@ -3,7 +3,7 @@
  * Input: operations by letters, a line feed, the record. */
 #include "fuzz.h"
 #include "json/check.h"
-#include "ops/reshape.h"
+#include "reshape/reshape.h"
 
 static const struct {
     const char *name, *value;

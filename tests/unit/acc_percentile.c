@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "accbox.h"
-#include "ops/ranks.h"
+#include "aggregate/ranks.h"
 
 #include "json/number.h"
 

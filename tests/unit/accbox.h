@@ -4,7 +4,7 @@
 
 #include "base/decimal.h"
 #include "json/check.h"
-#include "ops/acc.h"
+#include "aggregate/acc.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 #include "unit.h"
 
-#include "ops/aggregate.h"
-#include "ops/aggspec.h"
-#include "ops/cell.h"
+#include "aggregate/aggregate.h"
+#include "aggregate/aggspec.h"
+#include "aggregate/cell.h"
 
 #include <stdlib.h>
 

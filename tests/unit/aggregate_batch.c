@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "json/select.h"
-#include "ops/aggregate.h"
+#include "aggregate/aggregate.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  * so there is nothing to test under them. */
 #include "unit.h"
 
-#include "ops/reshape.h"
+#include "reshape/reshape.h"
 
 #include <stdlib.h>
 

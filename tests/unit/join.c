@@ -1,6 +1,6 @@
 /* join: times as they compare, rows by key in a table, what a row adds. */
 #include "json/key.h"
-#include "ops/join.h"
+#include "join/join.h"
 #include "unit.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * those of the C library's locales, which stay broken after such a failure). */
 #include "unit.h"
 
-#include "ops/reshape.h"
+#include "reshape/reshape.h"
 
 #include <stdlib.h>
 

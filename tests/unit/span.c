@@ -2,9 +2,9 @@
 
 #include "base/buf.h"
 #include "base/date.h"
-#include "ops/span.h"
-#include "ops/watermark.h"
-#include "ops/windowspec.h"
+#include "window/span.h"
+#include "window/watermark.h"
+#include "window/windowspec.h"
 
 #include <stdint.h>
 

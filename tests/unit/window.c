@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/date.h"
-#include "ops/window.h"
+#include "window/window.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * one of their own, so there is nothing to test under them. */
 #include "unit.h"
 
-#include "ops/window.h"
+#include "window/window.h"
 
 #ifndef __SANITIZE_ADDRESS__
 
