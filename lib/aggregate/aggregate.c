@@ -377,11 +377,28 @@ static int begin_columns(struct aggregate *a, struct err *e)
     return sign(a, e);
 }
 
+/* A misspelt field would be missing in every group: none would be printed. */
+static int check_having(const struct aggregate *a, struct err *e)
+{
+    struct str name;
+    for (size_t slot = 0; (name = expr_root(a->having, slot)).p; slot++) {
+        size_t i = 0, n = a->n_by + a->specs.n;
+        while (i < n && !str_eq(a->columns[i].name, name))
+            i++;
+        if (i == n && !(a->windowed && is_of_window(name)))
+            return err_set(e, ERR_USAGE,
+                           "--having: no field of the output is called '%.*s'",
+                           STR_ARG(name));
+    }
+    return 0;
+}
+
 int aggregate_begin(struct aggregate *a, struct err *e)
 {
     if (a->n_by + a->specs.n == 0)
         return err_set(e, ERR_USAGE, "nothing to group by and no aggregate");
-    if (allocate(a, e) || know_arguments(a, e) || begin_columns(a, e))
+    if (allocate(a, e) || know_arguments(a, e) || begin_columns(a, e) ||
+        check_having(a, e))
         return -1;
     a->n_parts = a->n_by + a->windowed;
     group_init(&a->groups, a->n_parts, a->budget);

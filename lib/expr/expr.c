@@ -115,6 +115,13 @@ int expr_field(struct expr_set *x, const struct path *p)
     return slot;
 }
 
+struct str expr_root(const struct expr_set *x, size_t slot)
+{
+    if (slot >= x->n_fields || x->fields[slot].n == 0)
+        return (struct str){ NULL, 0 };
+    return x->fields[slot].steps[0].key;
+}
+
 bool expr_overlaps(const struct expr_set *x, int i, const struct path *p)
 {
     const struct program *prog = &x->progs[i];

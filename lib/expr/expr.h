@@ -53,6 +53,10 @@ int expr_add(struct expr_set *x, const char *what, struct str text,
  * memory. A field that is read already has its slot. */
 int expr_field(struct expr_set *x, const struct path *p);
 
+/* The name of the record's own field that slot, from 0 on, is or lies within;
+ * .p NULL behind the last slot, and for the record itself. */
+struct str expr_root(const struct expr_set *x, size_t slot);
+
 /* True if expression i reads a field that contains the one at p or lies within
  * it, but is not the very same. */
 bool expr_overlaps(const struct expr_set *x, int i, const struct path *p);

@@ -365,6 +365,8 @@ make_spread() {
         --having "k <> 'b'" <in
     assert_file out '{"k":"a","n":2,"s":1}'
     assert_exit 64 pipe-aggregate -g k -a 'n=count()' --having 'n >' <in
+    assert_exit 64 pipe-aggregate -g k -a 'n=count()' --having 'm > 1' <in
+    grep -q "no field of the output is called 'm'" err
     assert_exit 65 pipe-aggregate -g k -a 'n=count()' --having "k > 1" <in
     assert_file out ''
 }
