@@ -29,7 +29,7 @@ ended() {
     cd demo
     # The demo compares by itself; this is another look at the same things.
     cp stages.ndjson log
-    [ "$(jq -s 'map(select(.event == "end")) | length' log)" = 7 ]
+    [ "$(jq -s 'map(select(.event == "end")) | length' log)" = 8 ]
     [ "$(ended pipe-extract .read)" = 3000 ]
     [ "$(ended pipe-dedup .duplicates)" = "$(truth 'select(.table == "orders") |
         .repeated')" ]
@@ -51,7 +51,7 @@ ended() {
     cd demo
     sqlite3 -separator ' ' shop.db "SELECT customer_id, order_count,
         total_revenue, first_order, last_order, lifetime_days, estimated_value,
-        days_since_last FROM customers ORDER BY customer_id" >have
+        days_since_last, p95_order_value FROM customers ORDER BY customer_id" >have
     # Money in whole cents; value = total * days * 2 / 365, half a cent up.
     # What customer and total are is taken from the text, as written.
     grep -vf <(printf '%s\n' '"total_amount":-' '"total_amount":null' \
@@ -62,9 +62,17 @@ ended() {
             match($0, /"total_amount":[0-9]+\.[0-9][0-9]/)
             cents = substr($0, RSTART + 15, RLENGTH - 15)
             sub(/\./, "", cents)
-            n[$8]++; total[$8] += cents
+            n[$8]++; total[$8] += cents; each[$8][n[$8]] = cents + 0
             if (!($8 in from) || $12 < from[$8]) from[$8] = $12
             if (!($8 in to) || $12 > to[$8]) to[$8] = $12
+        }
+        # On the line between two ranks, which are 20 steps apart.
+        function p95(v, n,    at, low) {
+            asort(v)
+            at = 19 * (n - 1)
+            low = int(at / 20) + 1
+            at = 20 * v[low] + at % 20 * (low < n ? v[low + 1] - v[low] : 0)
+            return int((at * 2 + 20) / 40)
         }
         function day(d) { gsub(/-/, " ", d); return mktime(d " 0 0 0") / 86400 }
         END {
@@ -72,11 +80,22 @@ ended() {
                 life = day(to[c]) - day(from[c]) + 1
                 print c, n[c], total[c], from[c], to[c], life,
                     int((total[c] * life * 4 + 365) / 730),
-                    day("2025-01-01") - day(to[c])
+                    day("2025-01-01") - day(to[c]), p95(each[c], n[c])
             }
         }' | sort >want
     [ -s want ]
     diff want have
+
+    # Tickets: the good ones by the dead letters, which have the bad ones whole.
+    jq -r '.raw // (.raw_b64 | @base64d)' state/dlq/tickets/*.ndjson >bad
+    LC_ALL=C grep -vxFf bad tickets.ndjson | jq -r '[.ticket_id, .customer_id] |
+        @tsv' | sort -u | cut -f 2 | sort | uniq -c |
+        awk '{ print $2, $1 }' >tickets
+    sqlite3 -separator ' ' shop.db 'SELECT customer_id, tickets FROM customers
+        WHERE tickets > 0 ORDER BY 1' >have
+    [ -s have ]
+    join tickets <(cut -d ' ' -f 1 want) >want-tickets
+    diff want-tickets have
 }
 
 @test "with the last version of each order kept, the sums are the last ones" {
