@@ -149,3 +149,36 @@ page_options() {
     done
     verdict
 }
+
+# first FUNCTIONS FOLDER...: the first string of each call of them, or both of a
+# choice of two.
+first() {
+    grep -rhzoP --include='*.c' \
+        "\b(?:$1)\s*\((?:[^\";{}]|\"\d+\")*$code(\s*:\s*$code)?" "${@:2}"
+}
+
+# The codes with which the commands reject records.
+codes() (
+    code='"[a-z]+(_[a-z0-9]+)*"'
+    cd "$REPO" || return
+    {
+        first 'fail|stop|note_none|compile_false|BOUND' lib/schema lib/json
+        first 'bad|add_faultf?|reject|refuse' lib/source
+        first '[a-z]+_refusef?|[a-z]+_(?:reject|fault)f|[a-z]+_fault' lib cmd
+        first 'fault|fault_at|aggregate_fault_at' lib/aggregate lib/reshape
+        grep -rhzoP --include='*.c' "codes\[\] = \{[^}]*\}|\
+(\.|->|\*)code = $code|_fault\)\{\s*$code" lib cmd
+    } | grep -aoE "$code" | tr -d '"' | sort -u
+)
+
+@test "every code of a reject is in the manual, and no other" {
+    codes >given
+    (($(wc -l <given) > 80)) || fail "found only: $(cat given)"
+    for page in pipeutils-record.5 pipeutils-expr.7; do
+        # Those of a stream stand before the others, in its part of the page.
+        sed -n '/^\.Ss The stream/,/^\.Ss/p; /^\.Sh REJECT CODES/,/^\.Sh [^R]/p' \
+            "$man/$page"
+    done | sed -n 's/^\.It Cm //p' | tr -d ' ' | tr , '\n' | sort -u >listed
+    diff given listed >differ || wrong "< lib and cmd, > manual: $(cat differ)"
+    verdict
+}

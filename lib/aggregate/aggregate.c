@@ -33,6 +33,15 @@ struct aggregate *aggregate_new(struct budget *budget,
 
 /* ---- the description ---- */
 
+/* True for what nobody calls a field. */
+static bool is_computed(struct str item)
+{
+    for (size_t i = 0; i < item.n && item.p[0] != '/'; i++)
+        if (strchr("()<>=|*+'", item.p[i]))
+            return true;
+    return false;
+}
+
 /* The '=' of "name=EXPR"; NULL where there is none. */
 static const char *equals_of(struct str item)
 {
@@ -57,6 +66,11 @@ static int parse_grouping(struct grouping *g, struct str item, struct err *e)
     if (!equals) {
         if (item.n == 0)
             return err_set(e, ERR_USAGE, "--group-by: field expected");
+        if (is_computed(item))
+            return err_set(e, ERR_USAGE,
+                           "--group-by '%.*s': an expression needs a name: "
+                           "name=EXPR",
+                           STR_ARG(item));
         if (argument_parse_field(&g->arg, item, e))
             return -1;
         g->name = path_name(&g->arg.path);

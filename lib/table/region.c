@@ -76,9 +76,10 @@ static size_t next_cap(const struct region *r, size_t need)
 static int over_budget(struct budget *b, struct err *e)
 {
     b->refused = true;
+    bool small = b->max < (size_t)10 << 20;
     return err_set(e, ERR_CONFIG,
-                   "tables need more than the %zu MiB that --memory allows",
-                   b->max >> 20);
+                   "tables need more than the %zu %s that --memory allows",
+                   b->max >> (small ? 10 : 20), small ? "KiB" : "MiB");
 }
 
 int region_reserve(struct region *r, size_t more, struct err *e)

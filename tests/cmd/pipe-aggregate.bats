@@ -344,6 +344,8 @@ make_spread() {
     assert_exit 64 pipe-aggregate -a 'x=sum(p * )' <in
     grep -q -- '--aggregate x' err
     assert_exit 64 pipe-aggregate -g 'd=date(t' -a 'n=count()' <in
+    assert_exit 64 pipe-aggregate -g 'date(t)' -a 'n=count()' <in
+    grep -q "'date(t)': an expression needs a name" err
 }
 
 @test "an expression that cannot be computed rejects its record" {

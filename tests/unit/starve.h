@@ -4,7 +4,10 @@
 #ifndef STARVE_H
 #define STARVE_H
 
+#include "unit.h"
+
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 extern void *__libc_malloc(size_t n);
@@ -45,6 +48,40 @@ void free(void *p)
 {
     live -= p != NULL;
     __libc_free(p);
+}
+
+struct starved {
+    long failures; /* allocations without which the job failed */
+    long spared;   /* and those without which it did well */
+};
+
+/* Does the job with the first, second, ... allocation failing, until none is
+ * left to fail. Checks that nothing leaks. job: whether it did well. */
+static inline struct starved starve_each(bool (*job)(void))
+{
+    struct starved was = { 0, 0 };
+    printf("# counting\n"); /* takes a buffer for good */
+    CHECK(job());           /* what is kept for good is there from now */
+    long before = live;
+    for (long n = 0; n < 5000; n++) {
+        countdown = n;
+        bool ok = job();
+        bool reached = countdown < 0;
+        countdown = -1;
+        if (live != before) {
+            printf("# allocation %ld: %ld left\n", n, live - before);
+            CHECK(!"no leak");
+            break;
+        }
+        if (!reached) {
+            CHECK(ok);
+            break;
+        }
+        was.failures += !ok;
+        was.spared += ok;
+    }
+    printf("# %ld allocations failed in turn\n", was.failures);
+    return was;
 }
 
 #endif
