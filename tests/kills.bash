@@ -19,6 +19,8 @@
 #   load-first the oldest pipe-load: under pipe-run what the shell waits for
 #   load-last  the newest: under pipe-run the one that loads and commits
 #
+# SIGNAL is what is sent, set by a file's fresh() where it is not KILL.
+#
 # KILLS sets how often, KILL_SEED the moments.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154,SC2317 # variables and functions of the tests
@@ -75,7 +77,8 @@ strike() {
     load-last) name=pipe-load+ ;;
     esac
     hit=0
-    group=$("$STRIKE" "$pid" "$name" "$2" "$3") || hit=1
+    group=$("$STRIKE" "$pid" "$name" "$2" "$3" \
+        "$(kill -l "${SIGNAL:-KILL}")") || hit=1
     [ -n "$GATED" ] || group=$pid
     status=0
     wait "$pid" 2>/dev/null || status=$?

@@ -42,6 +42,9 @@ static void catch_signals(void)
         if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(signals[i], &stop, NULL);
     signal(SIGPIPE, SIG_IGN); /* a closed reader shows as EPIPE */
+    /* A file past its limit shows as EFBIG; a program that is started gets the
+     * default back, as it would not if this were ignored. */
+    sigaction(SIGXFSZ, &knock, NULL);
 }
 
 bool stage_stopping(void)

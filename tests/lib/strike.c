@@ -1,12 +1,13 @@
 /* strike: kills one process of a load, at a chosen moment.
  *
- *     strike PID VICTIM LAST DELAY_US
+ *     strike PID VICTIM LAST DELAY_US [SIGNAL]
  *
  * looks at PID and what is below it. It waits for the end of the process named
- * LAST (-: of none), then DELAY_US, and sends SIGKILL to VICTIM: a process
- * name, of several the oldest; NAME+ the newest of that name; @ PID itself; -
- * nobody. Prints the process id of pipe-run's guardian where one was seen,
- * which is its group's. Exits 1 if there was no such process any more.
+ * LAST (-: of none), then DELAY_US, and sends SIGNAL, a number (default
+ * SIGKILL), to VICTIM: a process name, of several the oldest; NAME+ the newest
+ * of that name; @ PID itself; - nobody. Prints the process id of pipe-run's
+ * guardian where one was seen, which is its group's. Exits 1 if there was no
+ * such process any more.
  *
  * A program, because loads are over before a shell has looked around. */
 #include <signal.h>
@@ -116,8 +117,9 @@ static void await_end(long pid, const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 64;
+    int sig = argc == 6 ? atoi(argv[5]) : SIGKILL;
     long pid = atol(argv[1]);
     const char *victim = argv[2], *last = argv[3];
     if (strcmp(last, "-") != 0)
@@ -127,8 +129,7 @@ int main(int argc, char **argv)
         nap();
     const struct process *p =
         strcmp(victim, "@") == 0 ? (n_seen ? &seen[0] : NULL) : find(victim);
-    int missed =
-        strcmp(victim, "-") != 0 && (!p || kill((pid_t)p->pid, SIGKILL));
+    int missed = strcmp(victim, "-") != 0 && (!p || kill((pid_t)p->pid, sig));
     if (guard)
         printf("%ld\n", guard);
     return missed;
