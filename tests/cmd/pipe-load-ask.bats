@@ -3,6 +3,17 @@
 # trace.
 load ../helper
 
+setup_file() {
+    # shellcheck source=tests/lib/duckdb.bash
+    . "$REPO/tests/lib/duckdb.bash"
+    export PIPE_LIBDUCKDB=${PIPE_LIBDUCKDB:-$duckdb_library}
+}
+
+need_duckdb() {
+    [ -e "$PIPE_LIBDUCKDB" ] ||
+        skip "no libduckdb (scripts/setup --dev gets it, PIPE_LIBDUCKDB names it)"
+}
+
 # load_one URI [OPTION...]: a load under pipe-run; its description in `load`.
 load_one() {
     printf '{"id":1,"day":"x"}\n{"id":2,"day":"x"}\n' >in
@@ -53,17 +64,19 @@ judge() {
     done
 }
 
-@test "DuckDB: true and false, and no row comes into the ledger" {
+@test "DuckDB and Parquet: true and false, and no row comes into the ledger" {
     need_command jq
-    printf '{"id":1}\n' >in
-    assert_exit 0 pipe-load duckdb:x.db -t t --mode append --create <in ||
-        skip "$(cat err)"
+    need_duckdb
+    load_one file:d --mode append --format parquet
+    judge
     for mode in append 'upsert -k id'; do
         rm -f t.db
         load_one duckdb:t.db --mode "$mode"
         judge
         asked false '.run_id = "another"'
     done
+    asked false '.target = "duckdb:none.db"'
+    [ ! -e none.db ]
 }
 
 @test "a target that is not there has no loads, and is not made" {
