@@ -2,6 +2,7 @@
 #include "dedup.h"
 
 #include "base/date.h"
+#include "gate/gate.h"
 #include "run/pending.h"
 
 #include <stdlib.h>
@@ -23,7 +24,14 @@ static int give_choice(struct dedup *d, const char *why)
                    e.code == ERR_NONE ? "" : e.msg);
 }
 
-/* 1 to promote, 0 to discard, -1. */
+/* Every attempt of pipe-run has a gate of its own. */
+static const char *attempt(void)
+{
+    const char *gate = getenv(GATE_ENV);
+    return gate ? gate : "";
+}
+
+/* 2 to leave alone, 1 to promote, 0 to discard, -1. */
 static int judge_owner(struct dedup *d, const char *run_dir)
 {
     struct stage *st = d->st;
@@ -31,9 +39,11 @@ static int judge_owner(struct dedup *d, const char *run_dir)
     enum pending_fate fate;
     struct buf loads = { .max = 4 << 20 };
     int r = pending_fate(owner, d->seen_keys.path.p,
-                         strcmp(owner, run_dir) == 0, &fate, &loads, &st->err);
+                         strcmp(owner, run_dir) == 0 ? attempt() : NULL, &fate,
+                         &loads, &st->err);
     if (r == 0) {
         switch (fate) {
+        case PENDING_OURS: r = 2; break;
         case PENDING_BUSY:
             r = err_set(&st->err, ERR_TEMPFAIL,
                         "state '%s' waits for the commit of another run (%s)",
@@ -64,8 +74,8 @@ static int resolve(struct dedup *d, const char *run_dir)
     if (!s->owner.n)
         return 0;
     int r = judge_owner(d, run_dir);
-    if (r < 0)
-        return -1;
+    if (r < 0 || r == 2)
+        return r < 0 ? -1 : 0;
     if (st->opts.verbose)
         stage_note(st, "keys of run '%s' %s", s->owner.p,
                    r ? "count: its load is committed"
@@ -127,7 +137,7 @@ int state_begin(struct dedup *d)
     if (r || read_clock(d) || resolve(d, run_dir))
         return -1;
     int64_t ttl_us = (int64_t)o->ttl_ms * 1000;
-    return pending_add(run_dir, d->seen_keys.path.p, &st->err) ||
+    return pending_add(run_dir, d->seen_keys.path.p, attempt(), &st->err) ||
                    seen_begin(&d->seen_keys, run_dir,
                               ttl_us ? d->now_us - ttl_us : INT64_MIN, &st->err)
                ? -1

@@ -54,6 +54,22 @@ rows() {
     [ "$(rows)" = '100|100' ]
 }
 
+@test "stages of one run that come one after another share the state" {
+    need_command sqlite3
+    ids 1 100 >a
+    ids 50 150 >b
+    pipe-run -q --pipeline p -- 'for f in a b; do
+            pipe-extract --format ndjson $f |
+                pipe-dedup -k id --state seen.db -o $f.new
+        done
+        cat a.new b.new | pipe-load sqlite:t.db -t t -m append --create -q'
+    [ "$(rows)" = '150|150' ]
+    ids 1 200 >c
+    job c
+    [ "$(rows)" = '200|200' ]
+    [ "$(sqlite3 seen.db 'SELECT count(*) FROM pending')" = 0 ]
+}
+
 @test "--state without pipe-run is refused, naming it" {
     ids 1 2 >a
     assert_exit 64 pipe-dedup -k id --state seen.db <a
