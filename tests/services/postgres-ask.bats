@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # pipe-load --ask of a PostgreSQL, and that asking leaves no trace.
 load ../helper
 load postgres
