@@ -1,8 +1,9 @@
 /* dedup: what the parts of pipe-dedup share.
  *
  * key.c makes the keys of a batch, judge.c says of each record what becomes of
- * it (window.c under --window; state.c has keys of earlier runs), aside.c keeps
- * those of which that is known at the end of the input. */
+ * it (window.c under --window; state.c has keys of earlier runs, and ask.c asks
+ * what became of them), aside.c keeps those of which that is known at the end
+ * of the input. */
 #ifndef DEDUP_CMD_DEDUP_H
 #define DEDUP_CMD_DEDUP_H
 
@@ -109,6 +110,13 @@ int state_begin(struct dedup *d);
 
 /* At the end of the input: keys that are new are durable, and pending. */
 int state_end(struct dedup *d);
+
+/* ---- ask.c */
+
+/* Are all loads of an array, as they stand in the record of a run, committed?
+ * 1; none, or not all: 0, for the same run again loads what is missing and
+ * changes nothing where it is there; -1 where a ledger cannot be asked. */
+int ask_loads(struct stage *st, struct str loads);
 
 /* ---- aside.c */
 

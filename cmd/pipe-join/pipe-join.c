@@ -1,6 +1,6 @@
 /* pipe-join: enrich records from reference data. */
-#include "join/joinspill.h"
 #include "reference.h"
+#include "spilled.h"
 #include "stage/lane.h"
 
 #include <stdlib.h>
@@ -122,6 +122,11 @@ static enum jointable_multi multi_of(const char *name)
     return of[i];
 }
 
+static enum miss miss_of(const char *name)
+{
+    return *name == 'k' ? MISS_KEEP : *name == 'd' ? MISS_DROP : MISS_REJECT;
+}
+
 static int prepare(struct stage *st, struct join *j)
 {
     struct err *e = &st->err;
@@ -216,11 +221,13 @@ static int reject(struct lane *l, const struct record *rec,
 
 static int missed(struct lane *l, const struct record *rec)
 {
-    if (*miss == 'k')
-        return lane_pass_record(l, rec);
-    return *miss == 'd' ? lane_filter(l)
-                        : lane_rejectf(l, rec, "no_match", "",
-                                       "no record of the reference matches");
+    switch (miss_of(miss)) {
+    case MISS_KEEP: return lane_pass_record(l, rec);
+    case MISS_DROP: return lane_filter(l);
+    case MISS_REJECT: break;
+    }
+    return lane_rejectf(l, rec, "no_match", "",
+                        "no record of the reference matches");
 }
 
 static int end_record(struct lane *l, const struct record *rec,
@@ -255,13 +262,6 @@ static int join(void *worker, struct lane *l, const struct record *recs, int n)
 
 _Static_assert(STAGE_BATCH <= SELECT_BATCH, "a batch is looked up at once");
 
-/* Of more lines than records the counts say nothing. */
-static void count_rows(struct stage *st, uint64_t extra)
-{
-    if (extra)
-        stage_output_rows(st, st->counts.out + extra);
-}
-
 static int join_all(struct stage *st, const struct join *j)
 {
     size_t n = st->opts.jobs;
@@ -280,74 +280,9 @@ static int join_all(struct stage *st, const struct join *j)
         joinprobe_free(&w[i].probe);
     }
     free(w);
-    count_rows(st, extra);
-    return r;
-}
-
-/* ---- a reference larger than memory ---- */
-
-static int set_aside(struct stage *st, struct joinspill *s)
-{
-    static struct record recs[STAGE_BATCH];
-    struct select_record views[STAGE_BATCH];
-    struct joinspill_record from[STAGE_BATCH];
-    int n;
-    while ((n = stage_next_batch(st, recs)) > 0) {
-        for (int i = 0; i < n; i++) {
-            views[i] = (struct select_record){ recs[i].text, recs[i].shaped };
-            from[i] = (struct joinspill_record){ recs[i].text, recs[i].number,
-                                                 recs[i].line, recs[i].offset };
-        }
-        if (joinspill_put(s, from, views, (size_t)n, &st->err))
-            return -1;
-    }
-    return n;
-}
-
-/* The same ends as in memory. */
-static int end_item(struct stage *st, const struct joinspill_item *item)
-{
-    struct record rec = { .text = item->rec.text,
-                          .uri = "-",
-                          .line = item->rec.line,
-                          .offset = item->rec.offset,
-                          .number = item->rec.number };
-    if (item->res.kind == JOINPROBE_FAULT) {
-        struct reason why = { .code = joinprobe_codes[item->res.fault],
-                              .path = item->res.path,
-                              .message = item->res.message };
-        return stage_reject(st, &rec, &why, 1);
-    }
-    if (item->res.kind != JOINPROBE_MISS || *miss == 'k')
-        return stage_pass(st, item->rec.text);
-    st->counts.filtered += *miss == 'd';
-    return *miss == 'd' ? 0
-                        : stage_rejectf(st, &rec, "no_match", "",
-                                        "no record of the reference matches");
-}
-
-static int join_spilled_all(struct stage *st, struct join *j)
-{
-    struct joinspill s = { 0 };
-    struct joinspill_item item;
-    uint64_t extra = 0;
-    int r = joinspill_open(&s, j, &st->err) ? -1 : set_aside(st, &s);
-    if (r == 0 && st->opts.verbose)
-        stage_note(st,
-                   "reference of %llu records does not fit into %zu MiB: "
-                   "joined on disk",
-                   (unsigned long long)j->records, j->spec.memory >> 20);
-    if (r == 0)
-        while ((r = joinspill_step(&s, &st->err)) > 0 && stage_tick(st) == 0)
-            ;
-    if (r > 0)
-        r = -1; /* the tick's failure */
-    while (r == 0 && (r = joinspill_next(&s, &item, &st->err)) > 0) {
-        r = stage_tick(st) || end_item(st, &item) ? -1 : 0;
-        extra += item.res.rows - 1;
-    }
-    count_rows(st, extra);
-    joinspill_free(&s);
+    /* Of more lines than records the counts say nothing. */
+    if (extra)
+        stage_output_rows(st, st->counts.out + extra);
     return r;
 }
 
@@ -360,7 +295,8 @@ static int run(struct stage *st, struct join *j)
         stage_note(st, "%llu of %llu reference records have no key",
                    (unsigned long long)j->keyless,
                    (unsigned long long)j->records);
-    return join_spilled(j) ? join_spilled_all(st, j) : join_all(st, j);
+    return join_spilled(j) ? spilled_join(st, j, miss_of(miss))
+                           : join_all(st, j);
 }
 
 int main(int argc, char **argv)

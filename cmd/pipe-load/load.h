@@ -4,7 +4,7 @@
  * declare.c reads the columns of a schema, load.c brings the stream into the
  * sink, batch.c in pieces, events.c change events; pass.c is the target
  * "-", spool.c puts the stream into a folder, drain.c loads from there what
- * task.c finds whole. */
+ * task.c finds whole; ask.c asks the ledger. */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
 
@@ -20,6 +20,7 @@ struct load_args {
     const char *effective, *scd2_columns, *latest_view, *latest_by, *audit,
         *source, *schema, *approve, *tmpdir;
     const char *spool, *drain; /* folders */
+    const char *ask;           /* a load, as JSON */
     bool all, create, allow_empty, dry_run, spool_ok;
     uint64_t breaker_failures, breaker_reset_ms;
     uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
@@ -114,6 +115,9 @@ void load_hash(const struct load *l, char hex[33]);
 /* Who the run is, if nobody named it: its pipeline, day, table and input. */
 void load_run_id(const struct stage *st, const struct load *l,
                  const char *input_hash, char id[33]);
+
+/* Prints whether the load args->ask is committed. 0, or -1 with st->err. */
+int load_ask(struct stage *st, const struct load_args *args);
 
 /* ---- spool.c, drain.c */
 

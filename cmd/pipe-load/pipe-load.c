@@ -30,6 +30,17 @@ static const char *const packs[] = { "gzip", "zstd", NULL };
     { OPT_STRING, 0, "drain", "DIR", &args.drain,                             \
       "load the batches that wait in DIR, each with the options it came "     \
       "with", NULL, 0, 0, 0, COMPLETE_DIR, NULL }
+#define ASK                                                                   \
+    { OPT_STRING, 0, "ask", "LOAD", &args.ask,                                \
+      "print whether LOAD, a JSON object as in the record of a run, is "      \
+      "committed: true or false", PLAIN }
+#define LOCK_TIMEOUT                                                          \
+    { OPT_TIME, 0, "lock-timeout", "TIME", &args.lock_timeout_ms,             \
+      "wait so long for another writer; default 10s", PLAIN }
+#define TMPDIR_ROW                                                            \
+    { OPT_STRING, 0, "tmpdir", "DIR", &args.tmpdir,                           \
+      "folder for what has to be held back; default /tmp", NULL, 0, 0, 0,     \
+      COMPLETE_DIR, "TMPDIR" }
 /* clang-format on */
 
 const struct opt load_options[] = {
@@ -114,11 +125,8 @@ const struct opt load_options[] = {
     { OPT_FLAG, 0, "allow-empty", NULL, &args.allow_empty,
       "commit zero records also behind an upstream that cannot be verified",
       PLAIN },
-    { OPT_TIME, 0, "lock-timeout", "TIME", &args.lock_timeout_ms,
-      "wait so long for another writer; default 10s", PLAIN },
-    { OPT_STRING, 0, "tmpdir", "DIR", &args.tmpdir,
-      "folder for what has to be held back; default /tmp", NULL, 0, 0, 0,
-      COMPLETE_DIR, "TMPDIR" },
+    LOCK_TIMEOUT,
+    TMPDIR_ROW,
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "do all but commit, and say what would be loaded", PLAIN },
     { OPT_GROUP, 0, "spool", NULL, NULL, "Spool", PLAIN },
@@ -130,10 +138,15 @@ const struct opt load_options[] = {
       "exit with 0, not 75, where the batch is in the spool only", PLAIN },
     DRAIN,
     BREAKER,
+    { OPT_GROUP, 0, "ask", NULL, NULL, "Ledger", PLAIN },
+    ASK,
     { 0 }
 };
 
 static const struct opt drain_options[] = { DRAIN, BREAKER, { 0 } };
+static const struct opt ask_options[] = {
+    ASK, LOCK_TIMEOUT, TMPDIR_ROW, { 0 }
+};
 
 #define LOADS                                                               \
     .name = "pipe-load",                                                    \
@@ -161,6 +174,13 @@ static const struct command drains = {
     .opts = drain_options,
 };
 
+static const struct command asks = {
+    .name = "pipe-load",
+    .summary = "say whether a load is committed",
+    .usage = "--ask LOAD [OPTION...]",
+    .opts = ask_options,
+};
+
 static bool is_option(const char *word, const char *option)
 {
     size_t n = strlen(option);
@@ -175,6 +195,8 @@ static const struct command *descriptor(int argc, char **argv)
             return &passes;
         else if (is_option(argv[i], "--drain"))
             return &drains;
+        else if (is_option(argv[i], "--ask"))
+            return &asks;
     return &loads;
 }
 
@@ -183,6 +205,8 @@ static int run(struct stage *st, struct load *l)
     bool pass = st->argc && strcmp(st->argv[0], "-") == 0;
     if (args.drain)
         return load_drain(st, &args);
+    if (args.ask)
+        return load_ask(st, &args);
     if (args.spool && !pass)
         return load_spool(st, l);
     if (args.spool_ok)

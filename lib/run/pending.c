@@ -30,32 +30,36 @@ static const char *path_of(struct buf *b, const char *run_dir,
     return NULL;
 }
 
-static int write_note(const char *path, struct str state, struct str loads,
-                      struct err *e)
+/* With a second member, whose value is JSON. */
+static int write_note(const char *path, struct str state, const char *name,
+                      struct str value, struct err *e)
 {
     struct buf text = { .max = NOTE_MAX };
     buf_addz(&text, "{\"state\":");
     json_quote(&text, state);
-    if (loads.n) {
-        buf_addz(&text, ",\"loads\":");
-        buf_add_str(&text, loads);
-    }
+    buf_addf(&text, ",\"%s\":", name);
+    buf_add_str(&text, value);
     buf_addz(&text, "}\n");
     int r = text.failed ? err_nomem(e) : state_write(path, buf_str(&text), e);
     buf_free(&text);
     return r;
 }
 
-int pending_add(const char *run_dir, const char *state, struct err *e)
+int pending_add(const char *run_dir, const char *state, const char *attempt,
+                struct err *e)
 {
-    struct buf b = { .max = 65536 };
+    struct buf b = { .max = 65536 }, quoted = { .max = 65536 };
     int r = -1;
-    if (path_of(&b, run_dir, NULL, e) && state_folder(b.p, e) == 0) {
+    json_quote(&quoted, str_of(attempt));
+    if (quoted.failed)
+        err_nomem(e);
+    else if (path_of(&b, run_dir, NULL, e) && state_folder(b.p, e) == 0) {
         buf_reset(&b);
         if (path_of(&b, run_dir, state, e))
-            r = write_note(b.p, str_of(state), (struct str){ 0 }, e);
+            r = write_note(b.p, str_of(state), "attempt", buf_str(&quoted), e);
     }
     buf_free(&b);
+    buf_free(&quoted);
     return r;
 }
 
@@ -108,18 +112,28 @@ static int ended_well(const char *run_dir, struct err *e)
     return r;
 }
 
+static bool is_attempt(struct str note, const char *attempt)
+{
+    struct str raw = json_get(json_val(note), STR("attempt")).raw;
+    return raw.n > 2 && json_raw_equals((struct str){ raw.p + 1, raw.n - 2 },
+                                        str_of(attempt));
+}
+
 /* With the note that is there. */
-static int fate_of_note(const char *run_dir, struct str note, bool own,
-                        enum pending_fate *fate, struct buf *loads,
-                        struct err *e)
+static int fate_of_note(const char *run_dir, struct str note,
+                        const char *attempt, enum pending_fate *fate,
+                        struct buf *loads, struct err *e)
 {
     struct val v = json_get(json_val(note), STR("loads"));
     struct json_iter it = json_iter(v.raw);
     struct val first;
     *fate = PENDING_DISCARD;
-    if (v.type != JSON_ARRAY)
+    if (v.type != JSON_ARRAY) {
+        if (attempt && is_attempt(note, attempt))
+            *fate = PENDING_OURS;
         return 0;
-    int ok = own ? 0 : ended_well(run_dir, e);
+    }
+    int ok = attempt ? 0 : ended_well(run_dir, e);
     if (ok < 0)
         return -1;
     if (ok)
@@ -129,7 +143,7 @@ static int fate_of_note(const char *run_dir, struct str note, bool own,
     return buf_add_str(loads, v.raw) ? err_nomem(e) : 0;
 }
 
-int pending_fate(const char *run_dir, const char *state, bool own,
+int pending_fate(const char *run_dir, const char *state, const char *attempt,
                  enum pending_fate *fate, struct buf *loads, struct err *e)
 {
     struct buf b = { .max = 65536 }, note = { .max = NOTE_MAX };
@@ -137,13 +151,14 @@ int pending_fate(const char *run_dir, const char *state, bool own,
     int r = 0;
     if (access(run_dir, F_OK) == 0) {
         *fate = PENDING_BUSY;
-        if (own || !lives(run_dir)) {
+        if (attempt || !lives(run_dir)) {
             *fate = PENDING_LOST;
             r = path_of(&b, run_dir, state, e)
                     ? read_object(b.p, NOTE_MAX, &note, e)
                     : -1;
             if (r > 0)
-                r = fate_of_note(run_dir, buf_str(&note), own, fate, loads, e);
+                r = fate_of_note(run_dir, buf_str(&note), attempt, fate, loads,
+                                 e);
         }
     }
     buf_free(&b);
@@ -194,7 +209,7 @@ static int do_note(const struct step *s, const char *path, struct str text,
         !buf_z(&state))
         r = err_nomem(e);
     else if (s->loads.p)
-        r = write_note(path, buf_str(&state), s->loads, e);
+        r = write_note(path, buf_str(&state), "loads", s->loads, e);
     else if (s->promote(state.p, s->run_dir, e))
         r = -1;
     else if (unlink(path) != 0)

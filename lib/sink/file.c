@@ -404,6 +404,22 @@ static int file_prepare(struct sink *base, const struct sink_run *r,
     return place_prepare(s, e) || ledger_row(s, r, e) ? -1 : 0;
 }
 
+/* Of whole loads, for that is what batches are not (SINK_BATCHES). */
+static int file_resume(struct sink *base, const struct sink_run *run,
+                       struct sink_position *at, struct err *e)
+{
+    struct file_sink *s = (struct file_sink *)base;
+    if (s->table < 0)
+        return 0;
+    if (faccessat(s->table, FILE_LEDGER, F_OK, 0) != 0)
+        return errno == ENOENT
+                   ? 0
+                   : err_sys(e, ERR_IO, errno, "cannot read the ledger");
+    int r = ledger_lock(s, e) || ledger_resume(s, run, at, e) ? -1 : 0;
+    ledger_unlock(s);
+    return r;
+}
+
 /* From the row on the load counts; what fails then is made good by the next
  * load of the table. */
 static int file_commit(struct sink *base, struct err *e)
@@ -436,6 +452,7 @@ const struct sink_type sink_file = {
     .begin = file_begin,
     .write = file_write,
     .prepare = file_prepare,
+    .resume = file_resume,
     .commit = file_commit,
     .close = file_close,
 };

@@ -112,6 +112,10 @@ int ledger_judge(struct file_sink *s, const struct sink_run *r,
                  enum sink_outcome *outcome, struct buf *previous,
                  struct err *e);
 
+/* The latest load of the run: whether there is one, and its input_hash. */
+int ledger_resume(struct file_sink *s, const struct sink_run *run,
+                  struct sink_position *at, struct err *e);
+
 /* Makes s->ledgered. */
 int ledger_row(struct file_sink *s, const struct sink_run *r, struct err *e);
 

@@ -279,6 +279,19 @@ int ledger_judge(struct file_sink *s, const struct sink_run *run,
     return same < 0 ? -1 : 0;
 }
 
+int ledger_resume(struct file_sink *s, const struct sink_run *run,
+                  struct sink_position *at, struct err *e)
+{
+    struct reading r = { .run = run };
+    int failed = read_ledger(s, &r, e);
+    at->found = failed == 0 && r.seen;
+    if (at->found)
+        snprintf(at->input_hash, sizeof(at->input_hash), "%.*s",
+                 STR_ARG(buf_str(&r.hash)));
+    reading_free(&r);
+    return failed;
+}
+
 /* ---- the lock */
 
 /* A load that its process did not end. */

@@ -180,6 +180,30 @@ void sink_close(struct sink *s)
         s->type->close(s);
 }
 
+int sink_committed(const struct sink_spec *target, const struct sink_run *run,
+                   struct err *e)
+{
+    const struct sink_spec spec = {
+        .uri = target->uri,
+        .target = target->target,
+        .table = target->table,
+        .mode = SINK_APPEND, /* every target has it */
+        .mode_name = "append",
+        .create = true,  /* what is not there is no error... */
+        .dry_run = true, /* ...and stays away */
+        .now = "1970-01-01T00:00:00Z",
+        .lock_timeout_ms = target->lock_timeout_ms,
+        .tmpdir = target->tmpdir,
+        .input = -1,
+        .stop = target->stop,
+    };
+    struct sink_position at = { 0 };
+    struct sink *s = sink_open(&spec, e);
+    int r = !s || sink_begin(s, e) || sink_resume(s, run, &at, e) ? -1 : 0;
+    sink_close(s);
+    return r ? -1 : at.found && strcmp(at.input_hash, run->input_hash) == 0;
+}
+
 bool sink_looks_at_all(const struct sink_spec *spec)
 {
     return spec->mode == SINK_APPEND || spec->mode == SINK_CDC;

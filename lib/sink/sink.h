@@ -221,6 +221,14 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
 int sink_commit(struct sink *s, struct err *e);
 void sink_close(struct sink *s);
 
+/* Is the load of this run committed (pipeline, partition, run_id and input_hash
+ * are looked at)? Of target uri, target, table, lock_timeout_ms, tmpdir and
+ * stop are looked at. A load that another process has decided and not ended is
+ * ended as the next load would; else nothing is written, and a target that is
+ * not there but could be made has no loads. 1, 0, -1. */
+int sink_committed(const struct sink_spec *target, const struct sink_run *run,
+                   struct err *e);
+
 /* Appends the table's name in one spelling for all that name it in a target of
  * this kind, which need not be there: for run ids. Within one ledger no other
  * table has it. */

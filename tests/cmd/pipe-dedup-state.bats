@@ -54,6 +54,22 @@ rows() {
     [ "$(rows)" = '100|100' ]
 }
 
+@test "stages of one run that come one after another share the state" {
+    need_command sqlite3
+    ids 1 100 >a
+    ids 50 150 >b
+    pipe-run -q --pipeline p -- 'for f in a b; do
+            pipe-extract --format ndjson $f |
+                pipe-dedup -k id --state seen.db -o $f.new
+        done
+        cat a.new b.new | pipe-load sqlite:t.db -t t -m append --create -q'
+    [ "$(rows)" = '150|150' ]
+    ids 1 200 >c
+    job c
+    [ "$(rows)" = '200|200' ]
+    [ "$(sqlite3 seen.db 'SELECT count(*) FROM pending')" = 0 ]
+}
+
 @test "--state without pipe-run is refused, naming it" {
     ids 1 2 >a
     assert_exit 64 pipe-dedup -k id --state seen.db <a
@@ -113,6 +129,75 @@ rows() {
     rm -rf state seen.db*
     cp kept.db seen.db
     assert_exit 0 job a --state-doubt forget
+    [ "$(rows)" = '100|100' ]
+}
+
+# job_to TARGET: as job, into another one than SQLite.
+job_to() {
+    pipe-run -q --pipeline p -- "pipe-extract --format ndjson a |
+        pipe-dedup -k id --state seen.db -v |
+        pipe-load -t t -m append --create -q $1"
+}
+
+# leave_in_doubt: what a kill of pipe-run between the word to commit and the
+# record of the run leaves. One run has ended well, and no other was.
+leave_in_doubt() {
+    local dir note
+    dir=$(echo "$PIPE_STATE"/runs/p/*)
+    # A run that fails leaves a note, which has the name.
+    run ! pipe-run -q --pipeline q -- 'pipe-extract --format ndjson a |
+        pipe-dedup -k id --state seen.db | { cat && false; }'
+    note=$(echo "$PIPE_STATE"/runs/q/*/pending/*.json)
+    mkdir -p "$dir/pending"
+    jq -c --slurpfile record "$dir/record.json" '.loads = $record[0].loads' \
+        "$note" >"$dir/pending/${note##*/}"
+    sqlite3 seen.db "UPDATE pending SET dir = '$dir', run = (SELECT run
+        FROM seen)"
+    jq -c '.outcome = "running"' "$dir/record.json" >record
+    mv record "$dir/record.json"
+}
+
+@test "in doubt the ledgers are asked, of targets of every kind" {
+    need_command jq sqlite3
+    # shellcheck source=tests/lib/duckdb.bash
+    . "$REPO/tests/lib/duckdb.bash"
+    export PIPE_LIBDUCKDB=${PIPE_LIBDUCKDB:-$duckdb_library}
+    ids 1 100 >a
+    targets=(sqlite:t.db 'file:d --format csv')
+    [ ! -e "$PIPE_LIBDUCKDB" ] || targets+=(duckdb:t.db 'file:d --format parquet')
+    for target in "${targets[@]}"; do
+        for loss in : 'rm -rf t.db d'; do
+            rm -rf state seen.db* t.db d
+            job_to "$target" 2>/dev/null
+            leave_in_doubt
+            $loss
+            job_to "$target" 2>err || fail "$target, $loss: $(cat err)"
+            if [ "$loss" = : ]; then
+                want='count: its load is committed|= 0 out .* 100 duplicates'
+            else
+                want='forgotten: its load is not|= 100 out .* 0 rejected$'
+            fi
+            [ "$(grep -Ec "$want" err)" = 2 ] ||
+                fail "$target, $loss: $(cat err)"
+        done
+    done
+}
+
+@test "in doubt, a target that cannot be asked: refused, or by choice" {
+    need_command jq sqlite3
+    ids 1 100 >a
+    job a
+    leave_in_doubt
+    mv t.db away && seq 9 >t.db
+    assert_exit 75 pipe-run -q -- 'pipe-extract --format ndjson a |
+        pipe-dedup -k id --state seen.db'
+    grep -q "cannot ask.*ended with exit 78 (--state-doubt" err
+    mv away t.db
+    cp -a "$BIN_DIR/pipe-dedup" alone
+    assert_exit 75 pipe-run -q -- "pipe-extract --format ndjson a |
+        PATH=/nowhere exec ./alone -k id --state seen.db"
+    grep -q "cannot start 'pipe-load'" err
+    job a
     [ "$(rows)" = '100|100' ]
 }
 
