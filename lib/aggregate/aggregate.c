@@ -418,6 +418,7 @@ void aggregate_free(struct aggregate *a)
     if (!a)
         return;
     overflow_free(a);
+    states_end_rehearsal(a);
     region_free(&a->rows);
     for (size_t i = 0; i < a->n_feeds; i++)
         acc_free(&a->feeds[i].acc);
