@@ -133,6 +133,12 @@ void aggregate_spill_to(struct aggregate *a, const char *dir, size_t memory)
     a->budget->max = memory / 4 * 3;
 }
 
+void aggregate_watch(struct aggregate *a, int (*tick)(void *ctx), void *ctx)
+{
+    a->over.tick = tick;
+    a->over.tick_ctx = ctx;
+}
+
 uint64_t aggregate_spilled(const struct aggregate *a)
 {
     return a->over.bytes;
@@ -286,6 +292,10 @@ static bool is_of_window(struct str name)
 static int name_column(struct aggregate *a, size_t i, struct str name,
                        struct err *e)
 {
+    if ((a->partial || a->merging) && str_eq(name, STR("_state")))
+        return err_set(e, ERR_USAGE,
+                       "'_state' is what --partial writes: give the field "
+                       "another name");
     if (a->windowed && is_of_window(name))
         return err_set(e, ERR_USAGE,
                        "'%.*s' is the window's: give the field another name",

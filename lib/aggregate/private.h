@@ -61,10 +61,13 @@ struct overflow {
     uint64_t born;         /* groups before those in the table */
     struct region numbers; /* while parts are read: uint64_t a group */
     struct buf item, key;
-    struct val *a, *b; /* owned: parts of two keys */
-    uint64_t bytes;    /* set aside in all */
-    bool failed;       /* no memory while comparing */
-    struct err why;    /* what failed, while it may be cured */
+    struct val *a, *b;      /* owned: parts of two keys */
+    uint64_t bytes;         /* set aside in all */
+    bool failed;            /* no memory while comparing */
+    int (*tick)(void *ctx); /* NULL: nobody wants to know */
+    void *tick_ctx;
+    uint64_t steps; /* since it was called */
+    struct err why; /* what failed, while it may be cured */
 };
 
 /* Where states that come are tried before a group is touched: accumulators of

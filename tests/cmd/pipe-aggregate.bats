@@ -334,6 +334,11 @@ make_spread() {
     grep -q 'not_a_state' err
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --merge --where 'k = 1' <parts
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --partial --having 'k = 1' <in
+    # The states would stand where the key does.
+    assert_exit 64 pipe-aggregate -g '_state=k' -a 'sum(v)' --partial <in
+    grep -q "'_state' is what --partial writes" err
+    assert_exit 64 pipe-aggregate -g '_state=k' -a 'sum(v)' --merge <parts
+    assert_exit 0 pipe-aggregate -g '_state=k' -a 'sum(v)' <in
     # A damaged state leaves no trace.
     { sed 's/"s":\[\(.*\),[^]]*\]/"s":[\1,"x"]/' parts; cat parts; } >mixed
     assert_exit 0 pipe-aggregate -g k -a 'sum(v)' --merge --max-reject 2 <mixed
