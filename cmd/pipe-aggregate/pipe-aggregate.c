@@ -113,6 +113,11 @@ static int describe_keys(struct stage *st, struct aggregate *a)
     return 0;
 }
 
+static int tick(void *ctx)
+{
+    return stage_tick(ctx);
+}
+
 static int describe(struct stage *st, struct aggregate *a, bool by_window)
 {
     if (describe_keys(st, a))
@@ -131,6 +136,7 @@ static int describe(struct stage *st, struct aggregate *a, bool by_window)
         aggregate_by_window(a);
     else
         aggregate_spill_to(a, tmpdir, memory ? memory : budget_default());
+    aggregate_watch(a, tick, st);
     return aggregate_begin(a, &st->err);
 }
 

@@ -147,6 +147,12 @@ void aggregate_spill_to(struct aggregate *a, const char *dir, size_t memory)
     a->budget->max = memory / 4 * 3;
 }
 
+void aggregate_watch(struct aggregate *a, int (*tick)(void *ctx), void *ctx)
+{
+    a->over.tick = tick;
+    a->over.tick_ctx = ctx;
+}
+
 uint64_t aggregate_spilled(const struct aggregate *a)
 {
     return a->over.bytes;
@@ -300,6 +306,10 @@ static bool is_of_window(struct str name)
 static int name_column(struct aggregate *a, size_t i, struct str name,
                        struct err *e)
 {
+    if ((a->partial || a->merging) && str_eq(name, STR("_state")))
+        return err_set(e, ERR_USAGE,
+                       "'_state' is what --partial writes: give the field "
+                       "another name");
     if (a->windowed && is_of_window(name))
         return err_set(e, ERR_USAGE,
                        "'%.*s' is the window's: give the field another name",
@@ -449,6 +459,7 @@ void aggregate_free(struct aggregate *a)
     if (!a)
         return;
     overflow_free(a);
+    states_end_rehearsal(a);
     region_free(&a->rows);
     for (size_t i = 0; i < a->n_feeds; i++)
         acc_free(&a->feeds[i].acc);

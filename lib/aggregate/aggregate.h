@@ -70,6 +70,10 @@ void aggregate_by_window(struct aggregate *a);
  * the budget's maximum, go to files without names in folder dir (borrowed). */
 void aggregate_spill_to(struct aggregate *a, const char *dir, size_t memory);
 
+/* Has tick called now and then while groups go to disk and come back, which
+ * takes a while: -1 from it ends what is going on, with -1 and e untouched. */
+void aggregate_watch(struct aggregate *a, int (*tick)(void *ctx), void *ctx);
+
 /* Bytes that were set aside on disk. */
 uint64_t aggregate_spilled(const struct aggregate *a);
 

@@ -17,6 +17,8 @@
 /* Independent of the tables' hashes: it decides over parts, not slots. */
 #define PART_SEED UINT64_C(0x9e3779b97f4a7c15)
 
+#define TICK_EVERY 1024 /* groups or items */
+
 bool overflow_can(const struct aggregate *a)
 {
     return a->over.dir && a->n_parts && !a->windowed &&
@@ -97,6 +99,14 @@ static int part_of(struct aggregate *a, const struct spill *s,
     return 0;
 }
 
+/* 0, or -1 where the run is to end. */
+static int tick(struct overflow *o)
+{
+    if (!o->tick || ++o->steps % TICK_EVERY)
+        return 0;
+    return o->tick(o->tick_ctx) ? -1 : 0;
+}
+
 int overflow_dump(struct aggregate *a, struct err *e)
 {
     struct overflow *o = &a->over;
@@ -116,6 +126,8 @@ int overflow_dump(struct aggregate *a, struct err *e)
         if (r == 0)
             r = spill_add(o->states, part, o->born + g, buf_str(&o->item), e);
         o->bytes += o->item.n;
+        if (r == 0)
+            r = tick(o);
     }
     states_end(a);
     o->born += n;
@@ -194,6 +206,8 @@ static int print_all(struct aggregate *a, struct spill *results, unsigned i,
     for (uint32_t k = 0; r == 0 && k < n; k++) {
         uint32_t g = a->order ? a->order[k] : k;
         r = aggregate_print(a, g, STR(""), &line, e);
+        if (tick(o))
+            r = -1;
         if (r != 1)
             continue;
         r = 0;
@@ -228,7 +242,7 @@ static int distribute(struct aggregate *a, struct spill *states, unsigned i,
     while ((r = spill_next(states, i, &number, &item, e)) == 1) {
         take_key(a, item, a->key_vals);
         if (part_of(a, finer, a->key_vals, level, &part, e) ||
-            spill_add(finer, part, number, item, e))
+            spill_add(finer, part, number, item, e) || tick(&a->over))
             return -1;
     }
     spill_drop(states, i);
@@ -247,7 +261,7 @@ static int work_finer(struct aggregate *a, struct spill *states, unsigned i,
     for (unsigned k = 0; r == 0 && k < finer->n; k++)
         r = work_part(a, finer, k, runs, level, e);
     while (r == 0 && (r = spill_merge(runs, &number, &item, e)) == 1)
-        r = spill_add(results, i, number, item, e);
+        r = spill_add(results, i, number, item, e) || tick(&a->over) ? -1 : 0;
     free_spill(finer);
     free_spill(runs);
     return r;

@@ -61,10 +61,23 @@ struct overflow {
     uint64_t born;         /* groups before those in the table */
     struct region numbers; /* while parts are read: uint64_t a group */
     struct buf item, key;
-    struct val *a, *b; /* owned: parts of two keys */
-    uint64_t bytes;    /* set aside in all */
-    bool failed;       /* no memory while comparing */
-    struct err why;    /* what failed, while it may be cured */
+    struct val *a, *b;      /* owned: parts of two keys */
+    uint64_t bytes;         /* set aside in all */
+    bool failed;            /* no memory while comparing */
+    int (*tick)(void *ctx); /* NULL: nobody wants to know */
+    void *tick_ctx;
+    uint64_t steps; /* since it was called */
+    struct err why; /* what failed, while it may be cured */
+};
+
+/* Where states that come are tried before a group is touched: accumulators of
+ * their own, which are cleared from time to time. */
+struct rehearsal {
+    struct acc *accs; /* owned, one a feed; NULL: none came so far */
+    struct region side;
+    char *row;    /* owned */
+    uint32_t n;   /* states that are in them, a group each */
+    size_t bytes; /* what they took of the budget */
 };
 
 /* Records come in batches. Most are taken column by column; what can be
@@ -111,6 +124,7 @@ struct aggregate {
     struct expr_set *having; /* owned */
     size_t n_having;         /* its conditions: all must be TRUE */
     struct overflow over;
+    struct rehearsal trial;
     char signature[17]; /* of what is computed: states know theirs */
     struct buf state;
 };
@@ -157,6 +171,9 @@ int states_write(struct aggregate *a, uint32_t group, struct buf *out,
  * memory runs out, the same call goes on. 0 or -1 with e. */
 int states_absorb(struct aggregate *a, uint32_t group, struct str states,
                   size_t *feed, struct err *e);
+
+/* Gives back what trying states took. */
+void states_end_rehearsal(struct aggregate *a);
 
 /* Takes the records of a batch, which are states (--merge). */
 int states_take(struct aggregate *a, const struct select_record *recs, size_t n,

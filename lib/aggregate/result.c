@@ -130,6 +130,7 @@ int aggregate_end(struct aggregate *a, bool sorted, struct err *e)
 {
     a->next = 0;
     a->sorted = sorted && a->n_by;
+    states_end_rehearsal(a);
     if (a->over.states)
         return overflow_end(a, e);
     if (aggregate_begin_rows(a, e))

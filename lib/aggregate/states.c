@@ -2,6 +2,7 @@
 #include "aggregate/private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int states_begin(struct aggregate *a, struct err *e)
 {
@@ -91,35 +92,105 @@ static int read_record(struct aggregate *a, struct str text, struct str *states,
     return 1;
 }
 
+/* ---- rehearsal ---- */
+
+#define REHEARSALS 256 /* before the accumulators are cleared */
+
+static int open_rehearsal(struct aggregate *a, struct err *e)
+{
+    struct rehearsal *t = &a->trial;
+    if (t->accs)
+        return 0;
+    t->side.budget = a->budget;
+    t->row = malloc(a->row_size + ACC_PADDING);
+    t->accs = calloc(a->n_feeds + 1, sizeof(*t->accs));
+    if (!t->row || !t->accs)
+        return err_nomem(e);
+    for (size_t i = 0; i < a->n_feeds; i++) {
+        const struct feed *f = &a->feeds[i];
+        acc_init(&t->accs[i], f->acc.kind, f->param, a->budget);
+        t->accs[i].cell = f->acc.cell;
+        t->accs[i].at = f->acc.at;
+    }
+    return 0;
+}
+
+static void clear_rehearsal(struct aggregate *a)
+{
+    struct rehearsal *t = &a->trial;
+    for (size_t i = 0; t->accs && i < a->n_feeds; i++)
+        acc_reset(&t->accs[i]);
+    region_free(&t->side);
+    t->n = 0;
+    t->bytes = 0;
+}
+
+void states_end_rehearsal(struct aggregate *a)
+{
+    struct rehearsal *t = &a->trial;
+    for (size_t i = 0; t->accs && i < a->n_feeds; i++)
+        acc_free(&t->accs[i]);
+    region_free(&t->side);
+    free(t->accs);
+    free(t->row);
+    *t = (struct rehearsal){ 0 };
+}
+
 /* A damaged state must leave no trace: it is tried on a group of its own,
  * aside, before the group that it is for is touched. */
+static int rehearse(struct aggregate *a, struct str states,
+                    struct aggregate_fault *fault, struct err *e)
+{
+    struct rehearsal *t = &a->trial;
+    struct json_iter it = json_iter(states);
+    struct err why = { 0 };
+    struct val v;
+    size_t i = 0, used = a->budget->used;
+    int r = 0;
+    memset(t->row, 0, a->row_size + ACC_PADDING);
+    for (; r == 0 && i < a->n_feeds && json_next(&it, NULL, &v); i++)
+        r = acc_absorb(&t->accs[i], t->row, &t->side, t->n, v.raw, &why);
+    t->n++;
+    t->bytes += a->budget->used - used;
+    if (r && why.code == ERR_DATA)
+        return refuse(a, fault, why.msg);
+    if (r) {
+        *e = why;
+        return -1;
+    }
+    if (i < a->n_feeds || json_next(&it, NULL, &v) || it.broken)
+        return refuse(a, fault, "\"_state\" is not whole");
+    return 1;
+}
+
+/* To map memory for each state anew would cost more than all else; to keep what
+ * many took would leave too little for the groups. */
 static int rehearse_states(struct aggregate *a, struct str states,
                            struct aggregate_fault *fault, struct err *e)
 {
-    struct err why = { 0 };
-    struct region side = { .budget = a->budget };
-    struct json_iter it = json_iter(states);
-    struct val v;
-    size_t i = 0;
-    int r = 1;
-    for (; r == 1 && i < a->n_feeds && json_next(&it, NULL, &v); i++) {
-        struct acc acc;
-        struct feed *f = &a->feeds[i];
-        acc_init(&acc, f->acc.kind, f->param, a->budget);
-        acc.cell = f->acc.cell;
-        char *row = calloc(1, acc_size(&acc) + ACC_PADDING);
-        if (!row)
-            r = err_nomem(e);
-        else if (acc_absorb(&acc, row, &side, 0, v.raw, &why))
-            r = why.code == ERR_DATA ? refuse(a, fault, why.msg) : -1;
-        if (r == -1 && why.code)
-            *e = why;
-        free(row);
-        acc_free(&acc);
-    }
-    region_free(&side);
-    if (r == 1 && (i < a->n_feeds || json_next(&it, NULL, &v) || it.broken))
-        return refuse(a, fault, "\"_state\" is not whole");
+    struct rehearsal *t = &a->trial;
+    size_t max = a->budget->max;
+    int r = open_rehearsal(a, e) ? -1 : rehearse(a, states, fault, e);
+    if (r < 0 || t->n == REHEARSALS || (max && t->bytes > max / 16))
+        clear_rehearsal(a);
+    return r;
+}
+
+/* ---- taking ---- */
+
+/* Absorbs states into the group with the key in hand. That cannot stop in the
+ * middle, so where groups can be set aside the limit waits until it is done. */
+static int absorb_whole(struct aggregate *a, struct str states,
+                        struct aggregate_fault *fault, struct err *e)
+{
+    uint32_t group;
+    size_t feed = 0, max = a->budget->max;
+    if (overflow_can(a))
+        a->budget->max = 0;
+    int r = aggregate_group(a, a->key_vals, false, &group, fault, e);
+    if (r == 1 && states_absorb(a, group, states, &feed, e))
+        r = -1;
+    a->budget->max = max;
     return r;
 }
 
@@ -127,23 +198,34 @@ static int take_state(struct aggregate *a, struct str text,
                       struct aggregate_fault *fault, struct err *e)
 {
     struct str states;
-    uint32_t group;
-    size_t feed = 0;
     int r = read_record(a, text, &states, fault);
     if (r == 1)
         r = rehearse_states(a, states, fault, e);
-    if (r == 1)
-        r = aggregate_group(a, a->key_vals, false, &group, fault, e);
-    if (r == 1 && states_absorb(a, group, states, &feed, e))
-        r = -1;
-    return r;
+    return r == 1 ? absorb_whole(a, states, fault, e) : r;
 }
 
-/* Half of what is left above this many bytes is for the state in hand: what is
- * absorbed cannot be stopped in the middle. */
+/* What is left above this many bytes is for rehearsing the next state. */
 static bool crowded(const struct aggregate *a)
 {
     return a->budget->max && a->budget->used > a->budget->max / 4 * 3;
+}
+
+/* Takes a state, and makes room where there is too little for its rehearsal:
+ * until that is over no group was touched. */
+static int take_or_dump(struct aggregate *a, struct str text,
+                        struct aggregate_fault *fault, struct err *e)
+{
+    struct err *why = &a->over.why;
+    a->budget->refused = false;
+    int r = take_state(a, text, fault, why);
+    if (r == -1 && a->budget->refused && overflow_can(a)) {
+        if (overflow_dump(a, e))
+            return -1;
+        r = take_state(a, text, fault, why);
+    }
+    if (r == -1)
+        *e = *why;
+    return r;
 }
 
 int states_take(struct aggregate *a, const struct select_record *recs, size_t n,
@@ -153,9 +235,9 @@ int states_take(struct aggregate *a, const struct select_record *recs, size_t n,
     if (aggregate_begin_rows(a, e))
         return -1;
     while (*at < n) {
-        if (crowded(a) && overflow_can(a) && overflow_dump(a, e))
+        int r = take_or_dump(a, recs[(*at)++].text, fault, e);
+        if (r == 1 && crowded(a) && overflow_can(a) && overflow_dump(a, e))
             return -1;
-        int r = take_state(a, recs[(*at)++].text, fault, e);
         if (r != 1)
             return r;
     }

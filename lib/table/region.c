@@ -73,6 +73,11 @@ static size_t next_cap(const struct region *r, size_t need)
     return (cap + unit - 1) / unit * unit;
 }
 
+static bool fits(const struct budget *b, size_t more)
+{
+    return !b->max || (b->used <= b->max && more <= b->max - b->used);
+}
+
 static int over_budget(struct budget *b, struct err *e)
 {
     b->refused = true;
@@ -90,9 +95,9 @@ int region_reserve(struct region *r, size_t more, struct err *e)
         return err_nomem(e);
     struct budget *b = r->budget;
     size_t cap = next_cap(r, r->n + more);
-    if (b->max && cap - r->cap > b->max - b->used) {
+    if (!fits(b, cap - r->cap)) {
         cap = (r->n + more + FIRST - 1) / FIRST * FIRST;
-        if (cap - r->cap > b->max - b->used)
+        if (!fits(b, cap - r->cap))
             return over_budget(b, e);
     }
     char *p = cap >= HUGE_FROM ? map_huge(r, cap) : map_small(r, cap);

@@ -123,6 +123,9 @@ int spill_add(struct spill *p, unsigned i, uint64_t number, struct str item,
               struct err *e)
 {
     struct spill_part *t = &p->v[i];
+    if (item.n > UINT32_MAX)
+        return err_set(e, ERR_CONFIG,
+                       "cannot set more than 4 GiB aside in one piece");
     struct head h = { number, (uint32_t)item.n };
     size_t all = sizeof(h) + item.n;
     if (t->fd < 0 && open_part(p, t, e))

@@ -190,17 +190,19 @@ static bool touches(const struct session *s, int64_t start, int64_t end)
 }
 
 /* What a record of this time makes of the key's sessions: the session that was
- * there first, or NONE, and the time of all that it touches. */
+ * there first, or NONE, the time of all that it touches, and how many. */
 static uint32_t find_session(const struct sessions *s, uint32_t key,
-                             int64_t *start, int64_t *end)
+                             int64_t *start, int64_t *end, uint32_t *touched)
 {
     uint32_t into = NONE;
+    *touched = 0;
     int64_t from = *start, to = *end;
     for (uint32_t i = words(&s->keys)[key]; i != NONE;
          i = session(s, i)->next) {
         const struct session *one = session(s, i);
         if (!touches(one, from, to))
             continue;
+        ++*touched;
         if (into == NONE || one->number < session(s, into)->number)
             into = i;
         if (one->start < *start)
@@ -243,24 +245,39 @@ static int own_group(struct window *w, uint32_t i, uint32_t group,
     return 0;
 }
 
-/* Takes record i, of that time and gap, into the session that has come to be
- * from start to end: 0 where that is gone. */
-static int take(struct window *w, size_t i, uint32_t into, int64_t start,
-                int64_t end, int64_t time, struct err *e)
+/* The group of record i itself comes behind all that its session has joined. */
+static int join_record(struct window *w, uint32_t into, uint32_t group,
+                       int64_t time, struct err *e)
+{
+    struct sessions *s = w->sessions;
+    if (join(w, into, time, time + w->o.spec.gap, e) ||
+        fill_words(&s->owner, (size_t)group + 1, e) ||
+        aggregate_fold(w->host.aggregate, group, session(s, into)->group, e))
+        return -1;
+    s->last_number++;
+    w->dead++;
+    return 0;
+}
+
+/* Takes record i into the session that has come to be from start to end: 0
+ * where that is gone. A record that may be rejected joins nothing before it is
+ * taken: where it touches several sessions, into a group of its own. */
+static int take(struct window *w, size_t i, uint32_t into, uint32_t touched,
+                int64_t start, int64_t end, int64_t time, struct err *e)
 {
     struct sessions *s = w->sessions;
     uint32_t key = window_key(w, i), group;
     int64_t number =
-        into == NONE ? s->last_number + 1 : session(s, into)->number;
+        touched == 1 ? session(s, into)->number : s->last_number + 1;
     if (window_take_one(w, i, number, &group, e))
         return -1;
     if (group == WINDOW_NO_GROUP)
         return 0;
-    if (into == NONE) {
+    if (touched == 0) {
         if (new_session(w, key, &into, e) || own_group(w, into, group, e))
             return -1;
         s->last_number = session(s, into)->number = number;
-    } else if (join(w, into, time, time + w->o.spec.gap, e)) {
+    } else if (touched > 1 && join_record(w, into, group, time, e)) {
         return -1;
     }
     struct session *one = session(s, into);
@@ -285,10 +302,10 @@ static int add(struct window *w, size_t i, int64_t time, struct err *e)
     if (fill_words(&s->keys, (size_t)key + 1, e))
         return -1;
     s->idle_keys += (uint32_t)(s->keys.n / sizeof(uint32_t) - keys);
-    uint32_t into = find_session(s, key, &start, &end);
+    uint32_t touched, into = find_session(s, key, &start, &end, &touched);
     if (window_passed(w, window_kept_until(w, end)))
         return window_late(w, i, time, e);
-    return take(w, i, into, start, end, time, e);
+    return take(w, i, into, touched, start, end, time, e);
 }
 
 /* ---- the end of sessions ---- */

@@ -75,6 +75,20 @@ close_stream() {
 {"window_start":"1970-01-01T00:01:00Z","window_end":"1970-01-01T00:01:30Z","u":"a","s":4}'
 }
 
+@test "a record that joins sessions comes behind what they had" {
+    printf '{"t":%d,"v":%s}\n' 0 1 50 2 80 3 25 4 >in
+    assert_exit 0 pipe-aggregate --window session:30s --time t --lateness 5m \
+        -a 'l=list(v), f=first(v), z=last(v)' <in
+    assert_file out '{"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:01:20Z","l":[1,2,4],"f":1,"z":4}
+{"window_start":"1970-01-01T00:01:20Z","window_end":"1970-01-01T00:01:50Z","l":[3],"f":3,"z":3}'
+    # One that is rejected joins nothing.
+    printf '{"t":%d,"v":%s}\n' 0 1 50 2 25 '"x"' >in
+    assert_exit 0 pipe-aggregate --window session:30s --time t --lateness 5m \
+        -a 's=sum(v)' --max-reject 1 <in
+    assert_file out '{"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:00:30Z","s":1}
+{"window_start":"1970-01-01T00:00:50Z","window_end":"1970-01-01T00:01:20Z","s":2}'
+}
+
 @test "trailing windows: each record gives what its key had until then" {
     printf '{"t":%d,"u":"%s","v":%d}\n' 0 a 1 5 b 2 9 a 3 10 a 4 12 b 5 >in
     assert_exit 0 pipe-aggregate --window trailing:10s --time t -g u \

@@ -309,6 +309,19 @@ make_spread() {
     cmp out want
 }
 
+@test "--merge makes room where the next state finds none" {
+    make_spread 20000 3000 >in
+    local aggregates='hi=max(t),m=mode(t),lo=min(v),c=count(v)'
+    assert_exit 0 pipe-aggregate -g k,g -a "$aggregates" <in
+    mv out want
+    { head -n 9000 in | pipe-aggregate -g k,g -a "$aggregates" --partial
+      tail -n +9001 in | pipe-aggregate -g k,g -a "$aggregates" --partial; } >parts
+    assert_exit 0 pipe-aggregate -g k,g -a "$aggregates" --merge --memory 1M \
+        -v <parts
+    grep -q 'outgrew --memory' err
+    cmp out want
+}
+
 @test "--merge refuses what is no state of the same aggregates" {
     lines '{"k":1,"v":2}' '{"k":2,"v":3}'
     pipe-aggregate -g k -a 'sum(v)' --partial <in >parts
@@ -321,6 +334,11 @@ make_spread() {
     grep -q 'not_a_state' err
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --merge --where 'k = 1' <parts
     assert_exit 64 pipe-aggregate -g k -a 'sum(v)' --partial --having 'k = 1' <in
+    # The states would stand where the key does.
+    assert_exit 64 pipe-aggregate -g '_state=k' -a 'sum(v)' --partial <in
+    grep -q "'_state' is what --partial writes" err
+    assert_exit 64 pipe-aggregate -g '_state=k' -a 'sum(v)' --merge <parts
+    assert_exit 0 pipe-aggregate -g '_state=k' -a 'sum(v)' <in
     # A damaged state leaves no trace.
     { sed 's/"s":\[\(.*\),[^]]*\]/"s":[\1,"x"]/' parts; cat parts; } >mixed
     assert_exit 0 pipe-aggregate -g k -a 'sum(v)' --merge --max-reject 2 <mixed

@@ -4,6 +4,7 @@
 #include "aggregate/aggspec.h"
 #include "aggregate/cell.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 static struct err err;
@@ -411,6 +412,61 @@ TEST("past the budget the aggregate fails with a clear error")
     CHECK(strstr(err.msg, "--memory") && b.used <= b.max);
     aggregate_free(a);
     CHECK(b.used == 0);
+}
+
+struct patience {
+    unsigned ticks, last; /* the last that is let pass */
+};
+
+static int tick(void *ctx)
+{
+    struct patience *p = ctx;
+    return p->ticks++ < p->last ? 0 : -1;
+}
+
+/* Takes 60000 groups past a memory of 1 MiB and counts the results. */
+static int run_watched(struct patience *p, unsigned *results)
+{
+    struct budget b = { 0 };
+    struct buf line = { 0 };
+    struct aggregate *a = aggregate_new(&b, &(struct expr_env){ 0 }, &err);
+    err = (struct err){ 0 };
+    *results = 0;
+    CHECK(aggregate_group_by(a, STR("k"), &err) == 0);
+    CHECK(aggregate_compute(a, STR("sum(k)"), &err) == 0);
+    aggregate_spill_to(a, "/tmp", 1 << 20);
+    aggregate_watch(a, tick, p);
+    CHECK(aggregate_begin(a, &err) == 0);
+    int r = 1;
+    for (unsigned i = 0; i < 60000 && r == 1; i++) {
+        char record[40];
+        struct aggregate_fault f;
+        size_t at = 0;
+        snprintf(record, sizeof(record), "{\"k\":%u}", i);
+        struct select_record rec = { str_of(record), NULL };
+        r = aggregate_take(a, &rec, 1, &at, &f, &err);
+    }
+    if (r == 1)
+        r = aggregate_end(a, false, &err) ? -1 : 1;
+    while (r == 1 && (r = aggregate_next(a, &line, &err)) == 1)
+        ++*results;
+    buf_free(&line);
+    aggregate_free(a);
+    CHECK(b.used == 0);
+    return r;
+}
+
+TEST("who watches can end it wherever groups go to disk or come back")
+{
+    struct patience all = { .last = UINT_MAX };
+    unsigned results;
+    CHECK(run_watched(&all, &results) == 0 && results == 60000);
+    CHECK(all.ticks > 100);
+    for (unsigned last = 0; last < all.ticks; last += all.ticks / 7) {
+        struct patience p = { .last = last };
+        CHECK(run_watched(&p, &results) == -1 && results == 0);
+        CHECK(p.ticks == last + 1 && err.code == ERR_NONE);
+    }
 }
 
 UNIT_MAIN
