@@ -100,12 +100,9 @@ static int note_args(struct stage *st)
 }
 
 static int prepare(struct stage *st, struct transform *t,
-                   const struct interval *v)
+                   const struct expr_env *env)
 {
-    const struct expr_env env = {
-        .date = v->date, .start = v->start, .end = v->end, .tz = st->opts.tz
-    };
-    t->reshape = reshape_new(&env);
+    t->reshape = reshape_new(env);
     if (!t->reshape)
         return err_nomem(&st->err);
     for (size_t i = 0; i < steps.n; i++)
@@ -194,13 +191,16 @@ static void tell_rows(struct stage *st, const struct transform *t, size_t n)
 
 static int transform_all(struct stage *st, const struct interval *v)
 {
+    const struct expr_env env = {
+        .date = v->date, .start = v->start, .end = v->end, .tz = st->opts.tz
+    };
     struct transform t[STAGE_JOBS_MAX] = { 0 };
     void *workers[STAGE_JOBS_MAX] = { 0 };
     size_t n = st->opts.jobs;
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++) {
         workers[i] = &t[i];
-        r = prepare(st, &t[i], v);
+        r = prepare(st, &t[i], &env);
     }
     if (r == 0)
         r = lane_run(st, transform, workers, n);
