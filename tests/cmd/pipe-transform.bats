@@ -843,6 +843,13 @@ in_lanes() {
     assert_file out '{"a":3}'
 }
 
+@test "an output that cannot be written is named as it was given" {
+    assert_exit 74 pipe-transform --tee 'TRUE => fd:5' 5>/dev/full <<<'{}'
+    grep -q "cannot write 'fd:5': No space left on device" err
+    assert_exit 74 pipe-transform --tee 'TRUE => /dev/full' <<<'{}'
+    grep -q "cannot write '/dev/full': No space left on device" err
+}
+
 @test "a descriptor that is not open, or not for writing, is a usage error" {
     assert_exit 64 pipe-transform --route 'TRUE => fd:9' 9>&- <<<'{}'
     grep -q "cannot write 'fd:9': the descriptor is not open" err
