@@ -715,6 +715,17 @@ in_lanes() {
     [ "$(jq -r .d out)" = "$(jq -r .d again)" ]
 }
 
+@test "a masked field that is there twice rejects the record: one would be left" {
+    printf '%s\n' '{"e":"secret","e":"b"}' '{"a":{"k":"secret"},"a":{}}' \
+        '{"a":[{"k":1},{"k":"secret","\u006b":2}]}' '{"e":"b","x":1,"x":2}' >in
+    assert_exit 0 pipe-transform --mask 'e=redact,a.k=redact,a[1].k=null' \
+        --max-reject 100% <in
+    assert_file out '{"e":"[REDACTED]","x":1,"x":2}'
+    assert_exit 65 pipe-transform --mask 'e=redact' <in
+    grep -q 'cannot mask e: it is there more than once (key_twice)' err
+    ! grep -q secret out err
+}
+
 @test "a mask that is none is a usage error" {
     local bad
     for bad in a=hide a 'a=mask(x)' 'a=sha256(1)' 'a=pseudonymise' 'a=null()'; do
