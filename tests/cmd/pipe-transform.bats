@@ -723,7 +723,7 @@ in_lanes() {
     assert_file out '{"e":"[REDACTED]","x":1,"x":2}'
     assert_exit 65 pipe-transform --mask 'e=redact' <in
     grep -q 'cannot mask e: it is there more than once (key_twice)' err
-    ! grep -q secret out err
+    run ! grep -q secret out err
 }
 
 @test "a mask that is none is a usage error" {
