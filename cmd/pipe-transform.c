@@ -74,11 +74,6 @@ static const struct command command = {
              "Expressions: man pipeutils-expr",
 };
 
-struct variables {
-    struct buf text[3]; /* $date, $start, $end */
-    struct expr_env env;
-};
-
 /* What one thread needs. */
 struct transform {
     struct reshape *reshape;
@@ -104,23 +99,10 @@ static int note_args(struct stage *st)
     return b->failed ? err_nomem(&st->err) : 0;
 }
 
-static int set_variables(struct stage *st, struct variables *v)
-{
-    static const char *const texts[] = { "{date}", "{start}", "{end}" };
-    struct str *const values[] = { &v->env.date, &v->env.start, &v->env.end };
-    v->env.tz = st->opts.tz;
-    for (size_t i = 0; i < 3 && st->opts.date; i++) {
-        if (stage_expand(st, &v->text[i], texts[i]))
-            return -1;
-        *values[i] = buf_str(&v->text[i]);
-    }
-    return 0;
-}
-
 static int prepare(struct stage *st, struct transform *t,
-                   const struct variables *v)
+                   const struct expr_env *env)
 {
-    t->reshape = reshape_new(&v->env);
+    t->reshape = reshape_new(env);
     if (!t->reshape)
         return err_nomem(&st->err);
     for (size_t i = 0; i < steps.n; i++)
@@ -207,15 +189,18 @@ static void tell_rows(struct stage *st, const struct transform *t, size_t n)
                        name);
 }
 
-static int transform_all(struct stage *st, struct variables *v)
+static int transform_all(struct stage *st, const struct interval *v)
 {
+    const struct expr_env env = {
+        .date = v->date, .start = v->start, .end = v->end, .tz = st->opts.tz
+    };
     struct transform t[STAGE_JOBS_MAX] = { 0 };
     void *workers[STAGE_JOBS_MAX] = { 0 };
     size_t n = st->opts.jobs;
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++) {
         workers[i] = &t[i];
-        r = prepare(st, &t[i], v);
+        r = prepare(st, &t[i], &env);
     }
     if (r == 0)
         r = lane_run(st, transform, workers, n);
@@ -231,11 +216,10 @@ static int transform_all(struct stage *st, struct variables *v)
 int main(int argc, char **argv)
 {
     struct stage st;
-    struct variables v = { 0 };
+    struct interval v = { 0 };
     if (stage_start(&st, &command, argc, argv) == 0 && note_args(&st) == 0 &&
-        set_variables(&st, &v) == 0)
+        stage_interval(&st, &v) == 0)
         transform_all(&st, &v);
-    for (size_t i = 0; i < 3; i++)
-        buf_free(&v.text[i]);
+    stage_interval_free(&v);
     return stage_finish(&st);
 }

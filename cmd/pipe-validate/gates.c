@@ -11,18 +11,15 @@
 static int set_env(struct gates *g, struct stage *st,
                    const struct gates_args *a, struct quality_env *env)
 {
-    static const char *const texts[] = { "{date}", "{start}", "{end}" };
-    struct str *const values[] = { &env->expr.date, &env->expr.start,
-                                   &env->expr.end };
+    const struct interval *v = &g->interval;
     int64_t day;
-    env->expr.tz = st->opts.tz;
+    if (stage_interval(st, &g->interval))
+        return -1;
+    env->expr = (struct expr_env){
+        .date = v->date, .start = v->start, .end = v->end, .tz = st->opts.tz
+    };
     env->memory = a->memory ? a->memory : budget_default();
     env->run_id = st->run_id;
-    for (size_t i = 0; i < 3 && st->opts.date; i++) {
-        if (stage_expand(st, &g->variables[i], texts[i]))
-            return -1;
-        *values[i] = buf_str(&g->variables[i]);
-    }
     env->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
     if (env->dated)
         env->date_end = tz_day_start(day + 1, st->opts.tz);
@@ -138,8 +135,7 @@ void gates_free(struct gates *g)
 {
     quality_free(&g->q);
     buf_free(&g->report_path);
-    for (size_t i = 0; i < 3; i++)
-        buf_free(&g->variables[i]);
+    stage_interval_free(&g->interval);
 }
 
 /* ---- end */

@@ -18,8 +18,8 @@ struct gates {
     struct quality q;
     const char *report; /* owned by report_path; NULL: none */
     struct buf report_path;
-    struct buf variables[3]; /* $date, $start, $end */
-    bool judges;             /* there is more than checks */
+    struct interval interval; /* of --date */
+    bool judges;              /* there is more than checks */
 };
 
 /* Prepares for so many threads, with the rules of the contract (or NULL) before

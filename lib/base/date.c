@@ -122,20 +122,23 @@ static bool read_fields(struct str s, struct fields *f)
 static bool fields_instant(const struct fields *f, const struct zone *z,
                            int64_t *us)
 {
-    int64_t minute = f->days * 86400 + f->hour * 3600 + f->minute * 60;
+    bool leap = f->second == 60;
+    int64_t at = f->days * 86400 + f->hour * 3600 + f->minute * 60 + f->second;
+    at -= leap; /* of which clocks know nothing */
     if (f->zoned)
-        minute -= f->offset;
+        at -= f->offset;
     else if (z)
-        minute = zone_instant(z, minute, false);
-    if (f->second == 60) {
+        at = zone_instant(z, at, false);
+    at += leap;
+    if (leap) {
         int y, m, d;
-        if (minute % 86400 != 86340 && minute % 86400 != -60)
+        if (at % 86400 != 0)
             return false;
-        date_civil(floor_div(minute, 86400) + 1, &y, &m, &d);
+        date_civil(at / 86400, &y, &m, &d);
         if (d != 1)
             return false;
     }
-    *us = (minute + f->second) * US + f->micros;
+    *us = at * US + f->micros;
     return true;
 }
 

@@ -103,10 +103,14 @@ static int regex_new(struct str text, unsigned flags, bool pinned,
     return 0;
 }
 
-/* Where the machine lets no one make code the interpreter says the same. */
+/* Where the machine or the pattern lets no one make code the interpreter says
+ * the same. */
 static void make_fast(struct regex *re)
 {
-    re->jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
+    size_t bytes = 0;
+    if (pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0)
+        pcre2_pattern_info(re->code, PCRE2_INFO_JITSIZE, &bytes);
+    re->jit = bytes > 0;
 }
 
 /* ---- the set */

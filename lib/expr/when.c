@@ -56,7 +56,10 @@ bool when_read(struct when *w, struct str s, const char *tz)
 
 bool when_in_range(const struct when *w)
 {
-    return w->day >= date_days(0, 1, 1) && w->day <= date_days(9999, 12, 31);
+    int64_t day = w->day;
+    if (!w->is_date) /* as it is written: without the seconds of its offset */
+        day = floor_div(w->local - (w->local - w->us) % (60 * US), DAY_US);
+    return day >= date_days(0, 1, 1) && day <= date_days(9999, 12, 31);
 }
 
 bool when_unit_of(struct str name, enum when_unit *unit)

@@ -138,7 +138,9 @@ int output_file(struct output *o, const char *path, struct err *e)
 
 static const char *name_of(const struct output *o)
 {
-    return o->path ? o->path : o->fd == STDOUT_FILENO ? "stdout" : "a pipe";
+    if (o->path || o->name)
+        return o->path ? o->path : o->name;
+    return o->fd == STDOUT_FILENO ? "stdout" : "a pipe";
 }
 
 /* Writes two pieces, which may be empty, in as few calls as it takes. */

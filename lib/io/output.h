@@ -13,10 +13,11 @@ struct output {
     int fd;    /* -1: closed or aborted */
     char *buf; /* owned */
     size_t n, cap;
-    uint64_t bytes;     /* written to fd so far, without what is in buf */
-    char *path, *tmp;   /* owned; NULL for a plain descriptor */
-    bool nameless;      /* tmp is a name to give, not one that is there */
-    bool reader_gone;   /* the last write failed with EPIPE */
+    uint64_t bytes;   /* written to fd so far, without what is in buf */
+    char *path, *tmp; /* owned; NULL for a plain descriptor */
+    const char *name; /* of a descriptor, for messages; borrowed; NULL: none */
+    bool nameless;    /* tmp is a name to give, not one that is there */
+    bool reader_gone; /* the last write failed with EPIPE */
     bool (*stop)(void); /* asked when a signal interrupts a write; true gives
                            up. NULL: never */
 };

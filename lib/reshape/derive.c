@@ -88,9 +88,9 @@ static void add(struct derive *d, struct derive_item *a)
 }
 
 int derive_set(struct derive *d, const char *what, struct str field,
-               struct str text, bool if_there, struct err *e)
+               struct str text, unsigned how, struct err *e)
 {
-    struct derive_item a = { .first = true, .if_there = if_there };
+    struct derive_item a = { .first = true, .how = how };
     if (grow(d))
         return err_nomem(e);
     if (fill(d, &a, what, field, text, e)) {
@@ -234,11 +234,45 @@ static int make_record(struct derive *d, size_t from, size_t to,
     return rc || !steps ? rc : step_round(d, from, to, base, record, f);
 }
 
+/* Is a key of the path there more than once, in the objects that it leads
+ * through? Of those only the last counts for all who look a field up. */
+static bool is_twice(struct str record, const struct path *path)
+{
+    struct val at = json_val(record);
+    for (size_t i = 0; i < path->n; i++) {
+        const struct path_step *step = &path->steps[i];
+        struct json_iter it = json_iter(at.raw);
+        struct val v, found = { JSON_MISSING, { "", 0 } };
+        struct str key;
+        if (at.type != JSON_OBJECT && at.type != JSON_ARRAY)
+            return false;
+        for (size_t n = 0; json_next(&it, &key, &v); n++) {
+            if (it.object ? !step->key.p || !json_raw_equals(key, step->key)
+                          : n != step->index)
+                continue;
+            if (found.type != JSON_MISSING)
+                return true;
+            found = v;
+        }
+        at = found;
+    }
+    return false;
+}
+
 static int set_one(struct derive *d, const struct derive_item *a,
-                   struct expr_fault *f)
+                   struct str record, struct expr_fault *f)
 {
     struct val v;
-    if (a->if_there && expr_slot(d->exprs, a->slot).type == JSON_MISSING)
+    if (a->how & DERIVE_HIDES && is_twice(record, &a->path)) {
+        f->code = "key_twice";
+        f->path = STR("");
+        snprintf(f->msg, sizeof(f->msg),
+                 "cannot mask %.100s: it is there more than once",
+                 a->path.text.p);
+        return -1;
+    }
+    if (a->how & DERIVE_IF_THERE &&
+        expr_slot(d->exprs, a->slot).type == JSON_MISSING)
         return 0;
     int rc = expr_eval(d->exprs, a->expr, &v, f);
     if (rc == 0)
@@ -257,7 +291,7 @@ static int run_round(struct derive *d, size_t from, size_t to,
     for (size_t i = from; i < to; i++) {
         const struct derive_item *a = &d->v[i];
         if (a->kind == DERIVE_SET) {
-            int rc = set_one(d, a, f);
+            int rc = set_one(d, a, base, f);
             if (rc)
                 return rc;
             continue;

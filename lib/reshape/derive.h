@@ -20,13 +20,20 @@ enum derive_kind {
     DERIVE_TEE    /* and goes on all the same */
 };
 
+/* How a field is set. */
+enum {
+    DERIVE_IF_THERE = 1, /* only in records that have it */
+    DERIVE_HIDES = 2     /* a value of it that is left would be a leak: a record
+                            that has it twice is at fault */
+};
+
 struct derive_item {
     enum derive_kind kind;
     struct path path; /* owned: the field; with the rest for DERIVE_SET */
     struct buf key;   /* owned: for a field of the record itself, "name": */
     int expr, slot;
     struct val was; /* what the record has there */
-    bool if_there;  /* not done where the record has no such field */
+    unsigned how;   /* DERIVE_IF_THERE ... */
     bool first;     /* no earlier one of its round sets the same field */
     bool opens;     /* begins a round: what is set so far becomes the record
                        that it sees */
@@ -54,10 +61,10 @@ int derive_init(struct derive *d, const struct expr_env *env);
 void derive_free(struct derive *d);
 
 /* Sets field (a path) to the value of the expression text; what names both in
- * messages. With if_there only in records that have the field. Returns 0, or
- * -1 with e (ERR_USAGE as expr_add gives it). */
+ * messages; how is of DERIVE_IF_THERE and DERIVE_HIDES. Returns 0, or -1 with e
+ * (ERR_USAGE as expr_add gives it). */
 int derive_set(struct derive *d, const char *what, struct str field,
-               struct str text, bool if_there, struct err *e);
+               struct str text, unsigned how, struct err *e);
 
 /* Adds a condition of one of the other kinds; to is for routes and tees. */
 int derive_test(struct derive *d, enum derive_kind kind, const char *what,
@@ -69,8 +76,9 @@ enum derive_end { DERIVE_DONE, DERIVE_FILTERED, DERIVE_ROUTED };
 /* Does everything to record, whose shape may be NULL. *out is the result (the
  * record itself where nothing changed), borrowed from record and d until the
  * next call. Returns an enum derive_end (*to is where a routed record goes); -1
- * with f as expr_eval (also not_json, and expr_path: the field cannot be set,
- * since a parent is no object or an array too short); -2 without memory. */
+ * with f as expr_eval (also not_json; key_twice; and expr_path: the field
+ * cannot be set, since a parent is no object or an array too short); -2 without
+ * memory. */
 int derive_run(struct derive *d, struct str record, const struct shaped *shaped,
                struct str *out, size_t *to, struct expr_fault *f);
 

@@ -89,7 +89,7 @@ static int add_set(struct reshape *r, struct str text, struct err *e)
                        STR_ARG(field));
     snprintf(what, sizeof(what), "--set %.*s",
              (int)(field.n < 60 ? field.n : 60), field.p);
-    return derive_set(d, what, field, expr, false, e);
+    return derive_set(d, what, field, expr, 0, e);
 }
 
 static int add_cast(struct reshape *r, struct str text, struct err *e)

@@ -67,6 +67,7 @@ typedef int write_expr(struct buf *out, struct str field, struct str how,
 static int add_field(struct derive *d, const char *name, struct str field,
                      struct str how, write_expr *write, struct err *e)
 {
+    bool hides = strcmp(name, "mask") == 0;
     struct path path = { 0 };
     struct buf spelled = { 0 }, expr = { 0 };
     char what[80];
@@ -82,7 +83,8 @@ static int add_field(struct derive *d, const char *name, struct str field,
     if (r == 0 && expr.failed)
         r = err_nomem(e);
     if (r == 0)
-        r = derive_set(d, what, field, buf_str(&expr), true, e);
+        r = derive_set(d, what, field, buf_str(&expr),
+                       DERIVE_IF_THERE | (hides ? DERIVE_HIDES : 0), e);
     path_free(&path);
     buf_free(&spelled);
     buf_free(&expr);

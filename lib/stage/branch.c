@@ -86,7 +86,7 @@ static int open_fd(struct stage *st, int fd, const char *target, size_t *index)
         return -1;
     p->n_branches++;
     b->fd = fd;
-    b->name = strdup(target);
+    b->out.name = b->name = strdup(target);
     if (!b->name)
         return err_nomem(&st->err);
     if (mark_begin(&b->mark, fd))

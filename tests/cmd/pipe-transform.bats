@@ -715,6 +715,17 @@ in_lanes() {
     [ "$(jq -r .d out)" = "$(jq -r .d again)" ]
 }
 
+@test "a masked field that is there twice rejects the record: one would be left" {
+    printf '%s\n' '{"e":"secret","e":"b"}' '{"a":{"k":"secret"},"a":{}}' \
+        '{"a":[{"k":1},{"k":"secret","\u006b":2}]}' '{"e":"b","x":1,"x":2}' >in
+    assert_exit 0 pipe-transform --mask 'e=redact,a.k=redact,a[1].k=null' \
+        --max-reject 100% <in
+    assert_file out '{"e":"[REDACTED]","x":1,"x":2}'
+    assert_exit 65 pipe-transform --mask 'e=redact' <in
+    grep -q 'cannot mask e: it is there more than once (key_twice)' err
+    run ! grep -q secret out err
+}
+
 @test "a mask that is none is a usage error" {
     local bad
     for bad in a=hide a 'a=mask(x)' 'a=sha256(1)' 'a=pseudonymise' 'a=null()'; do
@@ -841,6 +852,13 @@ in_lanes() {
     assert_file three '{"a":1}'
     assert_file four '{"a":2}'
     assert_file out '{"a":3}'
+}
+
+@test "an output that cannot be written is named as it was given" {
+    assert_exit 74 pipe-transform --tee 'TRUE => fd:5' 5>/dev/full <<<'{}'
+    grep -q "cannot write 'fd:5': No space left on device" err
+    assert_exit 74 pipe-transform --tee 'TRUE => /dev/full' <<<'{}'
+    grep -q "cannot write '/dev/full': No space left on device" err
 }
 
 @test "a descriptor that is not open, or not for writing, is a usage error" {

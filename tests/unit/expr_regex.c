@@ -26,6 +26,12 @@ TEST("~ searches, ~* whatever the case, and ! negates")
     CHECK_STR(value("{\"s\":\"a\\nb\"}", "regexp_like(s, 'a.b')"), "false");
 }
 
+TEST("a pattern may ask not to be made code")
+{
+    CHECK_STR(calc("'ab' ~ '(*NO_JIT)^a.$'"), "true");
+    CHECK_STR(calc("regexp_replace('aXb', '(*NO_JIT)x', '-', 'i')"), "\"a-b\"");
+}
+
 TEST("a constant pattern that is wrong is a usage error at its byte")
 {
     CHECK_STR(usage("a ~ 'x(y'"),

@@ -76,6 +76,27 @@ TEST("hours that clocks show twice are two, and days have 23 or 25 of them")
               "\"2024-09-08\"");
 }
 
+TEST("the mean times of old have seconds, and what they give is RFC 3339")
+{
+    static const struct expr_env noronha = { .tz = "America/Noronha" };
+    /* 1914-01-01: at 00:00:00 clocks went to 00:09:40. */
+    CHECK_STR(value_in(&noronha, "{}", "epoch('1914-01-01T00:09:41')"),
+              "-1767217819");
+    CHECK_STR(value_in(&noronha, "{}", "epoch('1913-12-31T23:59:59')"),
+              "-1767217821");
+    CHECK_STR(value_in(&noronha, "{}", "epoch('1972-06-30T21:59:60')"),
+              "78796800");
+    CHECK_STR(value_in(&noronha, "{}", "epoch('1972-06-30T22:59:60')"),
+              "!expr_date");
+    /* 00:53:28 east is written as 00:53, which here is the year before. */
+    CHECK_STR(in_berlin("date_add('0000-01-01T00:00:00', 0, 'day')"),
+              "!expr_date");
+    CHECK_STR(in_berlin("date_add('0000-01-01T00:00:28', 0, 'day')"),
+              "\"0000-01-01T00:00:00+00:53\"");
+    CHECK_STR(in_berlin("date_add('0000-01-01', 1, 'day')"), "\"0000-01-02\"");
+    CHECK_STR(in_berlin("'0000-01-01T00:00:00'::timestamp"), "!expr_cast");
+}
+
 TEST("units are added: hours pass, days and months move the date")
 {
     CHECK_STR(calc("date_add('2024-01-31', 1, 'month')"), "\"2024-02-29\"");
