@@ -309,8 +309,20 @@ static int replay(struct contest *c, unsigned i, struct contest *sub,
     return r;
 }
 
+/* Has it taken a key for good? Not where the values of all went to parts. */
+static bool has_settled(const struct contest *c)
+{
+    if (!has_values(c))
+        return c->keys.n > 0;
+    for (uint32_t i = 0; i < c->keys.n; i++)
+        if (best_of(c, i)->number != MOVED)
+            return true;
+    return false;
+}
+
 /* A part is a contest at the next level. At the last one its parts go by the
- * same bits: they shrink by what fits into memory only, but they do. */
+ * same bits: they shrink by what fits into memory only, but they do, or
+ * it fails. */
 static int settle_part(struct contest *c, unsigned i, struct bits *bits,
                        const struct ticker *t, struct err *e)
 {
@@ -319,7 +331,8 @@ static int settle_part(struct contest *c, unsigned i, struct bits *bits,
     sub.level = c->level + 1 < SPILL_LEVELS ? c->level + 1 : c->level;
     int r = replay(c, i, &sub, bits, t, e);
     spill_drop(&c->parts, i);
-    if (r == 0 && sub.keys.n == 0 && sub.deferred)
+    bool finer = sub.keys.n > 0 && sub.level > c->level;
+    if (r == 0 && sub.deferred && !finer && !has_settled(&sub))
         r = err_set(e, ERR_CONFIG,
                     "a key needs more than the %zu MiB that --memory allows",
                     c->memory >> 20);

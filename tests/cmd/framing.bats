@@ -92,10 +92,10 @@ bare() {
 
 @test "a last line that is cut ends every tool with 65 and its line" {
     local c
-    head -c 10000 in >cut
+    head -c 10000 in >cut.ndjson
     for c in "${STAGES[@]}"; do
-        assert_exit 65 $c <cut
-        grep -q "line $(wc -l <cut | awk '{ print $1 + 1 }')" err ||
+        assert_exit 65 $c <cut.ndjson
+        grep -q "line $(wc -l <cut.ndjson | awk '{ print $1 + 1 }')" err ||
             fail "$c: $(cat err)"
     done
 }

@@ -237,3 +237,10 @@ SQL
     assert_exit 0 pipe-dedup -k k --keep min:v --memory 1M <in
     cmp want out
 }
+
+@test "--keep max with a single value past --memory fails, and does not go on for ever" {
+    awk 'BEGIN { s = sprintf("%2000000d", 1); for (i = 0; i < 3; i++) printf \
+        "{\"k\":%d,\"s\":\"%s%d\"}\n", i % 2, s, i }' >in
+    assert_exit 78 timeout 20 pipe-dedup -k k --keep max:s --memory 1M <in
+    grep -q 'a key needs more than the 1 MiB that --memory allows' err
+}

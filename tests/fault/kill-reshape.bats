@@ -4,7 +4,7 @@
 # loaded is nothing or all, a routed file is whole or not there, no key counts
 # without its load, and the next run ends as one without a signal. KILLS sets how
 # often (default 60); KILL_SEED the moments.
-# shellcheck disable=SC2016,SC2034,SC2154 # a campaign reads them
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317 # a campaign reads them
 load ../helper
 load ../kills
 
@@ -21,6 +21,7 @@ setup() {
     sqlite3 first.db 'CREATE TABLE t(customer TEXT, country TEXT, day TEXT,
         n INTEGER, ids TEXT)'
     GATED=yes
+    SIGNALS=(KILL)
     MODES=(load)
     VICTIMS=(pipe-extract pipe-transform pipe-dedup pipe-join pipe-aggregate
         load-first load-last shell run guard)
@@ -31,6 +32,8 @@ setup() {
 fresh() {
     rm -rf t.db* seen.db* routed.ndjson again.ndjson state
     cp first.db t.db
+    one_of "${SIGNALS[@]}"
+    SIGNAL=$drawn
 }
 
 load() {
@@ -60,12 +63,7 @@ state() {
 }
 
 @test "other signals: each is nothing or all too" {
-    eval "fresh_without_signal() $(declare -f fresh | tail -n +2)"
-    fresh() {
-        fresh_without_signal
-        one_of TERM INT HUP PIPE
-        SIGNAL=$drawn
-    }
+    SIGNALS=(TERM INT HUP PIPE)
     campaign 'reshaping, by TERM, INT, HUP, PIPE' "${KILLS:-60}"
 }
 
