@@ -417,6 +417,17 @@ static int check_having(const struct aggregate *a, struct err *e)
     return 0;
 }
 
+/* What empty tables take is not a matter of the data: it is always allowed. */
+static void allow_tables(struct aggregate *a)
+{
+    size_t regions = 8, least;
+    for (size_t i = 0; i < a->n_feeds; i++)
+        regions += a->feeds[i].acc.kind >= ACC_DISTINCT ? 4 : 0;
+    least = regions * REGION_FIRST;
+    if (a->budget->max && a->budget->max < least)
+        a->budget->max = least;
+}
+
 int aggregate_begin(struct aggregate *a, struct err *e)
 {
     if (a->n_by + a->specs.n == 0)
@@ -424,6 +435,7 @@ int aggregate_begin(struct aggregate *a, struct err *e)
     if (allocate(a, e) || know_arguments(a, e) || begin_columns(a, e) ||
         check_having(a, e))
         return -1;
+    allow_tables(a);
     a->n_parts = a->n_by + a->windowed;
     group_init(&a->groups, a->n_parts, a->budget);
     a->keys.max = AGGREGATE_KEYS;

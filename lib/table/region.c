@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #define HUGE ((size_t)2 << 20)
-#define FIRST ((size_t)64 << 10)
 /* From here on a region lies on huge pages: below it, what they round up would
  * weigh more than the page faults that they save. */
 #define HUGE_FROM (2 * HUGE)
@@ -67,9 +66,9 @@ static size_t next_cap(const struct region *r, size_t need)
     size_t cap = r->cap < SIZE_MAX / 2 ? r->cap + r->cap / 4 : r->cap;
     if (cap < need)
         cap = need;
-    if (cap < FIRST)
-        cap = FIRST;
-    size_t unit = cap >= HUGE_FROM ? HUGE : FIRST;
+    if (cap < REGION_FIRST)
+        cap = REGION_FIRST;
+    size_t unit = cap >= HUGE_FROM ? HUGE : REGION_FIRST;
     return (cap + unit - 1) / unit * unit;
 }
 
@@ -96,7 +95,7 @@ int region_reserve(struct region *r, size_t more, struct err *e)
     struct budget *b = r->budget;
     size_t cap = next_cap(r, r->n + more);
     if (!fits(b, cap - r->cap)) {
-        cap = (r->n + more + FIRST - 1) / FIRST * FIRST;
+        cap = (r->n + more + REGION_FIRST - 1) / REGION_FIRST * REGION_FIRST;
         if (!fits(b, cap - r->cap))
             return over_budget(b, e);
     }

@@ -20,6 +20,9 @@ struct budget {
     bool refused; /* something did not fit since the owner last cleared it */
 };
 
+/* What the first byte of a region costs. */
+#define REGION_FIRST ((size_t)64 << 10)
+
 struct region {
     char *p;               /* owned; NULL until the first reserve */
     size_t n;              /* bytes in use; the owner's to move */

@@ -277,6 +277,13 @@ make_spread() {
     [ "$(wc -l <out)" = 7 ]
 }
 
+@test "what empty tables take is allowed, however little --memory is" {
+    lines '{"k":"a","s":"b","v":1}'
+    assert_exit 0 pipe-aggregate --memory 1M -g k,s \
+        -a 'a=mode(s),b=mode(v),c=top(s),d=distinct(v),l=list(s),p=median(v)' <in
+    assert_file out '{"k":"a","s":"b","a":"b","b":1,"c":[{"value":"b","count":1}],"d":1,"l":["b"],"p":1}'
+}
+
 @test "--tmpdir that is not there or full fails with a word" {
     make_orders 60000 >in
     assert_exit 73 pipe-aggregate -g id -a 'sum(amount)' --memory 1M \
