@@ -27,6 +27,20 @@ setup() {
         load-first load-last shell run guard)
     ENDERS=(load-first load-last shell run guard)
     LAST=pipe-aggregate
+    load() {
+        TMPDIR=$PWD/tmp exec pipe-run -q --pipeline p --kill-after 5s \
+            --lock-wait 20s -- '
+            pipe-extract in.ndjson |
+                pipe-transform --set "day=substr(date,1,10)" \
+                    --route "country = '\''SE'\'' => routed.ndjson" |
+                pipe-dedup -k id --state seen.db --memory 1M \
+                    --duplicates again.ndjson |
+                pipe-join ref.ndjson -k id -f price --memory 1M |
+                pipe-aggregate -g customer,country,day --memory 1M --sort \
+                    -a "n=count(), ids=list(id)" |
+                pipe-transform --set "ids=CAST(length(ids) AS TEXT)" |
+                pipe-load sqlite:t.db -t t -m append -q'
+    }
 }
 
 fresh() {
@@ -34,21 +48,6 @@ fresh() {
     cp first.db t.db
     one_of "${SIGNALS[@]}"
     SIGNAL=$drawn
-}
-
-load() {
-    TMPDIR=$PWD/tmp exec pipe-run -q --pipeline p --kill-after 5s \
-        --lock-wait 20s -- '
-        pipe-extract in.ndjson |
-            pipe-transform --set "day=substr(date,1,10)" \
-                --route "country = '\''SE'\'' => routed.ndjson" |
-            pipe-dedup -k id --state seen.db --memory 1M \
-                --duplicates again.ndjson |
-            pipe-join ref.ndjson -k id -f price --memory 1M |
-            pipe-aggregate -g customer,country,day --memory 1M --sort \
-                -a "n=count(), ids=list(id)" |
-            pipe-transform --set "ids=CAST(length(ids) AS TEXT)" |
-            pipe-load sqlite:t.db -t t -m append -q'
 }
 
 # state: all that was loaded; and what is wrong beside it. (A routed file is
