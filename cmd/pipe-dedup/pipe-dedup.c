@@ -190,6 +190,10 @@ static int open_dropped(struct dedup *d)
     struct stage *st = d->st;
     struct buf path = { .max = 65536 };
     int r = stage_expand(st, &path, d->o.duplicates);
+    if (r == 0 && st->out.path && str_eq(buf_str(&path), str_of(st->out.path)))
+        r = err_set(&st->err, ERR_USAGE,
+                    "--duplicates and --output name one file, '%s'",
+                    st->out.path);
     if (r == 0)
         r = buf_z(&path) ? output_file(&d->dropped, path.p, &st->err)
                          : err_nomem(&st->err);

@@ -356,6 +356,11 @@ static int allocate(struct aggregate *a, struct err *e)
     return 0;
 }
 
+static void sign_argument(struct buf *b, const struct argument *arg)
+{
+    json_quote(b, argument_is_expr(arg) ? arg->expr : arg->path.text);
+}
+
 /* What states are of, so that others are refused. */
 static int sign(struct aggregate *a, struct err *e)
 {
@@ -376,8 +381,14 @@ static int sign(struct aggregate *a, struct err *e)
         buf_addc(&b, ' ');
         decimal_format(&b, &f->param->width);
     }
-    for (size_t i = 0; i < a->specs.n; i++)
-        json_quote(&b, a->specs.v[i].name);
+    for (size_t i = 0; i < a->specs.n; i++) {
+        const struct aggspec *s = &a->specs.v[i];
+        json_quote(&b, s->name);
+        if (has_argument(s))
+            sign_argument(&b, &s->arg);
+        if (has_second(s))
+            sign_argument(&b, &s->by);
+    }
     int r = b.failed ? err_nomem(e) : 0;
     snprintf(a->signature, sizeof(a->signature), "%016llx",
              (unsigned long long)hash64(buf_str(&b)));

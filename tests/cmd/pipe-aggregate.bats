@@ -334,6 +334,9 @@ make_spread() {
     pipe-aggregate -g k -a 'sum(v)' --partial <in >parts
     assert_exit 65 pipe-aggregate -g k -a 'max(v)' --merge <parts
     grep -q 'other keys or aggregates' err
+    pipe-aggregate -g k -a 'x=sum(v)' --partial <in >of_v
+    assert_exit 65 pipe-aggregate -g k -a 'x=sum(w)' --merge <of_v
+    grep -q 'other keys or aggregates' err
     assert_exit 65 pipe-aggregate -g k -a 'sum(v)' --merge <in
     grep -q 'no "_state"' err
     sed 's/"s":\[.*\]/"s":[1]/' parts >damaged

@@ -150,6 +150,12 @@ lines() {
     done
 }
 
+@test "--duplicates and -o into one file is refused" {
+    assert_exit 64 pipe-dedup -k id --duplicates one -o one </dev/null
+    grep -q "name one file, 'one'" err
+    [ ! -e one ]
+}
+
 @test "--duplicates gets what was dropped, in order" {
     lines '{"id":1,"v":1}' '{"id":2,"v":2}' '{"id":1,"v":3}' '{"id":2,"v":4}' \
         '{"id":2,"v":5}'
