@@ -189,6 +189,22 @@ static void tell_rows(struct stage *st, const struct transform *t, size_t n)
                        name);
 }
 
+/* Names that no record has are mostly misspelt, or were strings before the
+ * shell took their quotes: somebody who looks is told. */
+static void tell_unseen(struct stage *st, const struct transform *t, size_t n)
+{
+    const struct reshape *all[STAGE_JOBS_MAX];
+    struct str pointer;
+    size_t step = 0, at = 0;
+    if (!stage_summarises(st) || st->counts.out + st->counts.filtered == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        all[i] = t[i].reshape;
+    while (reshape_unseen(all, n, &step, &at, &pointer))
+        stage_note(st, "no record had the field %.*s that an expression reads",
+                   (int)(pointer.n < 200 ? pointer.n : 200), pointer.p);
+}
+
 static int transform_all(struct stage *st, const struct interval *v)
 {
     const struct expr_env env = {
@@ -204,8 +220,10 @@ static int transform_all(struct stage *st, const struct interval *v)
     }
     if (r == 0)
         r = lane_run(st, transform, workers, n);
-    if (r == 0)
+    if (r == 0) {
         tell_rows(st, t, n);
+        tell_unseen(st, t, n);
+    }
     for (size_t i = 0; i < n; i++) {
         reshape_free(t[i].reshape);
         free(t[i].branches);

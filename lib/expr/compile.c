@@ -105,6 +105,7 @@ static int compile_path(struct compiler *c, const struct node *n)
         return err_nomem(c->err);
     p->slots = slots;
     p->slots[p->n_slots++] = slot;
+    c->x->fields[slot].read = true;
     return emit(c, OP_SLOT, 0, slot, n->at, 1);
 }
 

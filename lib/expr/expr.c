@@ -190,7 +190,22 @@ void expr_begin(struct expr_set *x)
 int expr_load(struct expr_set *x, struct str record,
               const struct shaped *shaped)
 {
-    return select_pick(x->select, record, shaped, x->vals);
+    int r = select_pick(x->select, record, shaped, x->vals);
+    for (size_t i = 0; i < x->n_fields; i++)
+        x->fields[i].seen |= x->vals[i].type != JSON_MISSING;
+    return r;
+}
+
+bool expr_unseen(const struct expr_set *x, size_t *at, struct str *pointer)
+{
+    while (*at < x->n_fields) {
+        const struct field *f = &x->fields[(*at)++];
+        if (f->read && !f->seen) {
+            *pointer = f->pointer;
+            return true;
+        }
+    }
+    return false;
 }
 
 struct val expr_slot(const struct expr_set *x, int slot)
@@ -201,6 +216,7 @@ struct val expr_slot(const struct expr_set *x, int slot)
 void expr_bind(struct expr_set *x, int slot, struct val v)
 {
     x->vals[slot] = v;
+    x->fields[slot].seen |= v.type != JSON_MISSING;
 }
 
 int expr_eval(struct expr_set *x, int i, struct val *v, struct expr_fault *f)

@@ -53,6 +53,11 @@ int expr_add(struct expr_set *x, const char *what, struct str text,
  * memory. A field that is read already has its slot. */
 int expr_field(struct expr_set *x, const struct path *p);
 
+/* Walks the fields that expressions read but that no record had so far, nor was
+ * a value bound to them: *at is 0 for the first call. Sets *pointer, a JSON
+ * Pointer borrowed from the set; false behind the last. */
+bool expr_unseen(const struct expr_set *x, size_t *at, struct str *pointer);
+
 /* The name of the record's own field that slot, from 0 on, is or lies within;
  * .p NULL behind the last slot, and for the record itself. */
 struct str expr_root(const struct expr_set *x, size_t slot);

@@ -104,6 +104,7 @@ struct field {
     struct path_step *steps; /* in the set's arena */
     size_t n;
     struct str pointer; /* the same as a JSON Pointer */
+    bool read, seen;    /* by an expression; in a record */
 };
 
 struct expr_set {

@@ -259,3 +259,33 @@ int reshape_run(struct reshape *r, struct str record,
     *n = r->n_outs;
     return 0;
 }
+
+/* ---- what expressions never met ---- */
+
+static bool is_unseen(const struct expr_set *x, struct str field)
+{
+    struct str pointer;
+    size_t at = 0;
+    while (expr_unseen(x, &at, &pointer))
+        if (str_eq(pointer, field))
+            return true;
+    return false;
+}
+
+bool reshape_unseen(const struct reshape *const *all, size_t n, size_t *step,
+                    size_t *at, struct str *pointer)
+{
+    for (; *step < all[0]->n; ++*step, *at = 0) {
+        const struct step *s = all[0]->steps[*step];
+        while (s->kind == STEP_DERIVE &&
+               expr_unseen(s->derive.exprs, at, pointer)) {
+            size_t i = 1;
+            while (i < n &&
+                   is_unseen(all[i]->steps[*step]->derive.exprs, *pointer))
+                i++;
+            if (i == n)
+                return true;
+        }
+    }
+    return false;
+}

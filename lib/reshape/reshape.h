@@ -41,6 +41,13 @@ const char *reshape_target(const struct reshape *r, size_t i);
 /* True if there may be other than one record for the main output. */
 bool reshape_branches(const struct reshape *r);
 
+/* Walks the fields that expressions read and that none of n reshapes, of the
+ * same operations, has met in any record: *step and *at are 0 for the first
+ * call. Sets *pointer, a JSON Pointer borrowed from the first reshape; false
+ * behind the last. */
+bool reshape_unseen(const struct reshape *const *all, size_t n, size_t *step,
+                    size_t *at, struct str *pointer);
+
 /* Takes record, of this shape (or NULL), through all. *out is what has come of
  * it, *n of them, in order, borrowed from record and r until the next call;
  * none where it is filtered out. Text that has not changed is the record's own.

@@ -937,3 +937,16 @@ in_lanes() {
     [[ $output == *"a replay would write it anew"* ]]
     assert_file r $'{"a":1}\n{"a":3}'
 }
+
+@test "-v names fields that expressions read and no record had" {
+    printf '%s\n' '{"name":"Old","n":1}' '{"name":"New"}' >in
+    for j in 1 3; do
+        assert_exit 0 pipe-transform -j "$j" -v -s name=Zoe -s 'm = n' \
+            -w "m = 1 OR a.b IS NULL" <in
+        grep -q 'no record had the field /Zoe that' err
+        grep -q 'no record had the field /a/b that' err
+        [ "$(grep -c 'no record had' err)" = 2 ]
+    done
+    assert_exit 0 pipe-transform -s name=Zoe <in
+    [ ! -s err ]
+}
