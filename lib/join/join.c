@@ -248,6 +248,10 @@ int join_add(struct join *j, struct str record, struct err *e)
 
 int join_ready(struct join *j, struct err *e)
 {
+    if (j->records && j->keyless == j->records)
+        return err_set(e, ERR_DATA,
+                       "no record of the reference has the key '%s'",
+                       j->other[0].text.p);
     if (j->spills || jointable_freeze(&j->table, e) == 0)
         return 0;
     if (!j->budget.refused)

@@ -568,3 +568,11 @@ END
     cmp have want
     [ "$(wc -l <want)" -gt "$(wc -l <in.ndjson)" ]
 }
+
+@test "a reference in which no record has the key is refused" {
+    printf '{"id":1,"n":"x"}\n{"id":2,"n":"y"}\n' >ref.ndjson
+    printf '{"c":1}\n' >in
+    assert_exit 65 pipe-join ref.ndjson -k c=idd <in
+    grep -q "no record of the reference has the key 'idd'" err
+    [ ! -s out ]
+}
