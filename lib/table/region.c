@@ -80,7 +80,7 @@ static bool fits(const struct budget *b, size_t more)
 static int over_budget(struct budget *b, struct err *e)
 {
     b->refused = true;
-    bool small = b->max < (size_t)10 << 20;
+    bool small = b->max < (size_t)10 << 20 && b->max % (1 << 20);
     return err_set(e, ERR_CONFIG,
                    "tables need more than the %zu %s that --memory allows",
                    b->max >> (small ? 10 : 20), small ? "KiB" : "MiB");
