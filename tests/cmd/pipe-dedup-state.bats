@@ -82,9 +82,11 @@ rows() {
     mkfifo go
     pipe-run -q --pipeline one -- 'pipe-extract --format ndjson a |
         pipe-dedup -k id --state seen.db | { cat; cat go; } |
-        pipe-load sqlite:t.db -t t -m append --create -q' &
+        pipe-load sqlite:t.db -t t -m append --create -q' >one 2>&1 3>&- &
     pid=$!
-    within 5 test -e seen.db-wal
+    # The first one has the state, or has left it to be committed.
+    within 20 test -s seen.db
+    within 20 test -e t.db-journal
     assert_exit 75 pipe-run -q --pipeline two -- 'pipe-extract --format ndjson a |
         pipe-dedup -k id --state seen.db'
     grep -Eq "is in use|waits for the commit" err
