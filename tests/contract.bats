@@ -15,7 +15,7 @@ pipe-extract    stream  --format ndjson -
 pipe-validate   stream  -s any.json
 pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
-pipe-join       stream  any.json -k id
+pipe-join       stream  ref.json -k id
 pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
@@ -25,6 +25,7 @@ END
 
 prepare() {
     echo '{}' >any.json
+    echo '{"id":0,"joined":true}' >ref.json
     : >letters.ndjson
     printf '{"id":1,"a":"x"}\n{"id":2,"a":"y"}\n' >two.ndjson
 }
