@@ -78,7 +78,7 @@ int expr_stack(struct expr_set *x, size_t n)
 static int field_fill(struct expr_set *x, struct field *f, const struct path *p)
 {
     buf_reset(&x->text);
-    f->n = p->n;
+    *f = (struct field){ .n = p->n };
     f->steps = arena_alloc(&x->fixed, (p->n + 1) * sizeof(*f->steps));
     if (!f->steps)
         return -1;
