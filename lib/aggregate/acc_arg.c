@@ -127,21 +127,8 @@ static int absorb(struct acc *acc, struct acc_place at, struct val state,
     return take(acc, at, v, by, e);
 }
 
-const struct acc_ops acc_ops_arg_min = {
-    .types = ACC_ALL_TYPES,
-    .by_types = ACC_ALL_TYPES,
-    .by_numbers = true,
-    .bytes = BY_CELL,
-    .cells = 1,
-    .judge = judge,
-    .take = take,
-    .take_run = take_run,
-    .print = print,
-    .write = write,
-    .absorb = absorb,
-};
-
-const struct acc_ops acc_ops_arg_max = {
+/* Both kinds: sign_of tells them apart. */
+const struct acc_ops acc_ops_arg = {
     .types = ACC_ALL_TYPES,
     .by_types = ACC_ALL_TYPES,
     .by_numbers = true,

@@ -40,9 +40,8 @@ struct acc_ops {
 
 extern const struct acc_ops acc_ops_rows, acc_ops_count, acc_ops_sum,
     acc_ops_squares, acc_ops_min, acc_ops_max, acc_ops_first, acc_ops_last,
-    acc_ops_arg_min, acc_ops_arg_max, acc_ops_distinct, acc_ops_hll,
-    acc_ops_values, acc_ops_sketch, acc_ops_tally, acc_ops_list,
-    acc_ops_buckets;
+    acc_ops_arg, acc_ops_distinct, acc_ops_hll, acc_ops_values, acc_ops_sketch,
+    acc_ops_tally, acc_ops_list, acc_ops_buckets;
 
 #define ACC_TYPE(type) (1U << (type))
 #define ACC_ALL_TYPES (ACC_TYPE(JSON_OBJECT + 1) - 1)

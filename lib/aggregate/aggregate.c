@@ -51,15 +51,6 @@ static const char *equals_of(struct str item)
     return NULL;
 }
 
-static struct str trim(struct str s)
-{
-    while (s.n && *s.p == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 static int parse_grouping(struct grouping *g, struct str item, struct err *e)
 {
     const char *equals = equals_of(item);
@@ -76,7 +67,8 @@ static int parse_grouping(struct grouping *g, struct str item, struct err *e)
         g->name = path_name(&g->arg.path);
         return 0;
     }
-    struct str name = trim((struct str){ item.p, (size_t)(equals - item.p) });
+    struct str name =
+        str_trim((struct str){ item.p, (size_t)(equals - item.p) });
     struct str text = { equals + 1, item.n - (size_t)(equals + 1 - item.p) };
     if (name.n == 0)
         return err_set(e, ERR_USAGE, "--group-by '%.*s': no name before '='",
@@ -86,7 +78,7 @@ static int parse_grouping(struct grouping *g, struct str item, struct err *e)
     g->name = (struct str){ copy, name.n };
     if (!copy)
         return err_nomem(e);
-    return argument_parse(&g->arg, trim(text), e);
+    return argument_parse(&g->arg, str_trim(text), e);
 }
 
 static void grouping_free(struct grouping *g)

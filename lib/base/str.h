@@ -40,4 +40,14 @@ static inline int str_cmp(struct str a, struct str b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
+/* s without the spaces at both ends. */
+static inline struct str str_trim(struct str s)
+{
+    while (s.n && s.p[0] == ' ')
+        s.p++, s.n--;
+    while (s.n && s.p[s.n - 1] == ' ')
+        s.n--;
+    return s;
+}
+
 #endif

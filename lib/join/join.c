@@ -7,23 +7,12 @@
 
 /* ---- options ---- */
 
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ') {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 /* One path, by the rules of lists: a comma in a pointer is ~2. */
 static int parse_path(struct path *p, struct str text, struct err *e)
 {
     struct path *list;
     size_t n;
-    if (path_list_parse(&list, &n, trim(text), e))
+    if (path_list_parse(&list, &n, str_trim(text), e))
         return -1;
     *p = list[0];
     for (size_t i = 1; i < n; i++) /* there is no comma: never */

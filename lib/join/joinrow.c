@@ -44,17 +44,6 @@ static int add_name(struct joinrow *r, struct str raw, struct str name,
 
 /* ---- --fields ---- */
 
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ') {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 /* Cuts " AS name" off a field; name is empty where there is none. */
 static struct str cut_alias(struct str *field)
 {
@@ -62,8 +51,8 @@ static struct str cut_alias(struct str *field)
         if (strncasecmp(field->p + i, " as ", 4) != 0)
             continue;
         struct str name =
-            trim((struct str){ field->p + i + 4, field->n - i - 4 });
-        *field = trim((struct str){ field->p, i });
+            str_trim((struct str){ field->p + i + 4, field->n - i - 4 });
+        *field = str_trim((struct str){ field->p, i });
         return name;
     }
     return STR("");
@@ -74,7 +63,7 @@ static int add_field(struct joinrow *r, struct str field, struct err *e)
     struct path *paths;
     size_t n;
     uint32_t id;
-    struct str whole = field = trim(field), name = cut_alias(&field);
+    struct str whole = field = str_trim(field), name = cut_alias(&field);
     if (path_list_parse(&paths, &n, field, e))
         return -1;
     if (!name.n)

@@ -2,15 +2,6 @@
 
 #include "json/splice.h"
 
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 /* Do the paths lead to two members of one object? */
 static bool are_siblings(const struct path *a, const struct path *b)
 {
@@ -31,8 +22,9 @@ int rename_init(struct rename *r, struct str text, struct err *e)
         return err_set(e, ERR_USAGE, "'%.*s': no '=' behind the field",
                        STR_ARG(text));
     size_t n = (size_t)(equals - text.p);
-    if (path_parse(&r->from, trim((struct str){ text.p, n }), e) ||
-        path_parse(&r->to, trim((struct str){ equals + 1, text.n - n - 1 }), e))
+    if (path_parse(&r->from, str_trim((struct str){ text.p, n }), e) ||
+        path_parse(&r->to, str_trim((struct str){ equals + 1, text.n - n - 1 }),
+                   e))
         return -1;
     if (!are_siblings(&r->from, &r->to))
         return err_set(e, ERR_USAGE,

@@ -53,15 +53,6 @@ static struct derive *last_derive(struct reshape *r, struct err *e)
     return &s->derive;
 }
 
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 static int add_where(struct reshape *r, struct str text, struct err *e)
 {
     struct derive *d = last_derive(r, e);
@@ -78,7 +69,8 @@ static int add_set(struct reshape *r, struct str text, struct err *e)
     if (!equals)
         return err_set(e, ERR_USAGE, "--set '%.*s': no '=' behind the field",
                        STR_ARG(text));
-    struct str field = trim((struct str){ text.p, (size_t)(equals - text.p) });
+    struct str field =
+        str_trim((struct str){ text.p, (size_t)(equals - text.p) });
     struct str expr = { equals + 1, text.n - (size_t)(equals + 1 - text.p) };
     if (field.n == 0)
         return err_set(e, ERR_USAGE, "--set '%.*s': no field before the '='",
@@ -138,7 +130,7 @@ static int add_branch(struct reshape *r, enum derive_kind kind,
                        STR_ARG(text));
     const char *end = text.p + text.n;
     struct str target =
-        trim((struct str){ arrow + 1, (size_t)(end - arrow - 1) });
+        str_trim((struct str){ arrow + 1, (size_t)(end - arrow - 1) });
     size_t to;
     if (target.n == 0)
         return err_set(e, ERR_USAGE, "%s '%.*s': no output behind the '=>'",

@@ -2,15 +2,6 @@
 
 #include <stdio.h>
 
-static struct str trim(struct str s)
-{
-    while (s.n && s.p[0] == ' ')
-        s.p++, s.n--;
-    while (s.n && s.p[s.n - 1] == ' ')
-        s.n--;
-    return s;
-}
-
 /* The next item of a list, up to a comma that is in no brackets; false at the
  * end. */
 static bool next_item(struct str *list, struct str *item)
@@ -96,15 +87,15 @@ static int add_list(struct derive *d, const char *name, struct str list,
 {
     struct str item;
     while (next_item(&list, &item)) {
-        item = trim(item);
+        item = str_trim(item);
         const char *equals = item.n ? memchr(item.p, '=', item.n) : NULL;
         if (!equals)
             return err_set(e, ERR_USAGE, "'%.*s': no '=' behind the field",
                            STR_ARG(item));
         size_t n = (size_t)(equals - item.p);
         struct str how = { equals + 1, item.n - n - 1 };
-        if (add_field(d, name, trim((struct str){ item.p, n }), trim(how),
-                      write, e))
+        if (add_field(d, name, str_trim((struct str){ item.p, n }),
+                      str_trim(how), write, e))
             return -1;
     }
     return 0;
@@ -150,7 +141,7 @@ static int write_mask(struct buf *out, struct str field, struct str how,
     const char *open = how.n ? memchr(how.p, '(', how.n) : NULL;
     if (open && how.p[how.n - 1] == ')') {
         name.n = (size_t)(open - how.p);
-        arg = trim((struct str){ open + 1, how.n - name.n - 2 });
+        arg = str_trim((struct str){ open + 1, how.n - name.n - 2 });
     }
     if (!arg.p && str_eq(name, STR("null"))) {
         buf_addz(out, "NULL");
