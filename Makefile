@@ -56,7 +56,7 @@ ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 endif
 
 LIB_SRC := $(wildcard lib/*/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/lib/connectors.o
 LIB := $(BUILD)/libpipeutils.a
 
 # A command is cmd/NAME.c, or a folder cmd/NAME/ where it needs parts.
@@ -74,6 +74,15 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CFLAGS) $(KERNEL) -c $< -o $@
+
+# Connectors are found by the line that defines each.
+$(BUILD)/lib/connectors.c: $(LIB_SRC) scripts/build/connectors
+	@mkdir -p $(@D)
+	$(Q)scripts/build/connectors $(LIB_SRC) >$@.tmp && { cmp -s $@.tmp $@ || cp $@.tmp $@; } && rm $@.tmp
+
+$(BUILD)/lib/connectors.o: $(BUILD)/lib/connectors.c Makefile
+	$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -169,4 +178,4 @@ help: ## list the targets
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(wildcard $(BUILD)/lib/*/*.d $(BUILD)/cmd/*.d $(BUILD)/cmd/*/*.d)
+-include $(wildcard $(BUILD)/lib/*.d $(BUILD)/lib/*/*.d $(BUILD)/cmd/*.d $(BUILD)/cmd/*/*.d)

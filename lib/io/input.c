@@ -19,6 +19,8 @@ static void describe(struct input *in)
         return;
     if (S_ISREG(st.st_mode)) {
         in->size = (uint64_t)st.st_size;
+        in->modified =
+            (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
         (void)posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     } else if (S_ISFIFO(st.st_mode)) {
         /* Beyond the user's allowance this fails, which does no harm. */
@@ -30,6 +32,16 @@ void input_fd(struct input *in, int fd, const char *uri)
 {
     *in = (struct input){ .fd = fd, .uri = uri };
     describe(in);
+}
+
+void input_reader(struct input *in,
+                  ssize_t (*reader)(void *from, void *buf, size_t n,
+                                    struct err *e),
+                  void *from, uint64_t size, const char *uri)
+{
+    *in = (struct input){
+        .fd = -1, .uri = uri, .reader = reader, .from = from, .size = size
+    };
 }
 
 int input_open(struct input *in, const char *path, struct err *e)
@@ -76,6 +88,11 @@ static int wait_idle(struct input *in, struct err *e)
 /* Reads from fd. Whoever waits for the other end is told before. */
 static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
 {
+    if (in->reader) {
+        ssize_t r = in->reader(in->from, buf, n, e);
+        in->raw_bytes += r > 0 ? (uint64_t)r : 0;
+        return r;
+    }
     for (;;) {
         if (in->idle && in->size == 0 && wait_idle(in, e))
             return -1;
@@ -132,7 +149,7 @@ static int sniff(struct input *in, struct err *e)
 static bool is_ready(const struct input *in)
 {
     struct pollfd p = { .fd = in->fd, .events = POLLIN };
-    return in->size > 0 || poll(&p, 1, 0) > 0;
+    return in->reader || in->size > 0 || poll(&p, 1, 0) > 0;
 }
 
 /* The inflater is fed as far as that takes no waiting, so that it works while

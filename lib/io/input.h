@@ -25,7 +25,7 @@ struct input_limits {
 };
 
 struct input {
-    int fd;
+    int fd;             /* -1: a reader has the bytes */
     bool owned;         /* fd is closed with the input */
     bool raw;           /* never decompress */
     const char *uri;    /* borrowed: for messages */
@@ -37,6 +37,12 @@ struct input {
     char *head;                /* owned: decompressed bytes read ahead, */
     size_t head_at, head_n;    /* of which head[head_at .. head_n) are left */
     bool sniffed, eof;
+    /* Instead of fd: reads 1 to n bytes, 0 at the end, -1 with e. It waits
+     * where it must, and notices signals itself. */
+    ssize_t (*reader)(void *from, void *buf, size_t n, struct err *e);
+    void *from;       /* borrowed */
+    int64_t modified; /* when the bytes last changed, microseconds since
+                         1970; 0: not known */
     /* Called before a read that would block, and when a signal interrupted
      * one; -1 stops the input. NULL: none. */
     int (*idle)(void *ctx, struct err *e);
@@ -51,6 +57,13 @@ int input_open(struct input *in, const char *path, struct err *e);
 
 /* Uses an open descriptor, not owned. */
 void input_fd(struct input *in, int fd, const char *uri);
+
+/* Uses a reader; size is that of all its bytes, 0 where it is not known. uri is
+ * borrowed. */
+void input_reader(struct input *in,
+                  ssize_t (*reader)(void *from, void *buf, size_t n,
+                                    struct err *e),
+                  void *from, uint64_t size, const char *uri);
 
 /* Reads 1 to n decompressed bytes; 0 at the end; -1 with e. */
 ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e);

@@ -286,7 +286,7 @@ static int duck_commit(struct sink *base, struct err *e)
     return 0;
 }
 
-const struct sink_type sink_duckdb = {
+SINK_CONNECTOR(duckdb) = {
     .scheme = "duckdb",
     .usage = "duckdb:FILE",
     .spell = sink_spell_folded,

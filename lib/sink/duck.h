@@ -106,4 +106,6 @@ int duck_ledger_write(struct duck_sink *s, const struct sink_run *run,
 int duck_ledger_resume(struct duck_sink *s, const struct sink_run *run,
                        struct sink_position *at, struct err *e);
 
+extern const struct sink_type sink_duckdb;
+
 #endif

@@ -443,7 +443,7 @@ static int file_commit(struct sink *base, struct err *e)
     return 0;
 }
 
-const struct sink_type sink_file = {
+SINK_CONNECTOR(file) = {
     .scheme = "file",
     .usage = "file:DIR",
     .modes = SINK_MODE(SINK_APPEND) | SINK_MODE(SINK_REPLACE),

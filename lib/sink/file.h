@@ -142,4 +142,6 @@ int place_sync_all(struct file_sink *s, struct err *e);
 /* Removes what a load staged, or, token empty, what dead loads staged. */
 int place_drop(struct file_sink *s, struct str token, struct err *e);
 
+extern const struct sink_type sink_file;
+
 #endif

@@ -473,5 +473,5 @@ static int pg_commit(struct sink *base, struct err *e)
         .resume = pg_resume, .commit = pg_commit, .close = pg_close,        \
     }
 
-const struct sink_type sink_postgresql = PG_TYPE("postgresql");
-const struct sink_type sink_postgres = PG_TYPE("postgres");
+SINK_CONNECTOR(postgresql) = PG_TYPE("postgresql");
+SINK_CONNECTOR(postgres) = PG_TYPE("postgres");

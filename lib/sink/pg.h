@@ -363,4 +363,6 @@ int pg_scd2_merge(struct pg_sink *s, struct err *e);
 int pg_scd2_truncate(struct pg_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e);
 
+extern const struct sink_type sink_postgres, sink_postgresql;
+
 #endif

@@ -7,21 +7,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct sink_type *const types[] = { &sink_sqlite, &sink_file,
-                                                 &sink_postgresql,
-                                                 &sink_postgres, &sink_duckdb };
-
-#define N_TYPES (sizeof(types) / sizeof(*types))
-
 static int unknown_target(const char *uri, struct err *e)
 {
     struct buf known = { .max = 4096 };
-    for (size_t i = 0; i < N_TYPES; i++)
+    const struct sink_type *const *t = sink_connectors;
+    for (size_t i = 0; t[i]; i++)
         buf_addf(&known, "%s%s",
-                 i == 0             ? ""
-                 : i + 1 == N_TYPES ? " or "
-                                    : ", ",
-                 types[i]->usage);
+                 i == 0      ? ""
+                 : !t[i + 1] ? " or "
+                             : ", ",
+                 t[i]->usage);
     err_set(e, ERR_USAGE, "target '%s' is not %s", uri,
             buf_z(&known) ? known.p : "known");
     buf_free(&known);
@@ -58,10 +53,9 @@ static const struct sink_type *find_type(const char *uri, struct err *e)
 {
     const char *colon = strchr(uri, ':');
     size_t n = colon ? (size_t)(colon - uri) : 0;
-    for (size_t i = 0; i < N_TYPES; i++)
-        if (n == strlen(types[i]->scheme) &&
-            memcmp(uri, types[i]->scheme, n) == 0)
-            return types[i];
+    for (const struct sink_type *const *t = sink_connectors; *t; t++)
+        if (n == strlen((*t)->scheme) && memcmp(uri, (*t)->scheme, n) == 0)
+            return *t;
     unknown_target(uri, e);
     return NULL;
 }

@@ -13,14 +13,17 @@
  *     sink_close    rolls back what was not committed
  * After a commit sink_begin may open the next batch. What the target refuses
  * goes to the spec's refuse, at once or up to the end of sink_apply. Nothing
- * is visible to others before sink_commit. A connector is one struct
- * sink_type, listed in sink.c. One thread. */
+ * is visible to others before sink_commit. One thread.
+ *
+ * A connector is one struct sink_type with one line that the build looks for,
+ * as it does for sources (source/ops.h): SINK_CONNECTOR(sqlite) = { ... }; */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/opt.h"
 #include "json/select.h"
 
 #include <stdbool.h>
@@ -251,9 +254,11 @@ struct sink_type {
     const char *scheme; /* "sqlite" */
     /* NULL: as it is */
     void (*spell)(const char *table, struct buf *out);
-    const char *usage; /* "sqlite:FILE" */
-    unsigned modes;    /* SINK_MODE of each that it has */
-    unsigned features; /* enum sink_feature */
+    const char *usage;      /* "sqlite:FILE" */
+    const struct opt *opts; /* options of its own, an OPT_GROUP row first, that
+                               pipe-load takes; static destinations; NULL */
+    unsigned modes;         /* SINK_MODE of each that it has */
+    unsigned features;      /* enum sink_feature */
     int (*check)(const struct sink_spec *spec, struct err *e); /* or NULL */
     struct sink *(*open)(const struct sink_spec *spec, struct err *e);
     int (*begin)(struct sink *s, struct err *e);
@@ -308,7 +313,10 @@ int sink_look_for_file(const struct sink_spec *spec, const char *path,
 /* Appends ASCII letters in lower case. */
 void sink_spell_folded(const char *table, struct buf *out);
 
-extern const struct sink_type sink_sqlite, sink_file, sink_postgresql,
-    sink_postgres, sink_duckdb;
+/* Defines the type of a connector. */
+#define SINK_CONNECTOR(name) const struct sink_type sink_##name
+
+/* All of them, NULL behind the last; made by the build. */
+extern const struct sink_type *const sink_connectors[];
 
 #endif

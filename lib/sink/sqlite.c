@@ -387,7 +387,7 @@ static int sqlite_commit(struct sink *base, struct err *e)
     return 0;
 }
 
-const struct sink_type sink_sqlite = {
+SINK_CONNECTOR(sqlite) = {
     .scheme = "sqlite",
     .usage = "sqlite:FILE",
     .spell = sink_spell_folded,
@@ -396,8 +396,8 @@ const struct sink_type sink_sqlite = {
              SINK_MODE(SINK_DELETE_INSERT) | SINK_MODE(SINK_SCD2) |
              SINK_MODE(SINK_SCD3) | SINK_MODE(SINK_CDC) |
              SINK_MODE(SINK_VERSIONED),
-    .features =
-        SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS | SINK_BATCHES,
+    .features = SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS |
+                SINK_BATCHES,
     .open = sqlite_open,
     .begin = sqlite_begin,
     .write = sqlite_write,

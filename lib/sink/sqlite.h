@@ -305,4 +305,6 @@ int sqlite_version_end(struct sqlite_sink *s, struct err *e);
 /* append: makes the view of the latest rows, or brings it up to date. */
 int sqlite_latest_view(struct sqlite_sink *s, struct err *e);
 
+extern const struct sink_type sink_sqlite;
+
 #endif

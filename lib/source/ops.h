@@ -1,10 +1,18 @@
-/* ops: what a connector implements. Private to lib/source.
+/* ops: what a connector implements.
  *
- * A connector allocates its own struct with a struct source as first member
- * and fills in nothing of it: source_open does. */
+ * A connector is one file, anywhere in lib/, with one such line
+ *
+ *     SOURCE_CONNECTOR(kafka) = { .name = "kafka", ... };
+ *
+ * The build finds it by that line (at the start of a line, a lower-case name)
+ * and puts it into the table that source.c and pipe-extract look into: nothing
+ * else has to know of it. Its struct has a struct source as first member and
+ * fills in nothing of that: source_open does. Libraries that a minimal machine
+ * may lack are loaded at run time (io/dynlib.h). */
 #ifndef SOURCE_OPS_H
 #define SOURCE_OPS_H
 
+#include "cli/opt.h"
 #include "source/source.h"
 
 struct source_ops {
@@ -12,6 +20,7 @@ struct source_ops {
     size_t size;      /* of the connector's struct, allocated zeroed */
     bool tabular;     /* takes the options of CSV */
     int (*open)(struct source *s, struct err *e);
+    /* As source_next. */
     int (*next)(struct source *s, struct source_item *item, struct err *e);
     /* Releases what open and next allocated; also after a failed open. */
     void (*close)(struct source *s);
@@ -21,8 +30,17 @@ struct source_ops {
     int (*args)(const struct source *s, struct buf *args);
     /* May be NULL: nothing to say. */
     int (*doubt)(const struct source *s, struct buf *text);
-    const char *const *schemes; /* of the URIs that it connects by; NULL: it
-                                   reads an input */
+
+    /* ---- for connectors without an input ---- */
+
+    const char *const *schemes; /* of the URIs that it connects by,
+                                   "kafka://"; NULL: it reads an input */
+    const struct opt *opts; /* options of its own, an OPT_GROUP row first, that
+                               pipe-extract takes; static destinations; NULL */
+    enum position_kind position_kind; /* of item->position */
+    /* NULL: there is nothing to confirm; nobody knows. */
+    int (*confirm)(struct source *s, const struct positions *at, struct err *e);
+    int (*lag)(struct source *s, uint64_t *lag);
 };
 
 struct source {
@@ -32,7 +50,14 @@ struct source {
     const struct source_opts *opts; /* borrowed */
 };
 
+/* Defines the ops of a connector. */
+#define SOURCE_CONNECTOR(name) const struct source_ops source_##name##_ops
+
+/* All of them, NULL behind the last; made by the build. */
+extern const struct source_ops *const source_connectors[];
+
+/* Formats: they read an input. */
 extern const struct source_ops source_csv_ops, source_tsv_ops,
-    source_ndjson_ops, source_json_ops, source_sqlite_ops, source_postgres_ops;
+    source_ndjson_ops, source_json_ops;
 
 #endif

@@ -296,7 +296,7 @@ static int postgres_next(struct source *base, struct source_item *item,
 
 static const char *const schemes[] = { "postgresql://", "postgres://", NULL };
 
-const struct source_ops source_postgres_ops = {
+SOURCE_CONNECTOR(postgres) = {
     .name = "postgresql",
     .size = sizeof(struct postgres),
     .open = postgres_open,

@@ -188,7 +188,7 @@ static int sqlite_next(struct source *base, struct source_item *item,
 
 static const char *const schemes[] = { SCHEME, NULL };
 
-const struct source_ops source_sqlite_ops = {
+SOURCE_CONNECTOR(sqlite) = {
     .name = "sqlite",
     .size = sizeof(struct sqlite),
     .open = sqlite_open,

@@ -8,22 +8,19 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct source_ops *const connectors[] = {
+static const struct source_ops *const formats[] = {
     &source_csv_ops, &source_tsv_ops, &source_ndjson_ops, &source_json_ops
 };
 
-#define CONNECTORS (sizeof(connectors) / sizeof(connectors[0]))
-
-static const struct source_ops *const remote[] = { &source_sqlite_ops,
-                                                   &source_postgres_ops };
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 const char *const source_formats[] = { "csv", "tsv", "ndjson", "json", NULL };
 
 static const struct source_ops *find_ops(const char *format)
 {
-    for (size_t i = 0; i < CONNECTORS; i++)
-        if (strcmp(connectors[i]->name, format) == 0)
-            return connectors[i];
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i]->name, format) == 0)
+            return formats[i];
     return NULL;
 }
 
@@ -184,10 +181,10 @@ static int find_format(struct input *in, const struct source_opts *opts,
 
 static const struct source_ops *find_remote(const char *uri)
 {
-    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
-        for (const char *const *p = remote[i]->schemes; *p; p++)
+    for (const struct source_ops *const *s = source_connectors; *s; s++)
+        for (const char *const *p = (*s)->schemes; *p; p++)
             if (strncmp(uri, *p, strlen(*p)) == 0)
-                return remote[i];
+                return *s;
     return NULL;
 }
 
@@ -242,6 +239,7 @@ int source_connect(struct source **sp, const char *uri,
 
 int source_next(struct source *s, struct source_item *item, struct err *e)
 {
+    item->partition = item->position = STR("");
     return s->ops->next(s, item, e);
 }
 
@@ -265,6 +263,21 @@ int source_args(const struct source *s, struct buf *args, struct err *e)
         (s->ops->args && s->ops->args(s, args) != 0))
         return err_nomem(e);
     return 0;
+}
+
+int source_confirm(struct source *s, const struct positions *at, struct err *e)
+{
+    return s->ops->confirm ? s->ops->confirm(s, at, e) : 0;
+}
+
+int source_lag(struct source *s, uint64_t *lag)
+{
+    return s->ops->lag ? s->ops->lag(s, lag) : 0;
+}
+
+enum position_kind source_position_kind(const struct source *s)
+{
+    return s->in ? POSITION_MARK : s->ops->position_kind;
 }
 
 int source_doubt(const struct source *s, struct buf *text, struct err *e)

@@ -4,10 +4,10 @@
  * none, with the reason. It never repairs: what cannot be told apart any more
  * (a truncated file, garbage between records) ends it with ERR_DATA.
  *
- * A connector is a struct source_ops in a file of its own, named in
- * source.c's table. csv, json and ndjson read bytes from an input; one that
- * has no bytes (a database, a broker) gets no input and connects by its URI.
- * Not thread-safe. */
+ * csv, json and ndjson read bytes from an input, which a feed opens
+ * (source/feed.h). A connector (source/ops.h) that has records and no bytes (a
+ * database, a broker) gets no input and connects by its URI. Not
+ * thread-safe. */
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
 
@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "io/input.h"
+#include "position/position.h"
 #include "source/types.h"
 
 #include <stdbool.h>
@@ -48,6 +49,11 @@ struct source_item {
     uint64_t length; /* of the whole where raw is cut, else 0 */
     const struct source_fault *faults; /* REJECT: at least one */
     size_t n_faults;
+    /* Where the source goes on behind this item (RECORDS: behind the last of
+     * them), as a JSON scalar of the connector's position_kind; empty where it
+     * has no positions of its own. */
+    struct str partition;
+    struct str position;
 };
 
 /* How CSV is written. The defaults are RFC 4180. */
@@ -66,6 +72,13 @@ struct source_csv {
 
 struct source_query;
 
+/* What --cursor asks of a connector that can look for it (a database, an API);
+ * others need not care: what is below is skipped. */
+struct source_cursor {
+    const char *field; /* a column */
+    struct str from;   /* JSON scalar: records with field >= from; empty: all */
+};
+
 struct source_opts {
     const char *format; /* of source_formats; NULL: found out */
     struct source_csv csv;
@@ -74,8 +87,18 @@ struct source_opts {
                                   for the message where they are not; NULL */
     size_t max_record;         /* bytes */
     unsigned max_depth;        /* levels of nesting */
-    const struct source_query *query; /* of a database (source/query.h);
-                                         borrowed; NULL where there is none */
+    const struct source_query *query;   /* of a database (source/query.h);
+                                           borrowed; NULL where there is none */
+    const struct source_cursor *cursor; /* borrowed; NULL: none */
+    const struct positions *resume;     /* where to go on; borrowed; NULL or
+                                           without the partition: at the
+                                           beginning */
+    bool follow;                        /* wait for more, without an end */
+    unsigned jobs;                      /* of -j; 0: not given */
+    bool (*stop)(void);                 /* true once a signal came; or NULL */
+    const char *app;                    /* what servers shall call us */
+    const char *state_dir; /* a folder for what the connector must keep
+                              (a journal); made when used; NULL: none */
 };
 
 /* For options: "csv", "tsv", "ndjson", "json", NULL. */
@@ -103,11 +126,26 @@ bool source_is_remote(const char *uri);
 int source_connect(struct source **s, const char *uri,
                    const struct source_opts *opts, struct err *e);
 
-/* The next item: 1, 0 at the end, -1 with e (ERR_DATA with e->line). */
+/* The next item: 1, 0 at the end, -1 with e (ERR_DATA with e->line), or
+ * SOURCE_IDLE: nothing for now (a live source; it has waited a moment), so
+ * that the caller can send on what it holds, and ask again. */
+#define SOURCE_IDLE 2
 int source_next(struct source *s, struct source_item *item, struct err *e);
 
 /* The format in use, static. */
 const char *source_format(const struct source *s);
+
+/* The partitions of at are committed by the load up to there: the connector
+ * may let the server forget what lies before (a replication slot, a consumer
+ * group). 0 or -1. */
+int source_confirm(struct source *s, const struct positions *at, struct err *e);
+
+/* How many records wait behind what was read: 1 with *lag, 0 where nobody
+ * knows. */
+int source_lag(struct source *s, uint64_t *lag);
+
+/* How this source's positions compare; POSITION_MARK where it has none. */
+enum position_kind source_position_kind(const struct source *s);
 
 /* Appends what a replay needs to read a rejected item's raw again: as a JSON
  * object, {"format":"csv","delimiter":",","header":[...], ...}; and as

@@ -63,7 +63,7 @@ struct stage_private {
     uint64_t sample_rejects; /* of the first records, --min-sample of them */
     bool sampled;            /* these have been judged */
     char run_id[64];
-    const struct opt *tables[8];
+    const struct opt *tables[OPT_TABLES_MAX + 1];
     struct gate gate;
     bool relays; /* the child loads; this process ends with relayed */
     int relayed;

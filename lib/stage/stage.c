@@ -160,12 +160,19 @@ static const struct opt rows_heading[] = { { OPT_GROUP, 0, "options", NULL,
                                              COMPLETE_NONE, NULL },
                                            { 0 } };
 
+/* Tables of our own, the heading counted. */
+#define TABLES_SHARED 6
+
 static void build_tables(struct stage *st)
 {
     const struct opt **t = st->priv->tables;
     *t++ = rows_heading;
     if (st->cmd->opts)
         *t++ = st->cmd->opts;
+    const struct opt *more;
+    for (size_t i = 0; st->cmd->more && (more = st->cmd->more(i)); i++)
+        if (t < st->priv->tables + OPT_TABLES_MAX - TABLES_SHARED)
+            *t++ = more;
     if (st->cmd->flags & STAGE_EMITS)
         *t++ = rows_output;
     if (st->cmd->flags & STAGE_LANES)

@@ -26,7 +26,7 @@
 #include "io/mark.h"
 #include "io/output.h"
 #include "json/select.h"
-#include "stage/opt.h"
+#include "cli/opt.h"
 #include "stage/tally.h"
 
 #include <time.h>
@@ -53,6 +53,8 @@ struct command {
     enum opt_complete operands; /* what completion offers for operands */
     const char *notes;          /* more lines for --help; may be NULL */
     const char *words;          /* subcommands for completion; may be NULL */
+    /* More tables: the i-th, NULL behind the last; may be NULL. */
+    const struct opt *(*more)(size_t i);
 };
 
 /* A record: one JSON object, without line end. Borrowed from the stage until

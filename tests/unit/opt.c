@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "stage/opt.h"
+#include "cli/opt.h"
 
 static bool flag, other;
 static const char *text, *choice;

@@ -1,10 +1,9 @@
-#include "stage/opt.h"
+#include "cli/opt.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLES_MAX 8
-#define ROWS_MAX 96
+#define ROWS_MAX 256
 
 /* Which rows the command line has set: by position over all tables. */
 struct parse {

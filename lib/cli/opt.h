@@ -5,8 +5,8 @@
  * --name value; names are never abbreviated. A row given twice is refused
  * unless its kind is a list, a step or a flag. A row with `env` takes that
  * variable's value where the command line does not say. */
-#ifndef STAGE_OPT_H
-#define STAGE_OPT_H
+#ifndef CLI_OPT_H
+#define CLI_OPT_H
 
 #include "base/err.h"
 
@@ -64,6 +64,8 @@ struct opt {
     enum opt_complete complete;
     const char *env; /* variable that stands in; NULL for none */
 };
+
+#define OPT_TABLES_MAX 32
 
 /* Parses argv by the tables (NULL-terminated array of tables ended by OPT_END
  * rows). Options and operands may mix; "--" ends the options. Operands are

@@ -1,4 +1,4 @@
-#include "stage/opt.h"
+#include "cli/opt.h"
 
 #include <string.h>
 

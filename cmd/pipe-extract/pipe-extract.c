@@ -1,21 +1,16 @@
 /* pipe-extract: read sources and write their records as NDJSON. */
-#include "source/csvtok.h"
+#include "formats.h"
+#include "source/feed.h"
 #include "source/files.h"
-#include "source/source.h"
+#include "source/ops.h"
 #include "stage/stage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *format, *delimiter, *quote, *columns, *schema;
-static bool no_header;
-static struct opt_list nulls, type_lists;
 static uint64_t max_size, max_ratio = 1000;
 
 static const struct opt opts[] = {
-    { OPT_CHOICE, 'f', "format", "FORMAT", &format,
-      "what the sources are; default by name, else by content", source_formats,
-      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_SIZE, 0, "max-size", "SIZE", &max_size,
       "fail where a source decompresses to more than SIZE; default no limit",
       NULL, 1, 0, 0, COMPLETE_NONE, NULL },
@@ -23,33 +18,22 @@ static const struct opt opts[] = {
       "fail where a source decompresses to more than N times its size (judged "
       "from 1 MiB on); default 1000, 0 for no limit",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_GROUP, 0, "csv", NULL, NULL, "CSV and TSV", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
-    { OPT_STRING, 'd', "delimiter", "CHAR", &delimiter,
-      "what separates cells: one character, or tab, comma, semicolon, pipe, "
-      "space",
-      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_STRING, 0, "quote", "CHAR", &quote,
-      "what quotes cells; default \", 'none' where quotes are text", NULL, 0, 0,
-      0, COMPLETE_NONE, NULL },
-    { OPT_FLAG, 0, "no-header", NULL, &no_header,
-      "the first row is a record, not the names of the columns", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
-    { OPT_STRING, 0, "columns", "NAME[,NAME...]", &columns,
-      "names of the columns, instead of those in the header", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
-    { OPT_LIST, 0, "null", "TOKEN", &nulls,
-      "cells that are TOKEN become null, repeatable; '' is an empty cell "
-      "without quotes",
-      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_LIST, 't', "types", "NAME=TYPE[,NAME=TYPE...]", &type_lists,
-      "make cells integer, number or boolean (default string), repeatable",
-      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_STRING, 0, "schema", "FILE", &schema,
-      "take types from the properties of a JSON Schema; --types goes before",
-      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
     { 0 }
 };
+
+/* Tables of the formats, then those of the connectors. */
+static const struct opt *more(size_t i)
+{
+    if (i-- == 0)
+        return formats_options;
+    for (const struct source_ops *const *s = source_connectors; *s; s++)
+        if ((*s)->opts && i-- == 0)
+            return (*s)->opts;
+    for (const struct feed_ops *const *f = feed_connectors; *f; f++)
+        if ((*f)->opts && i-- == 0)
+            return (*f)->opts;
+    return NULL;
+}
 
 static const struct command command = {
     .name = "pipe-extract",
@@ -60,91 +44,18 @@ static const struct command command = {
     .operands = COMPLETE_FILE,
     .notes = "A URI is a path, file:PATH, a quoted glob, or - for stdin "
              "(default).",
+    .more = more,
 };
 
 /* What the options come to; used for every input. */
 struct extract {
     struct files files;
-    struct types types;
-    struct arena names; /* of --columns */
+    struct formats formats;
     struct source_opts source;
     bool doubted; /* of many files the first one says it for all */
 };
 
 /* ---- options ---- */
-
-static int parse_char(const char *option, const char *text, char *c,
-                      struct err *e)
-{
-    static const struct {
-        const char *name;
-        char c;
-    } named[] = { { "tab", '\t' },      { "\\t", '\t' }, { "comma", ',' },
-                  { "semicolon", ';' }, { "pipe", '|' }, { "space", ' ' } };
-
-    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-        if (strcmp(text, named[i].name) == 0) {
-            *c = named[i].c;
-            return 0;
-        }
-    }
-    *c = text[0];
-    if (strlen(text) != 1 || *c & 0x80 || *c == '\n' || *c == '\r')
-        return err_set(e, ERR_USAGE,
-                       "option --%s: '%s' is not one ASCII character", option,
-                       text);
-    return 0;
-}
-
-static int parse_dialect(struct source_csv *csv, struct err *e)
-{
-    if (delimiter && parse_char("delimiter", delimiter, &csv->delimiter, e))
-        return -1;
-    csv->no_quote = quote && strcmp(quote, "none") == 0;
-    if (quote && !csv->no_quote && parse_char("quote", quote, &csv->quote, e))
-        return -1;
-    char q = csv->quote ? csv->quote : '"';
-    if (!csv->no_quote && csv->delimiter == q)
-        return err_set(e, ERR_USAGE, "delimiter and quote are both '%c'", q);
-    csv->no_header = no_header;
-    csv->nulls = nulls.v;
-    csv->n_nulls = nulls.n;
-    return 0;
-}
-
-static int parse_columns(struct extract *x, struct err *e)
-{
-    struct source_csv *csv = &x->source.csv;
-    struct str *names;
-
-    if (!columns)
-        return 0;
-    if (csvtok_split(str_of(columns), &x->names, "--columns", &names,
-                     &csv->n_columns, e))
-        return -1;
-    csv->columns = names;
-    for (size_t i = 0; i < csv->n_columns; i++) {
-        if (names[i].n == 0)
-            return err_set(e, ERR_USAGE, "--columns: column %zu has no name",
-                           i + 1);
-        for (size_t k = 0; k < i; k++)
-            if (str_eq(names[i], names[k]))
-                return err_set(e, ERR_USAGE, "--columns: '%.*s' is named twice",
-                               STR_ARG(names[i]));
-    }
-    return 0;
-}
-
-static int parse_types(struct extract *x, struct err *e)
-{
-    for (size_t i = 0; i < type_lists.n; i++)
-        if (types_parse(&x->types, type_lists.v[i], e))
-            return -1;
-    if (schema && types_schema(&x->types, schema, e))
-        return -1;
-    x->source.types = x->types.n ? &x->types : NULL;
-    return 0;
-}
 
 static int list_files(struct stage *st, struct files *files)
 {
@@ -165,20 +76,11 @@ static int list_files(struct stage *st, struct files *files)
 static int prepare(struct stage *st, struct extract *x)
 {
     struct source_opts *o = &x->source;
-
-    o->format = format;
     o->max_record = (size_t)st->opts.max_record;
     o->max_depth = (unsigned)st->opts.max_depth;
-    o->csv_option = delimiter      ? "--delimiter"
-                    : quote        ? "--quote"
-                    : no_header    ? "--no-header"
-                    : columns      ? "--columns"
-                    : nulls.n      ? "--null"
-                    : type_lists.n ? "--types"
-                    : schema       ? "--schema"
-                                   : NULL;
-    return parse_dialect(&o->csv, &st->err) || parse_columns(x, &st->err) ||
-                   parse_types(x, &st->err) || list_files(st, &x->files)
+    o->stop = stage_stopping;
+    o->app = command.name;
+    return formats_parse(&x->formats, o, &st->err) || list_files(st, &x->files)
                ? -1
                : 0;
 }
@@ -309,7 +211,6 @@ int main(int argc, char **argv)
     if (stage_start(&st, &command, argc, argv) == 0)
         extract(&st, &x);
     files_free(&x.files);
-    types_free(&x.types);
-    arena_free(&x.names);
+    formats_free(&x.formats);
     return stage_finish(&st);
 }
