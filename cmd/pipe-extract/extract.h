@@ -3,7 +3,8 @@
  * pipe-extract.c has the options; formats.c those that say how bytes are read;
  * origin.c reads what an operand names, from its first input to its last, and
  * item.c passes what it finds there; track.c knows how far each source has been
- * read, cursor.c by a field of the records. */
+ * read, cursor.c by a field of the records; show.c
+ * prints it. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
@@ -59,5 +60,9 @@ int origin_open(struct extract *x, struct origin *o, const char *operand);
 int origin_read(struct extract *x, struct origin *o);
 
 void origin_free(struct origin *o);
+
+/* --show-state: what is committed of the operands, or of all sources. 0, or -1
+ * with st->err. */
+int show_state(struct extract *x);
 
 #endif

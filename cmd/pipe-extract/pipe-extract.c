@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static uint64_t max_size, max_ratio = 1000, max_records, max_ms;
-static bool meta, rewind_it, follow;
+static bool meta, rewind_it, follow, show;
 static const char *cursor, *lag, *from, *resume_from, *source_name;
 
 static const struct opt opts[] = {
@@ -41,6 +41,9 @@ static const struct opt opts[] = {
     { OPT_STRING, 0, "source-name", "NAME", &source_name,
       "keep positions under this name; default the URI as written", NULL, 0, 0,
       0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "show-state", NULL, &show,
+      "print the positions that are committed, and read nothing", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     { OPT_FLAG, 0, "follow", NULL, &follow,
       "wait for more where a live source has no more", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -140,6 +143,8 @@ static int run(struct stage *st, struct extract *x)
     if (source_name && n > 1)
         return err_set(&st->err, ERR_USAGE,
                        "option --source-name is for one source, not %zu", n);
+    if (show)
+        return show_state(x);
     struct origin *v = calloc(n, sizeof(*v));
     if (!v)
         return err_nomem(&st->err);

@@ -18,4 +18,9 @@
 int stored_read(const char *uri, const char *pipeline, struct positions *ps,
                 const char *app, bool (*stop)(void), struct err *e);
 
+/* Appends the names of the pipeline's sources that the ledger has positions of,
+ * in order, NUL behind each. As stored_read. */
+int stored_sources(const char *uri, const char *pipeline, struct buf *names,
+                   const char *app, bool (*stop)(void), struct err *e);
+
 #endif

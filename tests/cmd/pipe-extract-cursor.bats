@@ -214,3 +214,19 @@ leave_in_doubt() {
     [ "$(pipe-extract --max 3 in.ndjson in.ndjson | wc -l)" = 3 ]
     run -64 pipe-extract --max 3 --cursor id --resume-from sqlite:t.db in.ndjson
 }
+
+@test "--show-state prints what is committed, and reads nothing" {
+    ids 1 3 >in.ndjson
+    bare in.ndjson
+    run_it in.ndjson || true # it is not the state's, but leaves it pending
+    rm in.ndjson
+    want='{"pipeline":"p","source":"in.ndjson","partition":"","kind":"number","value":3,"ties":1}'
+    [ "$(pipe-extract --show-state --resume-from sqlite:t.db)" = "$want" ]
+    [ "$(pipe-extract --show-state --resume-from sqlite:t.db in.ndjson)" = "$want" ]
+    [ -z "$(pipe-extract --show-state --resume-from sqlite:t.db other)" ]
+    [ -z "$(pipe-extract --show-state --pipeline q --resume-from sqlite:t.db)" ]
+    [ "$(pipe-extract --show-state)" = "${want%\}},\"pending\":true}" ]
+    [ -z "$(pipe-extract --show-state --pipeline q)" ]
+    unset PIPE_PIPELINE
+    run -64 pipe-extract --show-state
+}
