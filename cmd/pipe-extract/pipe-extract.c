@@ -144,6 +144,18 @@ static int take(struct stage *st, const struct source *s, const char *uri,
     return r > 0 ? stage_pass(st, item->text) : r;
 }
 
+/* What was found out about a source is told under -v. */
+static int say_found(struct stage *st, const struct source *s)
+{
+    struct buf text = { .max = 65536 };
+    int r = st->opts.verbose ? source_found(s, &text, &st->err) : 0;
+
+    if (r == 0 && text.n && buf_z(&text))
+        stage_note(st, "%s", text.p);
+    buf_free(&text);
+    return r;
+}
+
 static int say_doubt(struct stage *st, struct extract *x,
                      const struct source *s)
 {
@@ -165,7 +177,8 @@ static int extract_input(struct stage *st, struct extract *x, struct input *in)
 
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
-    int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
+    int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
+                    say_doubt(st, x, s)
                 ? -1
                 : 1;
     while (r > 0) {
