@@ -42,8 +42,11 @@ static bool cut_end(struct str *s, const char *end)
 
 static const char *format_by_name(struct str name)
 {
-    if (!cut_end(&name, ".gz"))
-        cut_end(&name, ".zst");
+    static const char *const packed[] = { ".gz", ".zst", ".bz2", ".xz",
+                                          ".lz4" };
+    bool cut = false;
+    for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]) && !cut; i++)
+        cut = cut_end(&name, packed[i]);
     if (ends_with(name, ".csv"))
         return "csv";
     if (ends_with(name, ".tsv") || ends_with(name, ".tab"))

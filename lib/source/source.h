@@ -98,8 +98,12 @@ struct source_opts {
     unsigned jobs;      /* of -j; 0: not given */
     bool (*stop)(void); /* true once a signal came; or NULL */
     const char *app;    /* what servers shall call us */
-    const char *state_dir; /* a folder for what the connector must keep
-                              (a journal); made when used; NULL: none */
+    const char *state_dir;      /* a folder for what the connector must keep
+                                   (a journal); made when used; NULL: none */
+    struct input_limits limits; /* of inputs that a feed opens */
+    /* Told, under -v, what is worth a word. NULL: nobody listens. */
+    void (*say)(void *listener, const char *text);
+    void *listener;
 };
 
 /* For options: "csv", "tsv", "ndjson", "json", NULL. */
