@@ -1,4 +1,4 @@
-#include "sink/duck_api.h"
+#include "duck/duck_api.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

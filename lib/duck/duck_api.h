@@ -2,9 +2,9 @@
  *
  * Nothing here needs DuckDB to build: types and functions are those of its C
  * interface (duckdb.h), of which only the stable part is used. Handles are
- * pointers whose insides are DuckDB's. Internal to lib/sink. */
-#ifndef SINK_DUCK_API_H
-#define SINK_DUCK_API_H
+ * pointers whose insides are DuckDB's. */
+#ifndef DUCK_DUCK_API_H
+#define DUCK_DUCK_API_H
 
 #include "base/err.h"
 

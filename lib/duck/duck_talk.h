@@ -1,12 +1,12 @@
 /* duck_talk: a DuckDB database and statements on it.
  *
- * Internal to lib/sink. One thread; DuckDB's own have all signals blocked. */
-#ifndef SINK_DUCK_TALK_H
-#define SINK_DUCK_TALK_H
+ * One thread; DuckDB's own have all signals blocked. */
+#ifndef DUCK_DUCK_TALK_H
+#define DUCK_DUCK_TALK_H
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "sink/duck_api.h"
+#include "duck/duck_api.h"
 
 /* What DuckDB may use: what goes beyond is spilled to files. The environment
  * variable says otherwise, as DuckDB takes it ("4GB"). */

@@ -1,4 +1,4 @@
-#include "sink/duck_talk.h"
+#include "duck/duck_talk.h"
 
 #include <signal.h>
 #include <stdlib.h>
