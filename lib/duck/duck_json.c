@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DAY_US INT64_C(86400000000)
 #define FIFTEEN_DIGITS 999999999999999.0
 
 __extension__ typedef __int128 wide;
@@ -140,11 +139,17 @@ static void add_fraction(struct buf *out, int64_t v, int n)
     buf_addf(out, ".%0*" PRId64, n, v);
 }
 
+/* Microseconds of a day as "HH:MM:SS". */
 static void add_clock(struct buf *out, int64_t us)
 {
     int64_t s = us / 1000000;
-    buf_addf(out, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600,
-             s / 60 % 60, s % 60);
+    const int parts[] = { (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60) };
+    char text[] = "00:00:00";
+    for (int i = 0; i < 3; i++) {
+        text[3 * i] = (char)('0' + parts[i] / 10 % 10);
+        text[3 * i + 1] = (char)('0' + parts[i] % 10);
+    }
+    buf_add(out, text, sizeof(text) - 1);
 }
 
 /* Counts since 1970, `per` of them a second (`places` digits). */
