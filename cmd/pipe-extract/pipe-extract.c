@@ -90,6 +90,13 @@ static const struct command command = {
 
 /* ---- options ---- */
 
+static void say(void *listener, const char *text)
+{
+    struct stage *st = listener;
+    if (st->opts.verbose)
+        stage_note(st, "%s", text);
+}
+
 static int prepare(struct stage *st, struct extract *x)
 {
     struct source_opts *o = &x->source;
@@ -97,6 +104,9 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    o->limits = (struct input_limits){ max_size, max_ratio };
+    o->say = say;
+    o->listener = st;
     x->st = st;
     x->max_size = max_size;
     x->max_ratio = max_ratio;

@@ -100,6 +100,8 @@ static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
         ssize_t r = read(in->fd, buf, n);
         if (r >= 0) {
             in->raw_bytes += (uint64_t)r;
+            if (in->tap)
+                in->tap(in->tap_ctx, buf, (size_t)r);
             return r;
         }
         if (errno != EINTR)

@@ -54,6 +54,9 @@ struct input {
     /* Called behind every read. NULL: none. */
     int (*progress)(void *ctx, struct err *e);
     void *ctx;
+    /* Shown every byte read from fd, as it stands there. NULL: nobody looks. */
+    void (*tap)(void *ctx, const void *p, size_t n);
+    void *tap_ctx;
 };
 
 /* Opens path ("-" is stdin, not owned). ERR_NOINPUT, ERR_NOPERM or ERR_IO. */

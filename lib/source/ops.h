@@ -60,6 +60,7 @@ extern const struct source_ops *const source_connectors[];
 
 /* Formats: they read an input. */
 extern const struct source_ops source_csv_ops, source_tsv_ops,
-    source_ndjson_ops, source_json_ops, source_fixed_ops, source_regex_ops;
+    source_ndjson_ops, source_json_ops, source_fixed_ops, source_regex_ops,
+    source_parquet_ops;
 
 #endif

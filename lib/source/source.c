@@ -9,14 +9,14 @@
 #include <strings.h>
 
 static const struct source_ops *const formats[] = {
-    &source_csv_ops,  &source_tsv_ops,   &source_ndjson_ops,
-    &source_json_ops, &source_fixed_ops, &source_regex_ops
+    &source_csv_ops,   &source_tsv_ops,   &source_ndjson_ops, &source_json_ops,
+    &source_fixed_ops, &source_regex_ops, &source_parquet_ops
 };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-const char *const source_formats[] = { "csv",   "tsv",   "ndjson", "json",
-                                       "fixed", "regex", NULL };
+const char *const source_formats[] = { "csv",   "tsv",   "ndjson",  "json",
+                                       "fixed", "regex", "parquet", NULL };
 
 static const struct source_ops *find_ops(const char *format)
 {
@@ -44,14 +44,19 @@ static bool cut_end(struct str *s, const char *end)
 
 static const char *format_by_name(struct str name)
 {
-    if (!cut_end(&name, ".gz"))
-        cut_end(&name, ".zst");
+    static const char *const packed[] = { ".gz", ".zst", ".bz2", ".xz",
+                                          ".lz4" };
+    bool cut = false;
+    for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]) && !cut; i++)
+        cut = cut_end(&name, packed[i]);
     if (ends_with(name, ".csv"))
         return "csv";
     if (ends_with(name, ".tsv") || ends_with(name, ".tab"))
         return "tsv";
     if (ends_with(name, ".ndjson") || ends_with(name, ".jsonl"))
         return "ndjson";
+    if (ends_with(name, ".parquet") || ends_with(name, ".parq"))
+        return "parquet";
     return ends_with(name, ".json") ? "json" : NULL;
 }
 
@@ -128,6 +133,12 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
     struct str line;
     char behind;
 
+    if (input_peek(in, 4, &line, e) != 0)
+        return -1;
+    if (line.n >= 4 && memcmp(line.p, "PAR1", 4) == 0) {
+        *format = "parquet";
+        return 0;
+    }
     if (peek_line(in, opts->max_depth, &line, &behind, e) != 0)
         return -1;
     if (json || line.n == 0 || *line.p == '{' || *line.p == '[' ||

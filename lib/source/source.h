@@ -129,18 +129,24 @@ struct source_opts {
     unsigned jobs;      /* of -j; 0: not given */
     bool (*stop)(void); /* true once a signal came; or NULL */
     const char *app;    /* what servers shall call us */
-    const char *state_dir; /* a folder for what the connector must keep
-                              (a journal); made when used; NULL: none */
+    const char *state_dir;      /* a folder for what the connector must keep
+                                   (a journal); made when used; NULL: none */
+    struct input_limits limits; /* of inputs that a feed opens */
+    /* Told, under -v, what is worth a word. NULL: nobody listens. */
+    void (*say)(void *listener, const char *text);
+    void *listener;
 };
 
-/* For options: "csv", "tsv", "ndjson", "json", "fixed", "regex", NULL. */
+/* For options: "csv", "tsv", "ndjson", "json", "fixed", "regex", "parquet",
+ * NULL. */
 extern const char *const source_formats[];
 
 struct source;
 
 /* Opens the records of in (borrowed until source_close; hooks and limits set
  * before). The format is opts->format, else what the name in->uri says
- * (.csv .tsv .ndjson .jsonl .json, also with .gz or .zst behind), else what
+ * (.csv .tsv .ndjson .jsonl .json .parquet, also with .gz, .zst, .bz2, .xz or
+ * .lz4 behind), else what
  * the first bytes look like. opts is borrowed. Reads the CSV header. Returns
  * 0 with *s owned, freed with source_close; -1 with ERR_DATA (no format, a
  * header that is no header), ERR_USAGE (opts do not fit the format) or what
