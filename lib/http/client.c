@@ -16,13 +16,6 @@
 #define IDLE_MS 60000
 #define CONNECTIONS_KEPT 32L
 
-int64_t http_clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* TLS libraries write to their sockets in a way that raises SIGPIPE where the
  * server is gone. It comes to the thread that wrote: held back here, and taken
  * away. */
@@ -336,6 +329,22 @@ static bool ran_out(const struct http_call *c)
     int64_t idle = (int64_t)(o->idle_ms ? o->idle_ms : IDLE_MS);
     return now - c->quiet > idle ||
            (o->total_ms && now - c->started > (int64_t)o->total_ms);
+}
+
+int http_pump(struct http *h, uint64_t ms, struct err *e)
+{
+    int64_t end = http_clock_ms() + (int64_t)ms;
+    for (;;) {
+        int64_t left = end - http_clock_ms();
+        int ready;
+        perform(h);
+        if (left <= 0)
+            return 0;
+        (void)h->lib->multi_poll(h->multi, NULL, 0,
+                                 left < LOOK_MS ? (int)left : LOOK_MS, &ready);
+        if (h->opts.stop && h->opts.stop())
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+    }
 }
 
 static bool has_body(const struct http_call *c)

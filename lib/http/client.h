@@ -12,8 +12,8 @@
  * ERR_TEMPFAIL, never a short body. Nothing is decoded: a body that came with
  * Content-Encoding: gzip is gzip. Redirects are not followed and nothing is
  * tried again here: that takes policy (http/fetch.h). Messages show URLs
- * without their query, where keys may be. HTTP/1.1, over TLS with certificates
- * checked. One thread a client. */
+ * without what in their query looks like a key. HTTP/1.1, over TLS with
+ * certificates checked. One thread a client. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -47,8 +47,8 @@ struct http_opts {
 struct http_request {
     const char *method;         /* NULL: GET, with a body POST */
     const char *url;            /* http:// or https://, without user@ */
-    const char *name;           /* what messages call it; NULL: the URL without
-                                   its query */
+    const char *name;           /* what messages call it; NULL: the URL as
+                                   url_show has it */
     const char *const *headers; /* "Name: value", n of them */
     size_t n_headers;
     const char *netrc; /* a file: name and password of the host as Basic */
@@ -95,6 +95,10 @@ ssize_t http_read(struct http_call *c, void *buf, size_t n, struct err *e);
 
 /* Appends the whole body, as long as out->max allows: ERR_DATA beyond. */
 int http_body(struct http_call *c, struct buf *out, struct err *e);
+
+/* Lets all calls go on for so long, as far as they have room for what comes. -1
+ * with ERR_TEMPFAIL if a signal came. */
+int http_pump(struct http *h, uint64_t ms, struct err *e);
 
 /* ---- behind http_wait ---- */
 
