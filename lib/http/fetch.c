@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define HEADERS_MAX 64
+#define URL_BYTES_MAX ((size_t)1 << 17)
 
 struct fetcher {
     struct fetch_opts opts;
@@ -109,6 +110,18 @@ static int judge_origin(struct fetch *f, struct err *e)
     return -1;
 }
 
+/* Takes a new URL, in which a server may have echoed the key it was shown. */
+static int set_url(struct fetch *f, const char *url, struct err *e)
+{
+    const char *key = f->by->opts.key_param;
+    struct buf plain = { .max = URL_BYTES_MAX };
+    int r = key ? url_set_param(url, str_of(key), (struct str){ 0 }, &plain)
+                : buf_addz(&plain, url);
+    buf_free(&f->url);
+    f->url = plain;
+    return r || !buf_z(&f->url) ? err_nomem(e) : judge_origin(f, e);
+}
+
 static int list_headers(struct fetch *f, const struct buf *signature,
                         struct err *e)
 {
@@ -133,7 +146,8 @@ static int list_headers(struct fetch *f, const struct buf *signature,
 static int send_one(struct fetch *f, struct err *e)
 {
     const struct fetch_opts *o = &f->by->opts;
-    struct buf signature = { .max = 65536 }, url = { .max = 1 << 17 };
+    struct buf signature = { .max = 65536 }, url = { .max = URL_BYTES_MAX };
+    struct buf name = { .max = URL_BYTES_MAX };
     struct str param[2] = { { 0 }, { 0 } };
     struct http_request r = f->r;
     int bad = take_turn(f->by, e);
@@ -145,7 +159,12 @@ static int send_one(struct fetch *f, struct err *e)
         url_set_param(f->url.p, param[0], param[1], &url);
         r.url = buf_z(&url);
     }
-    if (!bad && (signature.failed || !r.url))
+    /* Not by the signed URL. */
+    if (!bad && !r.name) {
+        url_show(f->url.p, &name);
+        r.name = buf_z(&name);
+    }
+    if (!bad && (signature.failed || !r.url || !r.name))
         bad = err_nomem(e);
     bad = bad || list_headers(f, &signature, e);
     r.headers = f->headers;
@@ -158,6 +177,7 @@ static int send_one(struct fetch *f, struct err *e)
         explicit_bzero(url.p, url.n);
     buf_free(&signature);
     buf_free(&url);
+    buf_free(&name);
     return bad ? -1 : 0;
 }
 
@@ -170,12 +190,11 @@ int fetch_start(struct fetch **fp, struct fetcher *by,
     f->by = by;
     f->r = *r;
     f->turn.started_ms = http_clock_ms();
-    buf_addz(&f->url, r->url);
     if (r->name)
         buf_addz(&f->name, r->name);
-    int bad = !buf_z(&f->url) || !buf_z(&f->name) ? err_nomem(e) : 0;
+    int bad = !buf_z(&f->name) ? err_nomem(e) : 0;
     f->r.name = r->name ? f->name.p : NULL;
-    if (bad || judge_origin(f, e) || send_one(f, e)) {
+    if (bad || set_url(f, r->url, e) || send_one(f, e)) {
         fetch_end(f);
         return -1;
     }
@@ -221,8 +240,6 @@ static int try_again(struct fetch *f, struct err *e)
                      (unsigned long long)(least / 1000));
         return -1;
     }
-    if (o->tell)
-        o->tell(o->ctx, e->msg, wait);
     http_end(f->call);
     f->call = NULL;
     return fetch_pause(f->by, wait, e) || send_one(f, e) ? -1 : 0;
@@ -237,7 +254,7 @@ static bool is_redirect(unsigned status)
 static int follow(struct fetch *f, struct err *e)
 {
     struct str location;
-    struct buf to = { .max = 1 << 17 };
+    struct buf to = { .max = URL_BYTES_MAX };
     unsigned status = http_status(f->call);
     bool body = f->r.body.p || f->r.reader;
     if (body && status != 307 && status != 308)
@@ -252,11 +269,11 @@ static int follow(struct fetch *f, struct err *e)
         buf_free(&to);
         return -1;
     }
-    buf_free(&f->url);
-    f->url = to;
+    int bad = set_url(f, to.p, e);
+    buf_free(&to);
     http_end(f->call);
     f->call = NULL;
-    return judge_origin(f, e) || send_one(f, e) ? -1 : 0;
+    return bad || send_one(f, e) ? -1 : 0;
 }
 
 /* A 401 may be about credentials that have aged: 1 if there are new ones. */

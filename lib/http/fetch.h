@@ -32,9 +32,9 @@ struct fetch_opts {
      * ones now, 0 if not, -1 with e. NULL: never. */
     int (*renew)(void *ctx, struct err *e);
     void *ctx;
-    const char *netrc; /* a file; NULL: none */
-    /* Told before each wait of which somebody may want to know; or NULL. */
-    void (*tell)(void *ctx, const char *why, uint64_t wait_ms);
+    const char *netrc;     /* a file; NULL: none */
+    const char *key_param; /* a parameter that sign sets: what a server put
+                              into a URL in its place is dropped; NULL: none */
 };
 
 struct fetcher;
