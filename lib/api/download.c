@@ -62,19 +62,22 @@ static bool is_rest(const struct download *d, const struct http_call *c)
             strtoull(end + 1, NULL, 10) == (unsigned long long)d->size);
 }
 
-/* Asks for the rest: 0; -1 with e, which has why it broke off. */
-static int read_on(struct download *d, struct err *e)
+/* Asks for the rest. 0 or -1. */
+static int read_on(struct download *d, const struct err *why, struct err *e)
 {
     char range[64], *condition = NULL;
     bool whole = d->got == 0;
-    if (!whole && (!d->ranges || !is_strong(buf_str(&d->validator))))
+    if (!http_again(fetch_call(d->fetch)) ||
+        (!whole && (!d->ranges || !is_strong(buf_str(&d->validator))))) {
+        *e = *why;
         return -1;
+    }
     snprintf(range, sizeof(range), "Range: bytes=%" PRIu64 "-", d->got);
     const char *validator = whole ? "" : value_of(&d->validator);
     if (!validator || asprintf(&condition, "If-Range: %s", validator) < 0)
         return err_nomem(e);
     const char *headers[] = { range, condition };
-    int r = fetch_again(d->fetch, headers, whole ? 0 : 2, e) ||
+    int r = fetch_again(d->fetch, headers, whole ? 0 : 2, why, e) ||
             fetch_wait(d->fetch, e);
     free(condition);
     if (r)
@@ -98,8 +101,7 @@ static ssize_t read_body(void *from, void *buf, size_t n, struct err *e)
                 fetch_refresh(d->fetch);
             return r;
         }
-        *e = why;
-        if (!http_again(fetch_call(d->fetch)) || read_on(d, e))
+        if (read_on(d, &why, e))
             return -1;
     }
 }

@@ -279,8 +279,7 @@ static int look_ahead(struct feed_http *h, struct err *e)
 {
     if (h->o.gap_us || h->paging.ended || !h->paging.ready)
         return 0;
-    return ask_ahead(h, h->o.parallel + 1, e) ||
-                   fetch_pause(h->fetcher, 0, e)
+    return ask_ahead(h, h->o.parallel + 1, e) || fetch_pause(h->fetcher, 0, e)
                ? -1
                : 0;
 }

@@ -352,28 +352,29 @@ static bool has_body(const struct http_call *c)
     return c->body.n > c->body_at;
 }
 
-/* Waits until the headers are there, or if body the next bytes of it, or all
- * is over. 0 or -1. */
+/* Waits until the headers are there, or if body the next bytes of it or its
+ * end. What came before a connection was lost is still good to be read. 0 or
+ * -1. */
 static int wait_for(struct http_call *c, bool body, struct err *e)
 {
     struct http *h = c->h;
+    int ready;
     c->quiet = http_clock_ms();
-    while (!c->done && !(body ? has_body(c) : c->headed)) {
+    for (;;) {
+        if (body ? has_body(c) : c->headed)
+            return 0;
+        if (c->done)
+            return c->result == CURLE_OK ? 0 : fail(c, e);
         resume(c);
         perform(h);
         if (c->done || (body ? has_body(c) : c->headed))
-            break;
-        int ready;
+            continue;
         (void)h->lib->multi_poll(h->multi, NULL, 0, LOOK_MS, &ready);
         c->stopped = h->opts.stop && h->opts.stop();
         c->late = !c->stopped && ran_out(c);
         if (c->stopped || c->late)
             return fail(c, e);
     }
-    /* What came before a connection was lost is still good to be read. */
-    if (c->done && c->result != CURLE_OK && !(body && has_body(c)))
-        return fail(c, e);
-    return 0;
 }
 
 int http_wait(struct http_call *c, struct err *e)

@@ -226,23 +226,29 @@ static uint64_t floor_ms(const struct fetch *f)
     return ms;
 }
 
-/* Waits and sends again: 0; -1 with e as it was where it was tried often
+/* Waits and sends again: 0; -1 with e, which is why where it was tried often
  * enough. */
-static int try_again(struct fetch *f, struct err *e)
+static int try_again(struct fetch *f, const struct err *why, struct err *e)
 {
-    const struct fetch_opts *o = &f->by->opts;
     uint64_t wait, least = floor_ms(f);
-    if (!retry_next(&o->retry, &f->turn, least, &wait)) {
-        size_t n = strlen(e->msg);
-        if (least && n < sizeof(e->msg) - 80)
-            snprintf(e->msg + n, sizeof(e->msg) - n,
-                     ", and asks to wait for %llu s",
-                     (unsigned long long)(least / 1000));
-        return -1;
+    if (retry_next(&f->by->opts.retry, &f->turn, least, &wait)) {
+        http_end(f->call);
+        f->call = NULL;
+        return fetch_pause(f->by, wait, e) || send_one(f, e) ? -1 : 0;
     }
-    http_end(f->call);
-    f->call = NULL;
-    return fetch_pause(f->by, wait, e) || send_one(f, e) ? -1 : 0;
+    *e = *why;
+    size_t n = strlen(e->msg);
+    if (least && n < sizeof(e->msg) - 80)
+        snprintf(e->msg + n, sizeof(e->msg) - n,
+                 ", and asks to wait for %llu s",
+                 (unsigned long long)(least / 1000));
+    return -1;
+}
+
+static int give_up(const struct err *why, struct err *e)
+{
+    *e = *why;
+    return -1;
 }
 
 static bool is_redirect(unsigned status)
@@ -291,28 +297,35 @@ static int renew(struct fetch *f, struct err *e)
     return send_one(f, e) ? -1 : 1;
 }
 
-int fetch_wait(struct fetch *f, struct err *e)
+/* An answer that is not good yet: 0 to wait for the next one, -1 with e. */
+static int answer_badly(struct fetch *f, struct err *e)
 {
     struct err why = { 0 };
+    unsigned status = http_status(f->call);
+    if (is_redirect(status))
+        return follow(f, e);
+    int r = renew(f, e);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    http_status_error(f->call, &why);
+    return retry_status(status) ? try_again(f, &why, e) : give_up(&why, e);
+}
+
+int fetch_wait(struct fetch *f, struct err *e)
+{
     for (;;) {
+        struct err why = { 0 };
         if (!f->call && send_one(f, e))
             return -1;
         if (http_wait(f->call, &why)) {
-            *e = why;
-            if (!http_again(f->call) || try_again(f, e))
+            if (http_again(f->call) ? try_again(f, &why, e) : give_up(&why, e))
                 return -1;
             continue;
         }
         unsigned status = http_status(f->call);
         if ((status >= 200 && status < 300) || status == 304)
             return 0;
-        int r = is_redirect(status) ? follow(f, e) : renew(f, e);
-        if (r < 0)
-            return -1;
-        if (r > 0 || is_redirect(status))
-            continue;
-        http_status_error(f->call, e);
-        if (!retry_status(status) || try_again(f, e))
+        if (answer_badly(f, e))
             return -1;
     }
 }
@@ -322,24 +335,25 @@ int fetch_body(struct fetch *f, struct buf *out, struct err *e)
     size_t from = out->n;
     struct err why = { 0 };
     while (http_body(f->call, out, &why)) {
-        *e = why;
+        bool again = !out->failed && http_again(f->call);
         out->n = from;
-        if (out->failed || !http_again(f->call) || try_again(f, e) ||
-            fetch_wait(f, e))
+        if (again ? try_again(f, &why, e) : give_up(&why, e))
+            return -1;
+        if (fetch_wait(f, e))
             return -1;
     }
     return 0;
 }
 
 int fetch_again(struct fetch *f, const char *const *headers, size_t n,
-                struct err *e)
+                const struct err *why, struct err *e)
 {
     buf_reset(&f->more);
     for (size_t i = 0; i < n; i++) {
         buf_addz(&f->more, headers[i]);
         buf_addc(&f->more, '\0');
     }
-    return f->more.failed ? err_nomem(e) : try_again(f, e);
+    return f->more.failed ? err_nomem(e) : try_again(f, why, e);
 }
 
 void fetch_refresh(struct fetch *f)

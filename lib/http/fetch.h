@@ -65,11 +65,10 @@ struct http_call *fetch_call(const struct fetch *f);
 const char *fetch_url(const struct fetch *f); /* behind all redirects */
 
 /* Ends the call that is under way and asks again after a while, with these
- * headers besides: for a body that is read on from where it broke off. 0, or -1
- * where it was tried often enough: e then still has what the caller put there
- * as the reason. */
+ * headers besides: for a body that is read on from where it broke off. -1 with
+ * e; where it was tried often enough that is why. */
 int fetch_again(struct fetch *f, const char *const *headers, size_t n,
-                struct err *e);
+                const struct err *why, struct err *e);
 
 /* What was read since is worth all tries anew. */
 void fetch_refresh(struct fetch *f);

@@ -54,9 +54,10 @@ all_ids='0 24 25 '
 }
 
 @test "--format goes before the Content-Type" {
-    printf '[{"id":1},\n{"id":2}]\n' >x
-    assert_exit 65 get --format csv "$WEB/html"
+    run -0 get --format csv --no-header --columns line "$WEB/html"
+    [ "$output" = '{"line":"<html><body>no</body></html>"}' ]
     assert_exit 65 get "$WEB/html"
+    assert_exit 65 get --format json "$WEB/html"
 }
 
 @test "a body of 200 MB is read in constant memory" {
@@ -286,7 +287,7 @@ all_ids='0 24 25 '
     [ "$(get --allow-origin "$OTHER" "$WEB/redirect?to=$OTHER/page" |
         jq -s length)" = 10 ]
     assert_exit 65 get "$WEB/redirect?to=file:///etc/passwd"
-    assert_exit 65 get "$WEB/redirect?to=/redirect?to=/redirect"
+    assert_exit 65 get "$WEB/spin"
 }
 
 @test "an expired certificate, and one nobody vouches for, fail with 78" {
@@ -332,8 +333,7 @@ all_ids='0 24 25 '
     export T=s3cret
     get --auth bearer --token env:T "$WEB/silent?s=2" 3>&- >out &
     pid=$!
-    within 5 test -s "/proc/$pid/cmdline"
-    sleep 0.3
+    sleep 0.5
     ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -F s3cret
     wait "$pid"
 }

@@ -132,6 +132,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_redirect(self):
         self.give(b"", 302, [("Location", self.q["to"])])
 
+    def do_spin(self):
+        self.give(b"", 302, [("Location", "/spin")])
+
     # ---- faults ----
 
     def do_flaky(self):
