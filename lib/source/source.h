@@ -144,9 +144,9 @@ extern const char *const source_formats[];
 struct source;
 
 /* Opens the records of in (borrowed until source_close; hooks and limits set
- * before). The format is opts->format, else what the name in->uri says
- * (.csv .tsv .ndjson .jsonl .json .parquet, also with .gz, .zst, .bz2, .xz or
- * .lz4 behind), else what
+ * before). The format is opts->format, else in->format, else what the name
+ * in->uri says (.csv .tsv .ndjson .jsonl .json .parquet, also with .gz, .zst,
+ * .bz2, .xz or .lz4 behind), else what
  * the first bytes look like. opts is borrowed. Reads the CSV header. Returns
  * 0 with *s owned, freed with source_close; -1 with ERR_DATA (no format, a
  * header that is no header), ERR_USAGE (opts do not fit the format) or what
