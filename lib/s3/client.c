@@ -299,7 +299,9 @@ static enum err_code class_of(unsigned status, const char *code)
     case 409:
     case 412:
     case 429: return ERR_TEMPFAIL;
-    default: return status >= 500 ? ERR_UNAVAILABLE : ERR_CONFIG;
+    default:
+        /* Below 300: an error that came as a success. */
+        return status >= 500 || status < 300 ? ERR_UNAVAILABLE : ERR_CONFIG;
     }
 }
 
