@@ -508,7 +508,8 @@ int consumer_next(struct consumer *c, bool at_hand,
 void consumer_confirm(struct consumer *c, const char *topic, int32_t partition,
                       int64_t offset)
 {
-    struct consumer_part *p = find_part(c, topic, partition);
+    struct consumer_part *p =
+        find_part(c, topic ? topic : c->uri.topics[0], partition);
     if (!p || offset <= p->safe)
         return;
     p->safe = offset;

@@ -18,8 +18,11 @@
 
 /* Where a partition starts that nobody has read before: these, or a time in
  * milliseconds since 1970 from which on messages are wanted. */
+#define CONSUMER_GROUP (-3) /* where the group is; else its beginning */
 #define CONSUMER_BEGINNING (-2)
 #define CONSUMER_END (-1)
+
+struct consumer;
 
 /* Everything borrowed while the consumer is open. */
 struct consumer_spec {
@@ -31,10 +34,9 @@ struct consumer_spec {
     bool skip_gone;       /* go on with what is left where messages are gone */
     uint64_t patience_ms; /* how long to wait for a broker */
     bool (*stop)(void);   /* NULL: never */
-    /* The offset at which a partition goes on; false: not read yet. NULL: there
-     * is no ledger, the group's own offsets count. */
-    bool (*resume)(void *context, const char *topic, int32_t partition,
-                   int64_t *offset);
+    /* The offset at which a partition goes on; false: not read yet. */
+    bool (*resume)(void *context, const struct consumer *c, const char *topic,
+                   int32_t partition, int64_t *offset);
     void *context;
 };
 
@@ -50,8 +52,6 @@ struct consumer_part {
     int64_t seen;  /* what that was at the start */
     bool assigned, done;
 };
-
-struct consumer;
 
 /* Connects, and finds the topics. 0 with *c owned, freed with consumer_close;
  * -1 with ERR_USAGE, ERR_CONFIG, ERR_NOINPUT (no such topic), ERR_NOPERM,
@@ -72,7 +72,8 @@ int consumer_next(struct consumer *c, bool at_hand,
                   const rd_kafka_message_t **m,
                   const struct consumer_part **part, struct err *e);
 
-/* A ledger has what lies before this offset: the group may know. */
+/* A ledger has what lies before this offset: the group may know. topic NULL:
+ * the only one. */
 void consumer_confirm(struct consumer *c, const char *topic, int32_t partition,
                       int64_t offset);
 

@@ -159,10 +159,8 @@ int place_group(struct consumer *c, struct consumer_part *const *parts,
 static int64_t known_offset(struct consumer *c, const struct consumer_part *p)
 {
     int64_t offset = -1;
-    if (!c->spec->resume)
-        offset = p->group;
-    else if (!c->spec->resume(c->spec->context, p->topic, p->id, &offset))
-        offset = -1;
+    if (!c->spec->resume(c->spec->context, c, p->topic, p->id, &offset))
+        offset = c->spec->from == CONSUMER_GROUP ? p->group : -1;
     if (p->next > offset)
         offset = p->next;
     if (p->safe > offset)
