@@ -265,7 +265,7 @@ static int make_client(struct consumer *c, struct err *e)
         { "auto.offset.reset", "error", true },
         { "isolation.level", "read_committed", false },
         { "check.crcs", "true", false },
-        { "queued.max.messages.kbytes", "32768", false },
+        { "queued.max.messages.kbytes", "16384", false },
         { "max.poll.interval.ms", "3600000", false },
     };
     rd_kafka_conf_t *conf;
