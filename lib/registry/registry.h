@@ -56,7 +56,6 @@ void registry_free(struct registry *r);
  * before unless DECODED; its max is 0 or eight times max_record. */
 enum registry_result registry_decode(struct registry *r, struct str framed,
                                      struct buf *out,
-                                     struct registry_fault *why,
-                                     struct err *e);
+                                     struct registry_fault *why, struct err *e);
 
 #endif
