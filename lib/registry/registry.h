@@ -29,7 +29,7 @@ struct registry_fetch {
 
 struct registry_options {
     size_t max_record;  /* bytes of JSON; 0: 16 MiB */
-    unsigned max_depth; /* levels of JSON; 0: 256 */
+    unsigned max_depth; /* levels of JSON; 0: 256; at most 1000 */
     bool any_value;     /* other values than objects are good too: keys are
                            often plain strings and numbers */
     bool validate;      /* JSON is held against its schema */
