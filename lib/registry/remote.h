@@ -29,7 +29,7 @@ extern struct remote_options remote_given;
     { OPT_STRING, 0, "registry", "URL", &remote_given.url,                    \
       "ask this schema registry (http:// or https://) for the schemas of "    \
       "framed messages: Avro, Protobuf, JSON Schema",                         \
-      NULL, 0, 0, 0, COMPLETE_NONE, "SCHEMA_REGISTRY_URL" },                  \
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },                  \
     { OPT_STRING, 0, "registry-auth", "SOURCE", &remote_given.auth,           \
       "take the registry's NAME:PASSWORD from env:NAME or file:PATH; "        \
       "default: netrc",                                                       \
