@@ -183,13 +183,16 @@ static int ask(const struct remote *r, const char *url, struct buf *body,
                                     .headers = headers,
                                     .n_headers = 1 };
     struct fetch *f = NULL;
+    struct err why;
+    int got = 1;
     if (fetch_start(&f, r->fetcher, &request, e))
         return -1;
-    int got = 1;
-    if (fetch_wait(f, e))
-        got = e->code == ERR_NOINPUT ? 0 : -1;
-    else if (fetch_body(f, body, e))
+    if (fetch_wait(f, &why))
+        got = why.code == ERR_NOINPUT ? 0 : -1;
+    else if (fetch_body(f, body, &why))
         got = -1;
+    if (got < 0)
+        *e = why;
     fetch_end(f);
     return got;
 }
