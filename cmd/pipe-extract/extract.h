@@ -1,12 +1,14 @@
 /* extract: what the parts of pipe-extract share.
  *
  * pipe-extract.c has the options; formats.c those that say how bytes are read;
- * origin.c reads what an operand names, from its first input to its last;
- * track.c knows how far each source has been read. */
+ * queries.c those that say what databases are asked; origin.c reads what an
+ * operand names, from its first input to its last; track.c knows how far each
+ * source has been read. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
 #include "formats.h"
+#include "queries.h"
 #include "source/feed.h"
 #include "source/source.h"
 #include "stage/stage.h"
@@ -15,6 +17,7 @@
 struct extract {
     struct stage *st;
     struct formats formats;
+    struct queries queries;
     struct source_opts source;
     uint64_t max_size, max_ratio;
     struct track track;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static uint64_t max_size, max_ratio = 1000;
+static uint64_t max_size, max_ratio = 1000, jobs;
 
 static const struct opt opts[] = {
     { OPT_SIZE, 0, "max-size", "SIZE", &max_size,
@@ -14,6 +14,9 @@ static const struct opt opts[] = {
       "fail where a source decompresses to more than N times its size (judged "
       "from 1 MiB on); default 1000, 0 for no limit",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_COUNT, 'j', "jobs", "N", &jobs,
+      "ask a source for N parts at a time, where it can be asked so", NULL, 1,
+      64, 0, COMPLETE_NONE, "PIPE_JOBS" },
     { 0 }
 };
 
@@ -52,10 +55,14 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    o->jobs = (unsigned)jobs;
     x->st = st;
     x->max_size = max_size;
     x->max_ratio = max_ratio;
-    return formats_parse(&x->formats, o, &st->err);
+    return formats_parse(&x->formats, o, &st->err) ||
+                   queries_parse(&x->queries, st, o)
+               ? -1
+               : 0;
 }
 
 /* ---- work ---- */
@@ -105,5 +112,6 @@ int main(int argc, char **argv)
         run(&st, &x);
     track_free(&x.track);
     formats_free(&x.formats);
+    queries_free(&x.queries);
     return stage_finish(&st);
 }

@@ -219,8 +219,8 @@ int query_row(struct query_rows *r, size_t from, size_t max_record,
 
 bool query_full(const struct query_rows *r, const struct source_opts *opts)
 {
-    (void)opts;
-    return r->rejected || r->text.n >= QUERY_BLOCK;
+    return r->rejected || r->text.n >= QUERY_BLOCK ||
+           (opts->each && r->count > 0);
 }
 
 int query_item(struct query_rows *r, struct source_item *item)
