@@ -1,14 +1,16 @@
 /* extract: what the parts of pipe-extract share.
  *
  * pipe-extract.c has the options; formats.c those that say how bytes are read;
- * origin.c reads what an operand names, from its first input to its last, and
- * item.c passes what it finds there; track.c knows how far each source has been
- * read, cursor.c by a field of the records; show.c
- * prints it; checks.c judges whether all is there, and fresh. */
+ * queries.c those that say what databases are asked; origin.c reads what an
+ * operand names, from its first input to its last, and item.c passes what it
+ * finds there; track.c knows how far each source has been read, cursor.c by a
+ * field of the records; show.c prints it; checks.c judges whether all is there,
+ * and fresh. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
 #include "formats.h"
+#include "queries.h"
 #include "source/feed.h"
 #include "source/source.h"
 #include "stage/stage.h"
@@ -17,6 +19,7 @@
 struct extract {
     struct stage *st;
     struct formats formats;
+    struct queries queries;
     struct source_opts source;
     uint64_t max_size, max_ratio;
     uint64_t max;    /* records at most; 0: all */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static uint64_t max_size, max_ratio = 1000, max_records, max_ms;
+static uint64_t max_size, max_ratio = 1000, max_records, max_ms, jobs;
 static bool meta, rewind_it, follow, show;
 static const char *cursor, *lag, *from, *resume_from, *source_name, *expect;
 static uint64_t max_age_ms;
@@ -17,6 +17,9 @@ static const struct opt opts[] = {
       "fail where a source decompresses to more than N times its size (judged "
       "from 1 MiB on); default 1000, 0 for no limit",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_COUNT, 'j', "jobs", "N", &jobs,
+      "ask a source for N parts at a time, where it can be asked so", NULL, 1,
+      64, 0, COMPLETE_NONE, "PIPE_JOBS" },
     { OPT_FLAG, 0, "meta", NULL, &meta,
       "add _source, _file, _line, _extracted_at and _run_id to each record",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
@@ -104,6 +107,7 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    o->jobs = (unsigned)jobs;
     o->limits = (struct input_limits){ max_size, max_ratio };
     o->say = say;
     o->listener = st;
@@ -129,7 +133,10 @@ static int prepare(struct stage *st, struct extract *x)
         return -1;
     o->follow = follow;
     o->each = x->track.marks || max_records || meta;
-    return formats_parse(&x->formats, o, &st->err);
+    return formats_parse(&x->formats, o, &st->err) ||
+                   queries_parse(&x->queries, st, o)
+               ? -1
+               : 0;
 }
 
 /* ---- work ---- */
@@ -187,5 +194,6 @@ int main(int argc, char **argv)
     buf_free(&x.text);
     buf_free(&x.marked);
     formats_free(&x.formats);
+    queries_free(&x.queries);
     return stage_finish(&st);
 }
