@@ -82,7 +82,7 @@ static uint64_t little_endian(const char *p, size_t n)
 
 static bool float_value(struct in *in)
 {
-    struct str s;
+    struct str s = { 0 };
     if (!take(in, 4, &s))
         return false;
     uint32_t u = (uint32_t)little_endian(s.p, 4);
@@ -93,7 +93,7 @@ static bool float_value(struct in *in)
 
 static bool double_value(struct in *in)
 {
-    struct str s;
+    struct str s = { 0 };
     if (!take(in, 8, &s))
         return false;
     uint64_t u = little_endian(s.p, 8);
@@ -147,7 +147,7 @@ static bool uuid_value(struct emit *m, struct str s)
 
 static bool bytes_value(struct in *in, const struct avro_type *t)
 {
-    struct str s;
+    struct str s = { 0 };
     if (!(t->kind == AVRO_FIXED ? take(in, t->size, &s) : read_bytes(in, &s)))
         return false;
     switch (t->logical) {
@@ -160,13 +160,13 @@ static bool bytes_value(struct in *in, const struct avro_type *t)
 
 static bool string_value(struct in *in)
 {
-    struct str s;
+    struct str s = { 0 };
     return read_bytes(in, &s) && emit_text(in->m, s);
 }
 
 static bool boolean_value(struct in *in)
 {
-    struct str s;
+    struct str s = { 0 };
     if (!take(in, 1, &s))
         return false;
     if (s.p[0] & ~1)

@@ -32,7 +32,7 @@ static struct s3_opts given;
 static bool one_writer;
 
 static const struct opt opts[] = {
-    { OPT_GROUP, 0, "S3", NULL, NULL, NULL, NULL, 0, 0, 0, COMPLETE_NONE,
+    { OPT_GROUP, 0, "s3", NULL, NULL, "S3", NULL, 0, 0, 0, COMPLETE_NONE,
       NULL },
     S3_OPTIONS(given),
     { OPT_FLAG, 0, "s3-one-writer", NULL, &one_writer,
