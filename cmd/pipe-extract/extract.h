@@ -34,6 +34,7 @@ struct extract {
     struct buf text, marked; /* a record as it is passed */
     struct track_opts track_opts;
     struct track track;
+    struct buf state_dir;
     bool doubted; /* of many files the first one says it for all */
 };
 

@@ -100,6 +100,18 @@ static void say(void *listener, const char *text)
         stage_note(st, "%s", text);
 }
 
+/* Where connectors keep what they must; NULL where there is no such place,
+ * which is for them to say. */
+static const char *state_folder_of(struct extract *x)
+{
+    struct stage *st = x->st;
+    struct err none = st->err;
+    bool found = stage_state_dir(st, &x->state_dir) == 0 &&
+                 buf_addz(&x->state_dir, "/sources") == 0;
+    st->err = none;
+    return found ? buf_z(&x->state_dir) : NULL;
+}
+
 static int prepare(struct stage *st, struct extract *x)
 {
     struct source_opts *o = &x->source;
@@ -132,6 +144,7 @@ static int prepare(struct stage *st, struct extract *x)
     if (track_begin(&x->track, st, &x->track_opts) || item_begin(x))
         return -1;
     o->follow = follow;
+    o->state_dir = state_folder_of(x);
     o->each = x->track.marks || max_records || meta;
     return formats_parse(&x->formats, o, &st->err) ||
                    queries_parse(&x->queries, st, o)
@@ -191,6 +204,7 @@ int main(int argc, char **argv)
         run(&st, &x);
     track_free(&x.track);
     buf_free(&x.stamp);
+    buf_free(&x.state_dir);
     buf_free(&x.text);
     buf_free(&x.marked);
     formats_free(&x.formats);
