@@ -124,7 +124,8 @@ static int find_element(struct json *j, struct err *e)
 
         char c = *j->t.w.p;
         j->any = true;
-        if (j->place == AT_TOP && j->walk.path) {
+        bool value = memchr("{[\"-0123456789tfn", c, 17) != NULL;
+        if (j->place == AT_TOP && j->walk.path && value) {
             if (find_records(j, e) != 0)
                 return -1;
             continue;
@@ -137,7 +138,7 @@ static int find_element(struct json *j, struct err *e)
             j->place = AT_ELEMENT;
         else if (c == '[' && j->place == AT_TOP)
             j->place = AT_FIRST;
-        else if (!end && memchr("{[\"-0123456789tfn", c, 17))
+        else if (!end && value)
             return 1;
         else if (!end)
             return jsontext_broken(&j->t, "expected a value", e);

@@ -38,7 +38,8 @@ def read_cases(path):
     for line in lines:
         key, _, value = line.partition(b" ")
         if key == b"case":
-            cases.append({"title": value.decode(), "out": [], "args": b""})
+            case = {"out": [], "args": b"", "in": b""}
+            cases.append(case | {"title": value.decode()})
         elif cases and key == b"out":
             cases[-1]["out"].append(json.loads(value))
         elif cases and key in (b"args", b"in", b"fail", b"python"):
