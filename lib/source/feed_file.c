@@ -81,8 +81,13 @@ static const char *files_word(size_t n)
 
 /* ---- opening ---- */
 
-static int check_options(struct err *e)
+static int check_options(const struct source_opts *o, struct err *e)
 {
+    if (new_only && !o->notes)
+        return err_set(e, ERR_USAGE,
+                       "option --new needs a pipeline with a name under "
+                       "pipe-run -- 'PIPELINE', and no --max: files are noted "
+                       "as read when the load has committed all of them");
     if (!marker ||
         (*marker && !strchr(marker, '/') && strcmp(marker, "*") &&
          (!strchr(marker, '*') || !strchr(strchr(marker, '*') + 1, '*'))))
@@ -96,7 +101,7 @@ static int check_options(struct err *e)
 static int file_open(struct feed *base, struct err *e)
 {
     struct feed_file *f = (struct feed_file *)base;
-    if (check_options(e))
+    if (check_options(base->opts, e))
         return -1;
     f->rules = (struct files_rules){ .include = &includes,
                                      .exclude = &excludes,

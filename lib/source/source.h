@@ -129,8 +129,10 @@ struct source_opts {
     unsigned jobs;      /* of -j; 0: not given */
     bool (*stop)(void); /* true once a signal came; or NULL */
     const char *app;    /* what servers shall call us */
-    const char *state_dir;      /* a folder for what the connector must keep
-                                   (a journal); made when used; NULL: none */
+    const char *state_dir; /* a folder for what the connector must keep
+                              (a journal); made when used; NULL: none */
+    bool notes; /* what a feed notes of inputs that were read reaches the load,
+                   and all of them are read to their end */
     struct input_limits limits; /* of inputs that a feed opens */
     /* Told, under -v, what is worth a word. NULL: nobody listens. */
     void (*say)(void *listener, const char *text);

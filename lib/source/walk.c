@@ -99,8 +99,8 @@ static int by_bytes(const void *a, const void *b)
 
 static int entry_failed(const FTSENT *f, struct err *e)
 {
-    return err_sys(e, f->fts_errno == ENOENT ? ERR_NOINPUT : ERR_IO,
-                   f->fts_errno, "cannot read '%s'", f->fts_path);
+    int why = f->fts_info == FTS_SLNONE ? ENOENT : f->fts_errno;
+    return err_sys(e, ERR_IO, why, "cannot read '%s'", f->fts_path);
 }
 
 /* Takes what fts has found. */
