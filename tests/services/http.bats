@@ -93,6 +93,53 @@ all_ids='0 24 25 '
     grep -F -- --initial err
 }
 
+@test "what has not changed since the last load is not read again" {
+    export PIPE_PIPELINE=p
+    for url in "$WEB/etag" "$WEB/modified" "$WEB/etag?v=2"; do
+        line="pipe-extract --allow-private --if-changed --source-name s $url"
+        for loads in 3 3; do
+            pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append \
+                --create"
+        done
+    done
+    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = 9 ]
+    [ "$(requests '.headers | .["if-none-match"] // .["if-modified-since"] //
+        empty')" = '"\"1\""
+"Wed, 21 Oct 2015 07:28:00 GMT"
+"\"2\""' ]
+    pipe-run -q -- "${line/--if-changed/} >/dev/null"
+    [ "$(requests '.headers["if-none-match"]' | tail -n 1)" = null ]
+}
+
+@test "what was read by a run that did not commit is read again" {
+    export PIPE_PIPELINE=p
+    line="pipe-extract --allow-private --if-changed $WEB/etag"
+    run ! pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append \
+        --create; false"
+    pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append --create"
+    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = 3 ]
+}
+
+@test "the watermark goes into the request, and nothing comes twice" {
+    export PIPE_PIPELINE=p
+    line="pipe-extract --allow-private --cursor id --param since={cursor} \
+        $WEB/since | pipe-load sqlite:t.db -t t --mode append --create"
+    pipe-run -q -- "$line"
+    pipe-run -q -- "$line"
+    [ "$(requests .query.since)" = 'null
+"24"' ]
+    [ "$(sqlite3 t.db 'SELECT count(*), min(id), max(id) FROM t')" = '20|5|24' ]
+    rm -r state
+    pipe-run -q -- "${line/--param/--initial 24 --param} 2>/dev/null" || true
+    [ "$(requests .query.since | tail -n 1)" = '"24"' ]
+}
+
+@test "--max-age holds what the server says of its body's age" {
+    assert_exit 65 get --max-age 1d "$WEB/modified"
+    get --max-age 36500d "$WEB/modified" >out
+    [ "$(jq -s length out)" = 3 ]
+}
+
 # ---- pages ----
 
 @test "pages by number end at the first empty one" {
