@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # pipe-extract over HTTP, from a real server on loopback, faults and all.
+# shellcheck disable=SC2034 # LOG_AT is for requests
 load ../helper
 load http
 
@@ -97,7 +98,7 @@ all_ids='0 24 25 '
     export PIPE_PIPELINE=p
     for url in "$WEB/etag" "$WEB/modified" "$WEB/etag?v=2"; do
         line="pipe-extract --allow-private --if-changed --source-name s $url"
-        for loads in 3 3; do
+        for _ in 1 2; do
             pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append \
                 --create"
         done
@@ -381,7 +382,9 @@ all_ids='0 24 25 '
     get --auth bearer --token env:T "$WEB/silent?s=2" 3>&- >out &
     pid=$!
     sleep 0.5
-    ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -F s3cret
+    tr '\0' ' ' <"/proc/$pid/cmdline" >ps
+    grep -F pipe-extract ps
+    run -1 grep -F s3cret ps
     wait "$pid"
 }
 
