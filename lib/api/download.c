@@ -165,6 +165,7 @@ int download_open(struct download *d, struct fetcher *by,
     d->ranges = http_header(c, "accept-ranges", 0, &ranges) && ranges.n == 5 &&
                 strncasecmp(ranges.p, "bytes", 5) == 0;
     input_reader(&d->in, read_body, d, d->size, d->uri.p);
+    d->in.modified = http_modified(c);
     d->in.format = page_format(c, fetch_url(d->fetch));
     d->open = true;
     return 1;

@@ -187,11 +187,10 @@ static int begin(struct feed_http *h, struct err *e)
 
 /* ---- one body ---- */
 
-/* True if what the server has can be compared with what it had: the URL must
- * say all of the question. */
+/* A URL that asks for what is new has no answer to compare. */
 static bool is_conditional(const struct feed_http *h)
 {
-    return h->o.paging == PAGING_NONE && !h->o.body && !h->o.method &&
+    return h->o.if_changed && !h->base.opts->cursor &&
            !request_has_cursor(&h->o, h->base.uri);
 }
 

@@ -15,7 +15,7 @@ static uint64_t max_page = (uint64_t)64 << 20;
 static const char *rate, *ca_file, *proxy;
 static uint64_t retries = 5, retry_for = 600000, timeout = 60000;
 static uint64_t connect_timeout = 10000;
-static bool allow_private, allow_close_delimited;
+static bool allow_private, allow_close_delimited, if_changed;
 
 static const char *const auths[] = { "bearer", "basic", "apikey", "oauth2",
                                      NULL };
@@ -42,8 +42,10 @@ const struct opt api_options[] = {
         "{cursor} and there is none yet"),
     ROW(OPT_STRING, "initial", "VALUE", &initial,
         "what {cursor} is before there is a watermark"),
-    { OPT_CHOICE, 0, "auth", "HOW", &auth,
-      "show credentials: bearer, basic, apikey or oauth2", auths, 0, 0, 0,
+    ROW(OPT_FLAG, "if-changed", NULL, &if_changed,
+        "read nothing where the server says (ETag, Last-Modified) that all is "
+        "as it was at the last load; not for loads that replace"),
+    { OPT_CHOICE, 0, "auth", "HOW", &auth, "show credentials", auths, 0, 0, 0,
       COMPLETE_NONE, NULL },
     ROW(OPT_STRING, "token", "env:NAME|file:PATH", &token,
         "where the token, password, key or client secret is"),
@@ -63,8 +65,7 @@ const struct opt api_options[] = {
     ROW(OPT_STRING, "client-id", "ID", &client_id, "for oauth2: the client"),
     ROW(OPT_STRING, "scope", "SCOPE", &scope, "for oauth2: what is asked for"),
     { OPT_CHOICE, 0, "paginate", "SCHEME", &paginate,
-      "read page after page: link (Link header), next (URL in the body), "
-      "cursor (value in the body), page (numbers), offset",
+      "read page after page, by what the pages say or by their numbers",
       schemes, 0, 0, 0, COMPLETE_NONE, NULL },
     ROW(OPT_STRING, "next-at", "POINTER", &next_at,
         "for next: where in the body the next URL is"),
@@ -234,6 +235,9 @@ static int check_paging(const struct api_opts *o, struct err *e)
         { limit_param, "limit-param", "--page-size", page_size > 0 },
         { page_size ? &page_size : NULL, "page-size", "--paginate",
           o->paging != PAGING_NONE },
+        { if_changed ? &if_changed : NULL, "if-changed",
+          "one body: not with --paginate, --body or --method",
+          o->paging == PAGING_NONE && !body && !method },
         { total_at, "total-at", "--paginate", o->paging != PAGING_NONE },
         { first_page != 1 ? &first_page : NULL, "first-page", "--paginate page",
           o->paging == PAGING_PAGE },
@@ -288,6 +292,7 @@ static void copy_plain(struct api_opts *o)
     o->idle_ms = timeout;
     o->connect_ms = connect_timeout;
     o->allow_private = allow_private;
+    o->if_changed = if_changed;
     o->allow_unframed = allow_close_delimited;
     o->ca_file = ca_file;
     o->proxy = proxy;

@@ -46,6 +46,7 @@ struct api_opts {
     uint64_t gap_us; /* between two requests */
     uint64_t retries, retry_for_ms, idle_ms, connect_ms;
     bool allow_private, allow_unframed;
+    bool if_changed; /* ask only for what is not what it was */
     const char *ca_file, *proxy;
 };
 

@@ -112,6 +112,10 @@ bool http_header(const struct http_call *c, const char *name, size_t nth,
 /* True with the length of the body, where the answer tells it. */
 bool http_length(const struct http_call *c, uint64_t *n);
 
+/* When the body last changed, by the server's word: microseconds since 1970; 0
+ * where it does not tell. */
+int64_t http_modified(const struct http_call *c);
+
 /* True if the answer tells where its body ends. Else only the end of the
  * connection does, and a body cut short looks whole. */
 bool http_is_framed(const struct http_call *c);

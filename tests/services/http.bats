@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # pipe-extract over HTTP, from a real server on loopback, faults and all.
+# shellcheck disable=SC2034 # LOG_AT is for requests
 load ../helper
 load http
 
@@ -91,6 +92,53 @@ all_ids='0 24 25 '
 "2026-01-01T00:00:00+01:00"' ]
     assert_exit 64 get "$WEB/echo/{cursor}"
     grep -F -- --initial err
+}
+
+@test "what has not changed since the last load is not read again" {
+    export PIPE_PIPELINE=p
+    for url in "$WEB/etag" "$WEB/modified" "$WEB/etag?v=2"; do
+        line="pipe-extract --allow-private --if-changed --source-name s $url"
+        for _ in 1 2; do
+            pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append \
+                --create"
+        done
+    done
+    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = 9 ]
+    [ "$(requests '.headers | .["if-none-match"] // .["if-modified-since"] //
+        empty')" = '"\"1\""
+"Wed, 21 Oct 2015 07:28:00 GMT"
+"\"2\""' ]
+    pipe-run -q -- "${line/--if-changed/} >/dev/null"
+    [ "$(requests '.headers["if-none-match"]' | tail -n 1)" = null ]
+}
+
+@test "what was read by a run that did not commit is read again" {
+    export PIPE_PIPELINE=p
+    line="pipe-extract --allow-private --if-changed $WEB/etag"
+    run ! pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append \
+        --create; false"
+    pipe-run -q -- "$line | pipe-load sqlite:t.db -t t --mode append --create"
+    [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = 3 ]
+}
+
+@test "the watermark goes into the request, and nothing comes twice" {
+    export PIPE_PIPELINE=p
+    line="pipe-extract --allow-private --cursor id --param since={cursor} \
+        $WEB/since | pipe-load sqlite:t.db -t t --mode append --create"
+    pipe-run -q -- "$line"
+    pipe-run -q -- "$line"
+    [ "$(requests .query.since)" = 'null
+"24"' ]
+    [ "$(sqlite3 t.db 'SELECT count(*), min(id), max(id) FROM t')" = '20|5|24' ]
+    rm -r state
+    pipe-run -q -- "${line/--param/--initial 24 --param} 2>/dev/null" || true
+    [ "$(requests .query.since | tail -n 1)" = '"24"' ]
+}
+
+@test "--max-age holds what the server says of its body's age" {
+    assert_exit 65 get --max-age 1d "$WEB/modified"
+    get --max-age 36500d "$WEB/modified" >out
+    [ "$(jq -s length out)" = 3 ]
 }
 
 # ---- pages ----
@@ -334,7 +382,9 @@ all_ids='0 24 25 '
     get --auth bearer --token env:T "$WEB/silent?s=2" 3>&- >out &
     pid=$!
     sleep 0.5
-    ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -F s3cret
+    tr '\0' ' ' <"/proc/$pid/cmdline" >ps
+    grep -F pipe-extract ps
+    run -1 grep -F s3cret ps
     wait "$pid"
 }
 

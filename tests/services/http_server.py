@@ -194,6 +194,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.give(ITEMS[:3], headers=[("Last-Modified", date)])
 
+    def do_since(self):
+        self.give([i for i in ITEMS if i["id"] >= int(self.q.get("since", 5))])
+
     def do_gzip(self):
         body = "".join(json.dumps(i) + "\n" for i in ITEMS).encode()
         if "gzip" not in self.headers.get("Accept-Encoding", ""):
