@@ -48,7 +48,7 @@ teardown() { s3_teardown; }
 
 @test "keys with every kind of character are signed, listed and read" {
     local key
-    for key in 'a b+c' 'ü€' 'x=1&y=2' "it's" '100%' 'a%20b' '~(1)!*' 'semi;colon,@:$'; do
+    for key in 'a b+c' 'ü€' 'x=1&y=2' "it's" '100%' 'a%20b' '~(1)!' 'semi;colon,@:$'; do
         echo '{"a":1}' | pipe-load s3://lake/odd -t t --mode replace --all --create -q --on-unknown accept
         mkdir -p "$BUCKET/odd/$key"
         cp "$BUCKET"/odd/t/part-*.ndjson "$BUCKET/odd/$key/o.ndjson"
@@ -119,10 +119,10 @@ teardown() { s3_teardown; }
 }
 
 @test "a read goes on where its connection was cut, byte for byte" {
-    make_orders 60000 >in.ndjson
-    gzip -k1 in.ndjson
+    make_orders 300000 >in.ndjson
+    gzip -k1 in.ndjson # 3 MB
     s3_put in.ndjson.gz in/big.ndjson.gz
-    s3_faults 'cut:5000@GET /lake/in/big' 'cut:100000@bytes=' \
+    s3_faults 'cut:900000@GET /lake/in/big' 'cut:700000@bytes=' \
         'cut:0@bytes=' 'cut:200@bytes='
     assert_exit 0 pipe-extract s3://lake/in/big.ndjson.gz
     cmp in.ndjson out
@@ -162,8 +162,9 @@ teardown() { s3_teardown; }
 
 @test "--s3-new leaves out what is committed, and takes what has changed" {
     load_new() {
-        pipe-extract --pipeline p --s3-new --resume-from sqlite:t.db s3://lake/in/ |
-            pipe-load --pipeline p sqlite:t.db -t t --mode append --create
+        pipe-run -q --pipeline p -- '
+            pipe-extract --s3-new --resume-from sqlite:t.db s3://lake/in/ |
+                pipe-load sqlite:t.db -t t --mode append --create --allow-empty'
     }
     echo '{"a":1}' >o
     s3_put o in/1.ndjson
@@ -279,19 +280,19 @@ teardown() { s3_teardown; }
     make_orders 200000 >in.ndjson
     (pipe-extract <(cat in.ndjson; sleep 60) | pipe-load s3://lake/wh -t t --mode append --create 2>err) &
     local job=$!
-    within 20 compgen -G "$BUCKET/.mpus-*-1" >/dev/null
+    within 20 compgen -G "$BUCKET/.mpus-*/t/part-*-1" >/dev/null
     pkill -9 -P "$job" pipe-extract
     local status=0
     wait "$job" || status=$?
     [ "$status" = 75 ]
     [ "$(s3_objects | grep -vc _conditional)" = 0 ]
-    ! compgen -G "$BUCKET/.mpus-*"
+    [ -z "$(find "$BUCKET" -path "*/.mpus-*" -type f)" ]
 }
 
 @test "a loader killed in the middle leaves nothing to be seen; again it is whole" {
     make_orders 200000 >in.ndjson
     (cat in.ndjson; exec sleep 60) | pipe-load s3://lake/wh -t t --mode append --create -q &
-    within 20 compgen -G "$BUCKET/.mpus-*-1" >/dev/null
+    within 20 compgen -G "$BUCKET/.mpus-*/t/part-*-1" >/dev/null
     kill -9 "$!"
     wait "$!" 2>/dev/null || true
     pkill -P $$ sleep || true
