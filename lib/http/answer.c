@@ -84,6 +84,18 @@ bool http_length(const struct http_call *c, uint64_t *n)
     return true;
 }
 
+int64_t http_modified(const struct http_call *c)
+{
+    char text[64];
+    struct str v;
+    if (!http_header(c, "last-modified", 0, &v) || v.n >= sizeof(text))
+        return 0;
+    memcpy(text, v.p, v.n);
+    text[v.n] = '\0';
+    int64_t seconds = (int64_t)c->h->lib->getdate(text, NULL);
+    return seconds > 0 ? seconds * 1000000 : 0;
+}
+
 bool http_is_framed(const struct http_call *c)
 {
     struct str coding;

@@ -16,13 +16,6 @@
 #define IDLE_MS 60000
 #define CONNECTIONS_KEPT 32L
 
-int64_t http_clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* TLS libraries write to their sockets in a way that raises SIGPIPE where the
  * server is gone. It comes to the thread that wrote: held back here, and taken
  * away. */
@@ -338,33 +331,50 @@ static bool ran_out(const struct http_call *c)
            (o->total_ms && now - c->started > (int64_t)o->total_ms);
 }
 
+int http_pump(struct http *h, uint64_t ms, struct err *e)
+{
+    int64_t end = http_clock_ms() + (int64_t)ms;
+    for (;;) {
+        int64_t left = end - http_clock_ms();
+        int ready;
+        perform(h);
+        if (left <= 0)
+            return 0;
+        (void)h->lib->multi_poll(h->multi, NULL, 0,
+                                 left < LOOK_MS ? (int)left : LOOK_MS, &ready);
+        if (h->opts.stop && h->opts.stop())
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+    }
+}
+
 static bool has_body(const struct http_call *c)
 {
     return c->body.n > c->body_at;
 }
 
-/* Waits until the headers are there, or if body the next bytes of it, or all
- * is over. 0 or -1. */
+/* Waits until the headers are there, or if body the next bytes of it or its
+ * end. What came before a connection was lost is still good to be read. 0 or
+ * -1. */
 static int wait_for(struct http_call *c, bool body, struct err *e)
 {
     struct http *h = c->h;
+    int ready;
     c->quiet = http_clock_ms();
-    while (!c->done && !(body ? has_body(c) : c->headed)) {
+    for (;;) {
+        if (body ? has_body(c) : c->headed)
+            return 0;
+        if (c->done)
+            return c->result == CURLE_OK ? 0 : fail(c, e);
         resume(c);
         perform(h);
         if (c->done || (body ? has_body(c) : c->headed))
-            break;
-        int ready;
+            continue;
         (void)h->lib->multi_poll(h->multi, NULL, 0, LOOK_MS, &ready);
         c->stopped = h->opts.stop && h->opts.stop();
         c->late = !c->stopped && ran_out(c);
         if (c->stopped || c->late)
             return fail(c, e);
     }
-    /* What came before a connection was lost is still good to be read. */
-    if (c->done && c->result != CURLE_OK && !(body && has_body(c)))
-        return fail(c, e);
-    return 0;
 }
 
 int http_wait(struct http_call *c, struct err *e)

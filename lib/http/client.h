@@ -12,8 +12,8 @@
  * ERR_TEMPFAIL, never a short body. Nothing is decoded: a body that came with
  * Content-Encoding: gzip is gzip. Redirects are not followed and nothing is
  * tried again here: that takes policy (http/fetch.h). Messages show URLs
- * without their query, where keys may be. HTTP/1.1, over TLS with certificates
- * checked. One thread a client. */
+ * without what in their query looks like a key. HTTP/1.1, over TLS with
+ * certificates checked. One thread a client. */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
@@ -47,8 +47,8 @@ struct http_opts {
 struct http_request {
     const char *method;         /* NULL: GET, with a body POST */
     const char *url;            /* http:// or https://, without user@ */
-    const char *name;           /* what messages call it; NULL: the URL without
-                                   its query */
+    const char *name;           /* what messages call it; NULL: the URL as
+                                   url_show has it */
     const char *const *headers; /* "Name: value", n of them */
     size_t n_headers;
     const char *netrc; /* a file: name and password of the host as Basic */
@@ -96,6 +96,10 @@ ssize_t http_read(struct http_call *c, void *buf, size_t n, struct err *e);
 /* Appends the whole body, as long as out->max allows: ERR_DATA beyond. */
 int http_body(struct http_call *c, struct buf *out, struct err *e);
 
+/* Lets all calls go on for so long, as far as they have room for what comes. -1
+ * with ERR_TEMPFAIL if a signal came. */
+int http_pump(struct http *h, uint64_t ms, struct err *e);
+
 /* ---- behind http_wait ---- */
 
 unsigned http_status(const struct http_call *c);
@@ -107,6 +111,10 @@ bool http_header(const struct http_call *c, const char *name, size_t nth,
 
 /* True with the length of the body, where the answer tells it. */
 bool http_length(const struct http_call *c, uint64_t *n);
+
+/* When the body last changed, by the server's word: microseconds since 1970; 0
+ * where it does not tell. */
+int64_t http_modified(const struct http_call *c);
 
 /* True if the answer tells where its body ends. Else only the end of the
  * connection does, and a body cut short looks whole. */

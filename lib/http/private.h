@@ -4,6 +4,7 @@
 
 #include "http/client.h"
 #include "http/curl.h"
+#include "http/retry.h"
 
 #define HEAD_MAX ((size_t)256 << 10) /* bytes of headers */
 #define HOLD_DEFAULT ((size_t)256 << 10)
@@ -33,7 +34,7 @@ struct http_call {
     void *from;
     struct err read_err; /* why the reader failed */
     /* How it goes. */
-    bool added, done, refused, stopped, late, no_memory, too_long;
+    bool added, done, refused, stopped, late, no_memory;
     CURLcode result; /* once done */
     curl_off_t up;   /* bytes sent so far */
     int64_t quiet;   /* since when nothing came or went, ms */
@@ -44,7 +45,5 @@ struct http_call {
 /* Sets what libcurl calls when something of the answer comes, or is to be
  * sent. */
 void answer_callbacks(struct http_call *c);
-
-int64_t http_clock_ms(void);
 
 #endif

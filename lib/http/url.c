@@ -10,6 +10,11 @@
 
 #define URL_MAX 65536
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
 static bool is_http(const char *scheme)
 {
     return strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0;
@@ -119,8 +124,7 @@ int url_origin(const char *url, struct buf *out, struct err *e)
     else if (r == 0)
         r = 1;
     for (size_t i = from; i < out->n; i++)
-        if (out->p[i] >= 'A' && out->p[i] <= 'Z')
-            out->p[i] = (char)(out->p[i] + 32);
+        out->p[i] = lower(out->p[i]);
     lib->free(scheme);
     lib->free(host);
     lib->free(port);
@@ -141,22 +145,157 @@ int url_same_origin(const char *a, const char *b, bool *same, struct err *e)
     return r;
 }
 
+/* ---- parameters ---- */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
+}
+
+/* True if a parameter, as it stands in the query, is called name; if any_case,
+ * in upper or lower case, the name being in lower. */
+static bool is_param(struct str param, struct str name, bool any_case)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < param.n && param.p[i] != '='; i++, k++) {
+        char c = param.p[i] == '+' ? ' ' : param.p[i];
+        int high = c == '%' && i + 2 < param.n ? hex_digit(param.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(param.p[i + 2]) : -1;
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if (any_case)
+            c = lower(c);
+        if (k >= name.n || c != name.p[k])
+            return false;
+    }
+    return k == name.n;
+}
+
+/* Names of parameters whose values nobody else must see. */
+static bool is_secret(struct str param)
+{
+    static const char *const names[] = { "key",
+                                         "apikey",
+                                         "api_key",
+                                         "api-key",
+                                         "x-api-key",
+                                         "app_key",
+                                         "appid",
+                                         "token",
+                                         "access_token",
+                                         "auth",
+                                         "auth_token",
+                                         "authorization",
+                                         "secret",
+                                         "client_secret",
+                                         "pass",
+                                         "passwd",
+                                         "password",
+                                         "pwd",
+                                         "sig",
+                                         "signature",
+                                         "x-amz-signature",
+                                         "x-amz-credential",
+                                         "x-amz-security-token",
+                                         "x-goog-signature" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (is_param(param, str_of(names[i]), true))
+            return true;
+    return false;
+}
+
+/* The next parameter of the query behind *p, which is moved behind it. */
+static bool next_param(const char **p, const char *stop, struct str *param)
+{
+    if (*p >= stop)
+        return false;
+    const char *from = *p + 1; /* behind '?' or '&' */
+    const char *amp = memchr(from, '&', (size_t)(stop - from));
+    *param = (struct str){ from, (size_t)((amp ? amp : stop) - from) };
+    *p = from + param->n;
+    return true;
+}
+
+struct str url_secret_param(const char *url)
+{
+    const char *p = url + strcspn(url, "?#"), *stop = url + strcspn(url, "#");
+    struct str param;
+    while (next_param(&p, stop, &param)) {
+        const char *sign = memchr(param.p, '=', param.n);
+        if (sign && is_secret(param))
+            return (struct str){ param.p, (size_t)(sign - param.p) };
+    }
+    return (struct str){ 0 };
+}
+
+/* Without user and password: those stand in front of the last @ of the host. */
+static void show_place(const char *url, size_t n, struct buf *out)
+{
+    const char *slashes = memmem(url, n, "://", 3);
+    const char *host = slashes ? slashes + 3 : url, *end = url + n;
+    const char *path = memchr(host, '/', (size_t)(end - host));
+    const char *at = memrchr(host, '@', (size_t)((path ? path : end) - host));
+    buf_add(out, url, (size_t)(host - url));
+    buf_add(out, at ? at + 1 : host, (size_t)(end - (at ? at + 1 : host)));
+}
+
 int url_show(const char *url, struct buf *out)
 {
-    size_t n = strcspn(url, "?#");
-    const char *slashes = strstr(url, "://");
-    const char *host = slashes ? slashes + 3 : url;
-    if (host > url + n)
-        host = url;
-    const char *path = host + strcspn(host, "/?#");
-    const char *at = memchr(host, '@', (size_t)(path - host));
-    for (const char *p;
-         at && (p = memchr(at + 1, '@', (size_t)(path - at - 1)));)
-        at = p;
-    if (!at)
-        return buf_add(out, url, n);
-    buf_add(out, url, (size_t)(host - url));
-    return buf_add(out, at + 1, n - (size_t)(at + 1 - url));
+    const char *p = url + strcspn(url, "?#"), *stop = url + strcspn(url, "#");
+    struct str param;
+    show_place(url, (size_t)(p - url), out);
+    for (char with = '?'; next_param(&p, stop, &param); with = '&') {
+        const char *sign = memchr(param.p, '=', param.n);
+        bool hide = sign && is_secret(param);
+        buf_addc(out, with);
+        if (hide)
+            param.n = (size_t)(sign - param.p) + 1;
+        buf_add_str(out, param);
+        if (hide)
+            buf_addz(out, "***");
+    }
+    return out->failed ? -1 : 0;
+}
+
+int url_encode(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+        if (plain)
+            buf_addc(out, (char)c);
+        else
+            buf_addf(out, "%%%02X", c);
+    }
+    return out->failed ? -1 : 0;
+}
+
+int url_set_param(const char *url, struct str name, struct str value,
+                  struct buf *out)
+{
+    const char *p = url + strcspn(url, "?#"), *stop = url + strcspn(url, "#");
+    struct str param;
+    char with = '?';
+    buf_add(out, url, (size_t)(p - url));
+    while (next_param(&p, stop, &param)) {
+        if (param.n == 0 || is_param(param, name, false))
+            continue;
+        buf_addc(out, with);
+        buf_add_str(out, param);
+        with = '&';
+    }
+    if (value.p) {
+        buf_addc(out, with);
+        url_encode(out, name);
+        buf_addc(out, '=');
+        url_encode(out, value);
+    }
+    return out->failed ? -1 : 0;
 }
 
 bool url_is_private(const char *url)
@@ -189,66 +328,4 @@ bool url_is_private(const char *url)
     }
     lib->url_cleanup(u);
     return private;
-}
-
-int url_encode(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                     (c >= '0' && c <= '9') || (c && strchr("-._~", c));
-        if (plain)
-            buf_addc(out, (char)c);
-        else
-            buf_addf(out, "%%%02X", c);
-    }
-    return out->failed ? -1 : 0;
-}
-
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-/* True if a parameter, as it stands in the query, is called name. */
-static bool is_param(struct str param, struct str name)
-{
-    size_t k = 0;
-    for (size_t i = 0; i < param.n && param.p[i] != '='; i++, k++) {
-        char c = param.p[i] == '+' ? ' ' : param.p[i];
-        int high = c == '%' && i + 2 < param.n ? hex_digit(param.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(param.p[i + 2]) : -1;
-        if (low >= 0) {
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (k >= name.n || c != name.p[k])
-            return false;
-    }
-    return k == name.n;
-}
-
-int url_set_param(const char *url, struct str name, struct str value,
-                  struct buf *out)
-{
-    const char *stop = url + strcspn(url, "#"), *p = url + strcspn(url, "?#");
-    char with = '?';
-    buf_add(out, url, (size_t)(p - url));
-    while (p < stop) {
-        p++; /* '?' or '&' */
-        const char *amp = memchr(p, '&', (size_t)(stop - p));
-        struct str param = { p, (size_t)((amp ? amp : stop) - p) };
-        if (param.n && !is_param(param, name)) {
-            buf_addc(out, with);
-            buf_add_str(out, param);
-            with = '&';
-        }
-        p += param.n;
-    }
-    buf_addc(out, with);
-    url_encode(out, name);
-    buf_addc(out, '=');
-    return url_encode(out, value);
 }

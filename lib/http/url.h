@@ -27,9 +27,14 @@ int url_origin(const char *url, struct buf *out, struct err *e);
 /* Sets *same. */
 int url_same_origin(const char *a, const char *b, bool *same, struct err *e);
 
-/* Appends the URL for messages: without query, fragment, user and password.
- * 0 or -1 (memory). */
+/* Appends the URL for messages and records: without fragment, user and
+ * password, and with *** for the values of parameters that by their names are
+ * secret (token, api_key, signature ...). 0 or -1 (memory). */
 int url_show(const char *url, struct buf *out);
+
+/* The first of those parameters that is given in the URL, borrowed from it;
+ * empty: none. */
+struct str url_secret_param(const char *url);
 
 /* True if its host is an address as of http/address.h, or "localhost". */
 bool url_is_private(const char *url);
@@ -39,7 +44,8 @@ bool url_is_private(const char *url);
 int url_encode(struct buf *out, struct str s);
 
 /* Appends url with the query's parameter `name` set to value (both are encoded
- * here): one of that name there already is taken out. 0 or -1 (memory). */
+ * here), without a fragment: one of that name there already is taken out, and
+ * that is all where value.p is NULL. 0 or -1 (memory). */
 int url_set_param(const char *url, struct str name, struct str value,
                   struct buf *out);
 

@@ -29,6 +29,8 @@ struct input {
     bool owned;         /* fd is closed with the input */
     bool raw;           /* never decompress */
     const char *uri;    /* borrowed: for messages */
+    const char *format; /* of the bytes, where whoever opened it was told
+                           (source_formats), static; NULL: nobody was */
     uint64_t raw_bytes; /* read from fd so far */
     uint64_t bytes;     /* handed out so far */
     uint64_t size;      /* of a regular file, in bytes on disk; else 0 */

@@ -169,7 +169,7 @@ static int find_format(struct input *in, const struct source_opts *opts,
     *format = opts->format;
     if (*format)
         return 0;
-    *format = format_by_name(str_of(in->uri));
+    *format = in->format ? in->format : format_by_name(str_of(in->uri));
     if (!*format && opts->csv_option)
         *format = "csv";
     if (*format && strcmp(*format, "json") != 0)

@@ -108,7 +108,8 @@ extern const char *const source_formats[];
 struct source;
 
 /* Opens the records of in (borrowed until source_close; hooks and limits set
- * before). The format is opts->format, else what the name in->uri says
+ * before). The format is opts->format, else in->format, else what the name
+ * in->uri says
  * (.csv .tsv .ndjson .jsonl .json, also with .gz or .zst behind), else what
  * the first bytes look like. opts is borrowed. Reads the CSV header. Returns
  * 0 with *s owned, freed with source_close; -1 with ERR_DATA (no format, a

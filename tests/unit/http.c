@@ -4,6 +4,7 @@
 
 #include "http/address.h"
 #include "http/client.h"
+#include "http/retry.h"
 #include "http/url.h"
 
 #include <arpa/inet.h>
@@ -371,7 +372,15 @@ TEST("a URL with user and password is refused and never shown")
     CHECK(url_check("https://", &err) == -1);
     CHECK(url_check("https://a.test/x?y", &err) == 0);
     CHECK(url_show("https://u:ge@heim@a.test/b?k=v#f", &out) == 0);
-    CHECK_STR(buf_z(&out), "https://a.test/b");
+    CHECK_STR(buf_z(&out), "https://a.test/b?k=v");
+    buf_reset(&out);
+    CHECK(url_show("https://a.test?a=1&X-Amz-Sign%61ture=f00&token&TOKEN=x",
+                   &out) == 0);
+    CHECK_STR(buf_z(&out),
+              "https://a.test?a=1&X-Amz-Sign%61ture=***&token&TOKEN=***");
+    CHECK(str_eq(url_secret_param("https://a.test?a=1&api_key=f00"),
+                 STR("api_key")));
+    CHECK(url_secret_param("https://a.test?api_key&b=1").n == 0);
     buf_free(&out);
 }
 
@@ -388,10 +397,57 @@ TEST("a parameter is set, encoded, in the place of one of that name")
     CHECK_STR(with("http://a/x", "p", "1"), "http://a/x?p=1");
     CHECK_STR(with("http://a/x?", "p", "1"), "http://a/x?p=1");
     CHECK_STR(with("http://a/x?p=0&q=2#f", "p", "1"), "http://a/x?q=2&p=1");
+    CHECK_STR(with("http://a/x?q&&r=1", "p", "1"), "http://a/x?q&r=1&p=1");
     CHECK_STR(with("http://a/x?pp=0&p", "p", "a b&c"),
               "http://a/x?pp=0&p=a%20b%26c");
     CHECK_STR(with("http://a/x?page[n]=1&page%5Bn%5d=2&x", "page[n]", "3"),
               "http://a/x?x&page%5Bn%5D=3");
+}
+
+/* ---- trying again ---- */
+
+TEST("Retry-After is seconds or a date")
+{
+    uint64_t ms;
+    CHECK(retry_after(STR("120"), 0, &ms) && ms == 120000);
+    CHECK(retry_after(STR("0"), 0, &ms) && ms == 0);
+    CHECK(retry_after(STR("Fri, 31 Dec 1999 23:59:59 GMT"), 946684789, &ms) &&
+          ms == 10000);
+    CHECK(retry_after(STR("Fri, 31 Dec 1999 23:59:59 GMT"), 946684899, &ms) &&
+          ms == 0);
+    CHECK(retry_after(STR("99999999999999999999999"), 0, &ms));
+    CHECK(!retry_after(STR(""), 0, &ms) && !retry_after(STR("soon"), 0, &ms));
+    CHECK(!retry_after(STR("-5"), 0, &ms) && !retry_after(STR("5 s"), 0, &ms));
+}
+
+TEST("waits are random below a cap that doubles, and never past the deadline")
+{
+    struct retry r = { 4, 100, 250, 100000 };
+    static const uint64_t most[] = { 100, 200, 250, 250 };
+    uint64_t wait, seen[4] = { 0 };
+    for (int round = 0; round < 200; round++) {
+        struct retry_turn t = { 0, http_clock_ms() };
+        for (size_t i = 0; i < 4; i++) {
+            CHECK(retry_next(&r, &t, 0, &wait) && wait <= most[i]);
+            seen[i] = seen[i] > wait ? seen[i] : wait;
+        }
+        CHECK(!retry_next(&r, &t, 0, &wait));
+    }
+    for (size_t i = 0; i < 4; i++)
+        CHECK(seen[i] > most[i] / 2); /* 1 in 2^200 */
+    struct retry_turn t = { 0, http_clock_ms() };
+    CHECK(retry_next(&r, &t, 5000, &wait) && wait == 5000);
+    CHECK(!retry_next(&r, &t, 100001, &wait));
+    t.started_ms -= 99999;
+    CHECK(!retry_next(&r, &t, 1000, &wait));
+}
+
+TEST("what another try may change is tried again")
+{
+    CHECK(retry_status(429) && retry_status(500) && retry_status(503) &&
+          retry_status(522) && retry_status(408));
+    CHECK(!retry_status(400) && !retry_status(401) && !retry_status(404) &&
+          !retry_status(501) && !retry_status(200) && !retry_status(304));
 }
 
 /* ---- addresses ---- */
