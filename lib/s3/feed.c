@@ -13,8 +13,8 @@ static struct s3_opts given;
 static bool only_new;
 
 static const struct opt opts[] = {
-    { OPT_GROUP, 0, "s3", NULL, NULL, "S3", NULL, 0, 0, 0, COMPLETE_NONE,
-      NULL },
+    { OPT_GROUP, 0, "s3", NULL, NULL, "Objects of S3", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     S3_OPTIONS(given),
     { OPT_FLAG, 0, "s3-new", NULL, &only_new,
       "leave out objects that are committed already, by key, ETag and size",

@@ -9,9 +9,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define DIGITS 20
 #define ROW_MAX ((size_t)16 << 20)
+#define GRACE_LOOKS 12
+#define GRACE_NAP_US 250000
 #define ALL "all" /* in place of a partition's hash: the whole table */
 
 /* A load that is done, as the name of its mark says. */
@@ -26,8 +29,7 @@ struct loadlog {
     struct buf table;
     struct entry *v; /* owned */
     size_t n, cap;
-    uint64_t last;    /* number of the latest row */
-    uint64_t pending; /* the row read last, without a mark so far; 0: none */
+    uint64_t last; /* number of the latest row */
 };
 
 struct loadlog *loadlog_open(struct s3 *s, struct str table, struct err *e)
@@ -265,15 +267,44 @@ static int parse_name(struct str name, struct entry *en)
     return *end == '\0' ? 2 : 0;
 }
 
-/* A row behind which no mark came: 0, or -1. */
-static int settle_pending(struct loadlog *l, bool finish, struct err *e)
+/* Looks for the mark of a load: 1 with *en, 0, -1. */
+static int find_mark(struct loadlog *l, uint64_t number, struct entry *en,
+                     struct err *e)
 {
-    uint64_t number = l->pending;
+    struct buf prefix = { 0 };
+    struct list_object o;
+    buf_add_str(&prefix, buf_str(&l->table));
+    buf_addf(&prefix, LOADLOG_FOLDER "%0*" PRIu64 ".", DIGITS, number);
+    struct str folder = { prefix.p, prefix.n - DIGITS - 1 };
+    struct list *list = NULL;
+    if (prefix.failed)
+        err_nomem(e);
+    else
+        list = list_open(l->s, buf_str(&prefix), STR(""), e);
+    int r = list ? 1 : -1, found = 0;
+    while (r > 0 && !found && (r = list_next(list, &o, e)) > 0)
+        found =
+            parse_name((struct str){ o.key.p + folder.n, o.key.n - folder.n },
+                       en) == 2;
+    list_close(list);
+    buf_free(&prefix);
+    return r < 0 ? -1 : found;
+}
+
+/* A row without a mark. Mostly its own process is about to end it: that it may
+ * do undisturbed, for a while. */
+static int settle(struct loadlog *l, uint64_t number, struct err *e)
+{
     struct buf row = { .max = ROW_MAX };
-    l->pending = 0;
-    if (number == 0 || !finish)
-        return 0;
-    int r = read_row(l, number, &row, e);
+    struct entry en;
+    int r = 0;
+    for (int i = 0; i < GRACE_LOOKS && r == 0; i++) {
+        usleep(GRACE_NAP_US);
+        r = find_mark(l, number, &en, e);
+    }
+    if (r)
+        return r < 0 ? -1 : add_entry(l, &en, e);
+    r = read_row(l, number, &row, e);
     if (r > 0)
         r = bring_to_end(l, buf_str(&row), number, e);
     else if (r == 0)
@@ -294,9 +325,7 @@ static int take_name(struct loadlog *l, struct str name, bool finish,
     l->last = en.number > l->last ? en.number : l->last;
     if (kind == 2)
         return add_entry(l, &en, e);
-    if (!done)
-        l->pending = en.number;
-    return settle_pending(l, finish, e);
+    return done || !finish ? 0 : settle(l, en.number, e);
 }
 
 int loadlog_read(struct loadlog *l, bool finish, struct err *e)

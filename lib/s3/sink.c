@@ -32,8 +32,8 @@ static struct s3_opts given;
 static bool one_writer;
 
 static const struct opt opts[] = {
-    { OPT_GROUP, 0, "s3", NULL, NULL, "S3", NULL, 0, 0, 0, COMPLETE_NONE,
-      NULL },
+    { OPT_GROUP, 0, "s3", NULL, NULL, "Objects of S3", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     S3_OPTIONS(given),
     { OPT_FLAG, 0, "s3-one-writer", NULL, &one_writer,
       "the server has no conditional writes, and no other load runs into this "

@@ -248,6 +248,13 @@ static int judge_gone(struct s3 *s, struct str key, struct err *e)
                       : there - 1;
 }
 
+/* NoSuchUpload; other servers have other names for it. */
+static bool is_gone(const struct s3_answer *a)
+{
+    return (a->status == 404 && strcmp(a->code, "NoSuchBucket") != 0) ||
+           strcmp(a->code, "InvalidPart") == 0;
+}
+
 int upload_complete(struct s3 *s, struct val receipt, struct err *e)
 {
     struct buf key = { 0 }, id = { 0 }, body = { 0 };
@@ -267,7 +274,7 @@ int upload_complete(struct s3 *s, struct val receipt, struct err *e)
                                   .body = buf_str(&body) };
     if (done == 0 && s3_ask(s, &r, &a, &why)) {
         done = -1;
-        if (strcmp(a.code, "NoSuchUpload") == 0)
+        if (is_gone(&a))
             done = judge_gone(s, buf_str(&key), e);
         else
             *e = why;
