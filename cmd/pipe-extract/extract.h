@@ -18,6 +18,7 @@ struct extract {
     struct stage *st;
     struct formats formats;
     struct source_opts source;
+    struct buf state_dir; /* of source */
     uint64_t max_size, max_ratio;
     uint64_t max;    /* records at most; 0: all */
     uint64_t max_ms; /* 0: without an end */

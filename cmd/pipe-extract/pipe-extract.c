@@ -97,6 +97,11 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    /* Without one nothing is kept: not every source needs to. */
+    if (stage_state_dir(st, &x->state_dir) == 0)
+        o->state_dir = buf_z(&x->state_dir);
+    else
+        st->err = (struct err){ 0 };
     x->st = st;
     x->max_size = max_size;
     x->max_ratio = max_ratio;
@@ -177,5 +182,6 @@ int main(int argc, char **argv)
     buf_free(&x.text);
     buf_free(&x.marked);
     formats_free(&x.formats);
+    buf_free(&x.state_dir);
     return stage_finish(&st);
 }
