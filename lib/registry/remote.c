@@ -197,18 +197,39 @@ static int ask(const struct remote *r, const char *url, struct buf *body,
     return got;
 }
 
-int remote_get(void *context, const char *path, struct buf *body, struct err *e)
+static int ask_path(const struct remote *r, const char *path, struct buf *body,
+                    struct err *e)
 {
-    const struct remote *r = context;
     struct buf url = { .max = 1 << 16 };
-    size_t start = body->n;
-    if (read_kept(r, path, body))
-        return 1;
     buf_add_str(&url, buf_str(&r->url));
     buf_addz(&url, path);
     const char *z = buf_z(&url);
     int got = z ? ask(r, z, body, e) : err_nomem(e);
     buf_free(&url);
+    return got;
+}
+
+/* Any server says 404: is it a registry that has no such schema? */
+static int meet(const struct remote *r, struct err *e)
+{
+    struct buf types = { .max = BODY_MAX };
+    int got = ask_path(r, "/schemas/types", &types, e);
+    buf_free(&types);
+    return got == 0
+               ? err_set(e, ERR_CONFIG, "no schema registry at '%s'", r->url.p)
+               : got;
+}
+
+int remote_get(void *context, const char *path, struct buf *body, struct err *e)
+{
+    struct remote *r = context;
+    size_t start = body->n;
+    if (read_kept(r, path, body))
+        return 1;
+    int got = ask_path(r, path, body, e);
+    if (got == 0 && !r->met && meet(r, e) < 0)
+        return -1;
+    r->met |= got >= 0;
     if (got > 0 && !body->failed)
         keep(r, path, (struct str){ body->p + start, body->n - start });
     return got;

@@ -42,7 +42,7 @@ rows() {
         kafka_produce "$T" 0
     echo ' {"a":2} ' | kafka_produce "$T" 2
     extract | sort >out
-    assert_file out ' {"a":2} 
+    assert_file out ' {"a":2}'" "'
 {"a": 1.10, "b":"é"}
 {"a":12345678901234567890123}'
 }
