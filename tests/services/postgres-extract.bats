@@ -254,6 +254,64 @@ END
     assert_exit 78 extract --query 'SHOW work_mem' --split work_mem -j 2
 }
 
+# ---- cursors
+
+# since COLUMN [OPTION...]: appends to the table got what is new in t; prints ids.
+since() {
+    local column=$1
+    shift
+    local decimal=()
+    [ "${type-}" != numeric ] || decimal=(--decimal c=text)
+    extract --pipeline p --cursor "$column" --resume-from sqlite:got.db "$@" >new.ndjson
+    pipe-load sqlite:got.db --pipeline p -t got --mode append --create "${decimal[@]}" <new.ndjson
+    jq -c .id new.ndjson | tr '\n' ' '
+}
+
+@test "--cursor goes on at the value that was committed, by the column's own order" {
+    need_command sqlite3 jq
+    local cases=(
+        "bigint|9223372036854775800|9223372036854775801|9223372036854775807"
+        "numeric|9.5|10.25|123456789012345678901234567890.5"
+        "timestamptz|2026-01-31 23:30:00+00|2026-02-01 00:45:00+01|2026-02-01 00:00:00.000001+00"
+        "timestamp|2026-01-31 23:30:00|2026-01-31 23:30:00.5|2026-02-01 00:00:00"
+        "date|2026-01-31|2026-02-01|2026-02-02"
+        "text|Z|a|ä"
+        "uuid|00000000-0000-0000-0000-00000000000f|a0000000-0000-0000-0000-000000000000|ffffffff-0000-0000-0000-000000000000"
+        "pg_lsn|0/FF|9/FFFFFFFF|A/0"
+    )
+    for c in "${cases[@]}"; do
+        IFS='|' read -r type one two three <<<"$c"
+        rm -f got.db
+        sql "DROP TABLE IF EXISTS t; CREATE TABLE t (id int, c $type)" 2>/dev/null
+        sql "INSERT INTO t VALUES (2, '$two'), (1, '$one')"
+        [ "$(since c --table t)" = '1 2 ' ] || fail "$type: $(cat new.ndjson)"
+        [ "$(since c --table t)" = '' ] || fail "$type: $(cat new.ndjson)"
+        # One with the very value, one above it, one below it.
+        sql "INSERT INTO t VALUES (4, '$three'), (3, '$two'), (5, '$one')"
+        [ "$(since c --query 'SELECT id, c FROM t ORDER BY random();')" = '3 4 ' ] ||
+            fail "$type: $(cat new.ndjson)"
+    done
+}
+
+@test "{cursor} stands where the statement wants it, quoted; NULL at first" {
+    sql "CREATE TABLE t AS SELECT i AS id, 'o''' || i AS c FROM generate_series(1, 3) AS i"
+    q='SELECT * FROM t WHERE {cursor} IS NULL OR c >= {cursor} ORDER BY c COLLATE "C"'
+    [ "$(since c --query "$q")" = '1 2 3 ' ]
+    sql "INSERT INTO t VALUES (4, 'o''4')"
+    [ "$(since c --query "$q")" = '4 ' ]
+    assert_exit 64 extract --query "$q"
+}
+
+@test "a cursor that has no order to keep, or no column, is refused" {
+    sql "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE t (id int, m mood, j jsonb)"
+    for column in m j; do
+        assert_exit 64 extract --pipeline p --cursor "$column" --resume-from sqlite:got.db --table t
+        grep -q "column '$column' is no number" err
+    done
+    assert_exit 78 extract --pipeline p --cursor none --resume-from sqlite:got.db --table t
+    assert_exit 64 extract --pipeline p --cursor id --resume-from sqlite:got.db --table t --split id -j 2
+}
+
 # ---- faults
 
 @test "memory does not grow with the rows, nor with the connections" {
