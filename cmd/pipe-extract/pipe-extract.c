@@ -150,8 +150,7 @@ static int prepare(struct stage *st, struct extract *x)
     o->each = x->track.marks || max_records || meta;
     o->notes = x->track.run_dir && st->opts.pipeline && !max_records;
     return formats_parse(&x->formats, o, &st->err) ||
-                   queries_parse(&x->queries, st, o) ||
-                   days_parse(&x->days, st)
+                   queries_parse(&x->queries, st, o) || days_parse(&x->days, st)
                ? -1
                : 0;
 }

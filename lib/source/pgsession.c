@@ -28,7 +28,7 @@ int pgsession_fail(struct pgsession *s, const PGresult *r, struct err *e)
                    "cannot read from PostgreSQL: %s", text);
 }
 
-int pgsession_result(struct pgsession *s, PGresult **r, struct err *e)
+static int flush(struct pgsession *s, struct err *e)
 {
     int left;
     while ((left = PQflush(s->db)) > 0) {
@@ -37,8 +37,21 @@ int pgsession_result(struct pgsession *s, PGresult **r, struct err *e)
         if (!PQconsumeInput(s->db))
             return fail_connection(s, e);
     }
-    if (left < 0)
-        return fail_connection(s, e);
+    return left < 0 ? fail_connection(s, e) : 0;
+}
+
+int pgsession_send(struct pgsession *s, const char *sql, struct err *e)
+{
+    /* With parameters, be it none, the server takes one statement only. */
+    return PQsendQueryParams(s->db, sql, 0, NULL, NULL, NULL, NULL, 0)
+               ? flush(s, e)
+               : fail_connection(s, e);
+}
+
+int pgsession_result(struct pgsession *s, PGresult **r, struct err *e)
+{
+    if (flush(s, e))
+        return -1;
     while (PQisBusy(s->db))
         if (pgsession_wait(&s, 1, e) < 0)
             return -1;
@@ -74,10 +87,7 @@ int pgsession_ask(struct pgsession *s, const char *sql, PGresult **rows,
                   struct err *e)
 {
     *rows = NULL;
-    /* With parameters, be it none, the server takes one statement only. */
-    if (!PQsendQueryParams(s->db, sql, 0, NULL, NULL, NULL, NULL, 0))
-        return fail_connection(s, e);
-    if (finish(s, rows, e)) {
+    if (pgsession_send(s, sql, e) || finish(s, rows, e)) {
         PQclear(*rows);
         *rows = NULL;
         return -1;
@@ -89,15 +99,24 @@ int pgsession_ask(struct pgsession *s, const char *sql, PGresult **rows,
 /* Local to the transaction: behind a pooler the next one may be another's. */
 static int begin(struct pgsession *s, const char *snapshot, struct err *e)
 {
+    const char *encoding = PQparameterStatus(s->db, "server_encoding");
     struct buf sql = { 0 };
     buf_addz(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;");
+    /* Who else waits for a table that the first transaction holds would be
+     * waited for here, and wait for us: nobody sees that but by time. */
     if (snapshot)
-        buf_addf(&sql, " SET TRANSACTION SNAPSHOT '%s';", snapshot);
+        buf_addf(&sql,
+                 " SET TRANSACTION SNAPSHOT '%s'; SET LOCAL lock_timeout ="
+                 " '10s';",
+                 snapshot);
     buf_addz(&sql, " SET LOCAL datestyle = ISO; SET LOCAL timezone = 'UTC';"
                    " SET LOCAL intervalstyle = iso_8601;"
                    " SET LOCAL bytea_output = hex;"
                    " SET LOCAL extra_float_digits = 1;"
                    " SET LOCAL standard_conforming_strings = on");
+    /* A database of mere bytes: its first one that is no text would end all. */
+    if (encoding && strcmp(encoding, "SQL_ASCII") == 0)
+        buf_addz(&sql, "; SET LOCAL client_encoding = 'SQL_ASCII'");
     const char *z = buf_z(&sql);
     int r = z ? pgsession_run(s, z, e) : err_nomem(e);
     buf_free(&sql);
@@ -141,6 +160,9 @@ int pgsession_wait(struct pgsession *const *v, size_t n, struct err *e)
 
 void pgsession_close(struct pgsession *s)
 {
+    /* The server itself would notice no earlier than with the next rows. */
+    if (s->db && PQtransactionStatus(s->db) == PQTRANS_ACTIVE)
+        pglink_cancel(s->db);
     PQfinish(s->db);
     *s = (struct pgsession){ 0 };
 }

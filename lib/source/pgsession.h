@@ -2,7 +2,8 @@
  *
  * All that is asked in it sees one state of the database, and nothing in it
  * can write. Values come as text with datestyle ISO, timezone UTC,
- * intervalstyle iso_8601, bytea_output hex and all digits of floats. Waits
+ * intervalstyle iso_8601, bytea_output hex and all digits of floats; in
+ * UTF-8, but what a database without an encoding has, bytes of any kind. Waits
  * notice signals (stop, which may be NULL). Errors are ERR_TEMPFAIL where the
  * connection was lost, else what pglink_code makes of the server's. Not
  * thread-safe. */
@@ -34,6 +35,9 @@ int pgsession_run(struct pgsession *s, const char *sql, struct err *e);
  * PQclear; or -1. */
 int pgsession_ask(struct pgsession *s, const char *sql, PGresult **rows,
                   struct err *e);
+
+/* Sends one statement. 0 or -1. */
+int pgsession_send(struct pgsession *s, const char *sql, struct err *e);
 
 /* The next result of what was sent: 1 with *r owned, 0 at the end of them,
  * -1. */

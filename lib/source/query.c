@@ -198,12 +198,21 @@ int query_reject(struct query_rows *r, size_t from, const char *code,
     r->text.failed = false; /* a row that did not fit is gone */
     r->text.n = from;
     buf_reset(&r->path);
+    buf_reset(&r->raw);
+    r->raw_length = 0;
     if (column && path_pointer(&r->path, str_of(column)))
         return err_nomem(e);
     r->fault =
         (struct source_fault){ code, buf_str(&r->path), str_of(message) };
     r->rejected = true;
     return 0;
+}
+
+int query_raw(struct query_rows *r, struct str raw, struct err *e)
+{
+    bool all = raw.n <= QUERY_KEEP;
+    r->raw_length = all ? 0 : raw.n;
+    return buf_add(&r->raw, raw.p, all ? raw.n : QUERY_KEEP) ? err_nomem(e) : 0;
 }
 
 int query_row(struct query_rows *r, size_t from, size_t max_record,
@@ -240,7 +249,8 @@ int query_item(struct query_rows *r, struct source_item *item)
         return 0;
     *item = (struct source_item){ .kind = SOURCE_REJECT,
                                   .text = STR(""),
-                                  .raw = STR(""),
+                                  .raw = buf_str(&r->raw),
+                                  .length = r->raw_length,
                                   .faults = &r->fault,
                                   .n_faults = 1 };
     return 1;
@@ -259,4 +269,5 @@ void query_rows_free(struct query_rows *r)
 {
     buf_free(&r->text);
     buf_free(&r->path);
+    buf_free(&r->raw);
 }

@@ -79,13 +79,22 @@ struct query_rows {
     size_t count;              /* of them */
     struct source_fault fault; /* of a row that is none, behind them */
     struct buf path;           /* owned */
+    struct buf raw;            /* owned: it as the database showed it */
+    size_t raw_length;         /* of all of it, where raw is cut */
     bool rejected;
 };
 
+/* Bytes of a rejected row that are kept. */
+#define QUERY_KEEP ((size_t)64 << 10)
+
 /* The row that was begun at text.p + from is no record: takes it away and keeps
- * why. path is a column's name, NULL for none. 0 or -1 (memory). */
+ * why, and no raw. column is the column's name, NULL for none. 0 or -1
+ * (memory). */
 int query_reject(struct query_rows *r, size_t from, const char *code,
                  const char *message, const char *column, struct err *e);
+
+/* What the rejected row looked like. 0 or -1 (memory). */
+int query_raw(struct query_rows *r, struct str raw, struct err *e);
 
 /* Ends the row that was begun at from: adds its line end, or rejects it where
  * it is longer than max_record. 0 or -1 (memory). */

@@ -14,7 +14,7 @@
 struct link {
     struct pgsession session;
     uint64_t rows; /* that it gave */
-    bool over;
+    bool begun, over;
 };
 
 struct postgres {
@@ -109,26 +109,28 @@ static bool is_refused(const PGresult *r)
            (strcmp(state, "42601") == 0 || strcmp(state, "0A000") == 0);
 }
 
-/* Sends the statement and waits for it to begin: 1; 0 where COPY is refused;
- * -1. */
-static int begin_copy(struct pgsession *p, struct str sql, struct err *e)
+static int send_copy(struct pgsession *p, struct str sql, struct err *e)
 {
     struct buf copy = { 0 };
-    PGresult *r = NULL;
     buf_addz(&copy, "COPY (\n");
     buf_add_str(&copy, sql);
     buf_addz(&copy, "\n) TO STDOUT");
     const char *z = buf_z(&copy);
-    /* With parameters, be it none, the server takes one statement only. */
-    int got = !z ? err_nomem(e)
-              : PQsendQueryParams(p->db, z, 0, NULL, NULL, NULL, NULL, 0)
-                  ? pgsession_result(p, &r, e)
-                  : pgsession_fail(p, NULL, e);
+    int r = z ? pgsession_send(p, z, e) : err_nomem(e);
     buf_free(&copy);
-    if (got > 0 && PQresultStatus(r) != PGRES_COPY_OUT)
-        got = is_refused(r) ? 0 : pgsession_fail(p, r, e);
+    return r;
+}
+
+/* Waits for COPY to begin: 1; 0 where it is refused; -1. */
+static int begin_copy(struct link *l, struct err *e)
+{
+    PGresult *r = NULL;
+    int got = pgsession_result(&l->session, &r, e);
+    l->begun = got > 0 && PQresultStatus(r) == PGRES_COPY_OUT;
+    if (got >= 0 && !l->begun)
+        got = is_refused(r) ? 0 : pgsession_fail(&l->session, r, e);
     PQclear(r);
-    while (got == 0 && pgsession_result(p, &r, e) > 0)
+    while (got == 0 && pgsession_result(&l->session, &r, e) > 0)
         PQclear(r);
     return got;
 }
@@ -149,7 +151,7 @@ static int start(struct postgres *s, struct buf *sql, struct err *e)
     struct pgsession *p = &s->links[0].session;
     if (pgsession_run(p, "SAVEPOINT copy", e))
         return -1;
-    int got = begin_copy(p, buf_str(sql), e);
+    int got = send_copy(p, buf_str(sql), e) ? -1 : begin_copy(&s->links[0], e);
     if (got)
         return got < 0 ? -1 : 0;
     const char *z = buf_z(sql);
@@ -183,14 +185,8 @@ static int start_split(struct postgres *s, struct str select, struct err *e)
         buf_reset(&sql);
         buf_add_str(&sql, select);
         buf_add_str(&sql, buf_str(&split.conditions[i]));
-        int began = sql.failed
-                        ? err_nomem(e)
-                        : begin_copy(&s->links[i].session, buf_str(&sql), e);
-        if (began == 0)
-            err_set(e, ERR_USAGE,
-                    "--split: statement of --query has no ranges to share out: "
-                    "it is no SELECT");
-        got = began > 0 ? 0 : -1;
+        got = sql.failed ? err_nomem(e)
+                         : send_copy(&s->links[i].session, buf_str(&sql), e);
     }
     buf_free(&sql);
     pgsplit_free(&split);
@@ -286,9 +282,20 @@ static int end_copy(struct postgres *s, struct link *l, struct err *e)
 }
 
 /* Takes what has come from one connection, up to a block: 1 if there was
- * something, 0 if nothing is there for now, -1. */
+ * something, 0 if nothing is there for now, -1. The server tells that it has
+ * begun no earlier than with the first rows. */
 static int take_copy(struct postgres *s, struct link *l, struct err *e)
 {
+    if (!l->begun) {
+        if (PQisBusy(l->session.db))
+            return 0;
+        int got = begin_copy(l, e);
+        if (got == 0)
+            err_set(e, ERR_USAGE,
+                    "--split: the statement of --query is no SELECT, and has "
+                    "no ranges");
+        return got > 0 ? 1 : -1;
+    }
     bool some = false;
     char *line = NULL;
     int n = 0;
@@ -296,7 +303,8 @@ static int take_copy(struct postgres *s, struct link *l, struct err *e)
            (n = PQgetCopyData(l->session.db, &line, 1)) > 0) {
         struct str text = { line, (size_t)n };
         text.n -= text.p[text.n - 1] == '\n';
-        int bad = pgrow_copy(&s->row, text, &s->rows, e);
+        int bad = pgrow_copy(&s->row, text, &s->rows, e) ||
+                  (s->rows.rejected && query_raw(&s->rows, text, e));
         PQfreemem(line);
         if (bad)
             return -1;
