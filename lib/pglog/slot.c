@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OLDEST 130000 /* the first to tell whether a slot's log is there */
+#define BUSY_MS 10000 /* how long a slot in use is waited for */
+#define LOOK_MS 100
 
 bool slot_name_valid(const char *name)
 {
@@ -108,6 +111,43 @@ int slot_find(PGconn *db, const char *name, const char *plugin,
     return done;
 }
 
+/* The session that has it: 1 with its number, 0 for none, -1. */
+static int ask_owner(PGconn *db, const char *name, bool (*stop)(void),
+                     char pid[16], struct err *e)
+{
+    struct buf sql = { .max = 65536 };
+    PGresult *r = NULL;
+    buf_addz(&sql, "SELECT active_pid FROM pg_catalog.pg_replication_slots"
+                   " WHERE active AND slot_name = ");
+    pgask_literal(&sql, str_of(name));
+    int done = pgask_buf(db, &sql, stop, &r, e);
+    if (done == 0 && PQntuples(r) > 0) {
+        snprintf(pid, 16, "%s", PQgetvalue(r, 0, 0));
+        done = 1;
+    }
+    PQclear(r);
+    buf_free(&sql);
+    return done;
+}
+
+int slot_await(PGconn *db, const char *name, bool (*stop)(void), struct err *e)
+{
+    const struct timespec pause = { 0, LOOK_MS * 1000000 };
+    char pid[16];
+    for (int ms = 0;; ms += LOOK_MS) {
+        int owned = ask_owner(db, name, stop, pid, e);
+        if (owned <= 0)
+            return owned;
+        if (ms >= BUSY_MS)
+            return err_set(e, ERR_TEMPFAIL,
+                           "slot '%s' is in use by session %s of the server",
+                           name, pid);
+        if (stop && stop())
+            return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
+        nanosleep(&pause, NULL);
+    }
+}
+
 int slot_create(PGconn *db, const char *name, const char *plugin,
                 bool (*stop)(void), struct err *e)
 {
@@ -118,20 +158,25 @@ int slot_create(PGconn *db, const char *name, const char *plugin,
     return pgask(db, sql, stop, NULL, e);
 }
 
-static void temporary_name(char out[64])
+/* Of this process at this moment: other hosts make some too. */
+static void name_point(struct slot_point *point)
 {
-    snprintf(out, 64, "pipe_snapshot_%ld", (long)getpid());
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    snprintf(point->slot, sizeof(point->slot), "pipe_snapshot_%lx_%lx_%lx",
+             (unsigned long)getpid(), (unsigned long)t.tv_sec,
+             (unsigned long)t.tv_nsec);
 }
 
 int slot_export(PGconn *db, const char *plugin, bool (*stop)(void),
                 struct slot_point *point, struct err *e)
 {
-    char name[64], sql[200];
+    char sql[200];
     PGresult *r;
-    temporary_name(name);
+    name_point(point);
     snprintf(sql, sizeof(sql),
              "CREATE_REPLICATION_SLOT %s TEMPORARY LOGICAL %s EXPORT_SNAPSHOT",
-             name, plugin);
+             point->slot, plugin);
     if (pgask(db, sql, stop, &r, e))
         return -1;
     buf_reset(&point->snapshot);
@@ -146,11 +191,11 @@ int slot_export(PGconn *db, const char *plugin, bool (*stop)(void),
     return point->snapshot.failed ? err_nomem(e) : 0;
 }
 
-int slot_release(PGconn *db, bool (*stop)(void), struct err *e)
+int slot_release(PGconn *db, const struct slot_point *point, bool (*stop)(void),
+                 struct err *e)
 {
-    char name[64], sql[128];
-    temporary_name(name);
-    snprintf(sql, sizeof(sql), "DROP_REPLICATION_SLOT %s", name);
+    char sql[128];
+    snprintf(sql, sizeof(sql), "DROP_REPLICATION_SLOT %s", point->slot);
     return pgask(db, sql, stop, NULL, e);
 }
 

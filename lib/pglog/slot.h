@@ -41,6 +41,10 @@ struct slot {
 int slot_find(PGconn *db, const char *name, const char *plugin,
               bool (*stop)(void), struct slot *slot, struct err *e);
 
+/* Waits until no other session streams from it, for a while: that of a run that
+ * was killed ends once the server notices. ERR_TEMPFAIL where one goes on. */
+int slot_await(PGconn *db, const char *name, bool (*stop)(void), struct err *e);
+
 int slot_create(PGconn *db, const char *name, const char *plugin,
                 bool (*stop)(void), struct err *e);
 
@@ -48,6 +52,7 @@ int slot_create(PGconn *db, const char *name, const char *plugin,
  * visible in the snapshot is behind it, all else is. */
 struct slot_point {
     uint64_t lsn;
+    char slot[64];
     struct buf snapshot; /* owned: its name for SET TRANSACTION SNAPSHOT, until
                             the next command of the connection */
 };
@@ -56,8 +61,9 @@ struct slot_point {
 int slot_export(PGconn *db, const char *plugin, bool (*stop)(void),
                 struct slot_point *point, struct err *e);
 
-/* Drops the slot of slot_export. */
-int slot_release(PGconn *db, bool (*stop)(void), struct err *e);
+/* Drops that slot; the snapshot stays with whoever has taken it. */
+int slot_release(PGconn *db, const struct slot_point *point, bool (*stop)(void),
+                 struct err *e);
 
 /* What a publication holds: all tables, or those of a list for wal2json's
  * option add-tables; and the changes it publishes, for its option actions. */
