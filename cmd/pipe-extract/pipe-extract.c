@@ -1,11 +1,7 @@
 /* pipe-extract: read sources and write their records as NDJSON. */
-#include "formats.h"
-#include "source/feed.h"
-#include "source/files.h"
+#include "extract.h"
 #include "source/ops.h"
-#include "stage/stage.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 static uint64_t max_size, max_ratio = 1000;
@@ -47,31 +43,7 @@ static const struct command command = {
     .more = more,
 };
 
-/* What the options come to; used for every input. */
-struct extract {
-    struct files files;
-    struct formats formats;
-    struct source_opts source;
-    bool doubted; /* of many files the first one says it for all */
-};
-
 /* ---- options ---- */
-
-static int list_files(struct stage *st, struct files *files)
-{
-    struct buf name = { .max = 65536 };
-    int r = st->argc == 0 ? files_add(files, "-", &st->err) : 0;
-
-    for (int i = 0; r == 0 && i < st->argc; i++) {
-        buf_reset(&name);
-        r = stage_expand(st, &name, st->argv[i]);
-        if (r == 0)
-            r = buf_z(&name) ? files_add(files, name.p, &st->err)
-                             : err_nomem(&st->err);
-    }
-    buf_free(&name);
-    return r;
-}
 
 static int prepare(struct stage *st, struct extract *x)
 {
@@ -80,127 +52,48 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
-    return formats_parse(&x->formats, o, &st->err) || list_files(st, &x->files)
-               ? -1
-               : 0;
+    x->st = st;
+    x->max_size = max_size;
+    x->max_ratio = max_ratio;
+    return formats_parse(&x->formats, o, &st->err);
 }
 
 /* ---- work ---- */
 
-/* Tells dead letters how to read raw again: on stdin, by the same rules. */
-static int describe(struct stage *st, const struct source *s)
+static int check_stdin(struct stage *st)
 {
-    if (st->context.n > 0)
-        return 0;
-    buf_addz(&st->replay_args, command.name);
-    buf_addc(&st->replay_args, '\0');
-    buf_addf(&st->replay_args, "--max-record=%" PRIu64 "%c",
-             st->opts.max_record, 0);
-    buf_addf(&st->replay_args, "--max-depth=%" PRIu64 "%c", st->opts.max_depth,
-             0);
-    if (source_context(s, &st->context, &st->err) ||
-        source_args(s, &st->replay_args, &st->err))
-        return -1;
-    buf_addc(&st->replay_args, '-');
-    return buf_addc(&st->replay_args, '\0') ? err_nomem(&st->err) : 0;
+    int n = 0;
+    for (int i = 0; i < st->argc; i++)
+        n += strcmp(st->argv[i], "-") == 0;
+    return n > 1 ? err_set(&st->err, ERR_USAGE, "stdin is named twice") : 0;
 }
 
-static int reject(struct stage *st, const struct record *rec,
-                  const struct source_item *item)
+/* What is not there is known before the first record is written. */
+static int extract(struct stage *st, struct extract *x, struct origin *v,
+                   size_t n)
 {
-    struct reason reasons[32];
-    size_t n = 0;
-
-    for (; n < item->n_faults && n < 32; n++)
-        reasons[n] = (struct reason){ .code = item->faults[n].code,
-                                      .path = item->faults[n].path,
-                                      .message = item->faults[n].message };
-    st->counts.in++;
-    return stage_reject(st, rec, reasons, n);
-}
-
-static int take(struct stage *st, const struct source *s, const char *uri,
-                const struct source_item *item)
-{
-    struct record rec = { .text = item->raw,
-                          .uri = uri,
-                          .line = item->line,
-                          .offset = item->offset,
-                          .length = item->length };
-
-    if (item->kind == SOURCE_RECORD) {
-        st->counts.in++;
-        return stage_pass(st, item->text);
-    }
-    if (item->kind == SOURCE_RECORDS) {
-        st->counts.in += item->count;
-        return stage_pass_lines(st, item->text, item->count);
-    }
-    if (describe(st, s))
-        return -1;
-    if (item->kind == SOURCE_REJECT)
-        return reject(st, &rec, item);
-    int r = stage_admit(st, &rec);
-    return r > 0 ? stage_pass(st, item->text) : r;
-}
-
-static int say_doubt(struct stage *st, struct extract *x,
-                     const struct source *s)
-{
-    struct buf text = { .max = 65536 };
-    int r = x->doubted ? 0 : source_doubt(s, &text, &st->err);
-
-    if (r == 0 && text.n && buf_z(&text)) {
-        x->doubted = true;
-        stage_note(st, "%s", text.p);
-    }
-    buf_free(&text);
-    return r;
-}
-
-static int extract_input(struct stage *st, struct extract *x, struct input *in)
-{
-    struct source *s = NULL;
-    struct source_item item;
-
-    buf_reset(&st->context);
-    buf_reset(&st->replay_args);
-    int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
-                ? -1
-                : 1;
-    while (r > 0) {
-        r = source_next(s, &item, &st->err);
-        if (r > 0 && take(st, s, in->uri, &item))
-            r = -1;
-    }
-    source_close(s);
-    /* Behind a killed upstream a cut record is the expected sight: the mark is
-     * the better reason, and replaces the error. */
-    bool cut = r < 0 && st->err.code == ERR_DATA && in->eof;
-    if (r == 0 || cut)
-        r = stage_judge(st, in) || cut ? -1 : 0;
-    return r;
-}
-
-static int extract(struct stage *st, struct extract *x)
-{
-    if (prepare(st, x))
-        return -1;
-    for (size_t i = 0; i < x->files.n; i++) {
-        struct input in;
-        if (input_open(&in, x->files.paths[i], &st->err))
+    for (size_t i = 0; i < n; i++)
+        if (origin_open(x, &v[i], st->argc ? st->argv[i] : "-"))
             return -1;
-        in.limits.max_bytes = max_size;
-        in.limits.max_ratio = max_ratio;
-        stage_watch(st, &in);
-        stage_input(st, x->files.paths[i]);
-        int r = extract_input(st, x, &in);
-        stage_input_end(st);
-        input_close(&in);
-        if (r || stage_tick(st))
-            return -1;
-    }
-    return 0;
+    int r = 1;
+    for (size_t i = 0; i < n && r > 0; i++)
+        r = origin_read(x, &v[i]);
+    return r < 0 ? -1 : 0;
+}
+
+static int run(struct stage *st, struct extract *x)
+{
+    size_t n = st->argc ? (size_t)st->argc : 1;
+    if (prepare(st, x) || check_stdin(st))
+        return -1;
+    struct origin *v = calloc(n, sizeof(*v));
+    if (!v)
+        return err_nomem(&st->err);
+    int r = extract(st, x, v, n);
+    for (size_t i = 0; i < n; i++)
+        origin_free(&v[i]);
+    free(v);
+    return r;
 }
 
 int main(int argc, char **argv)
@@ -209,8 +102,8 @@ int main(int argc, char **argv)
     struct stage st;
 
     if (stage_start(&st, &command, argc, argv) == 0)
-        extract(&st, &x);
-    files_free(&x.files);
+        run(&st, &x);
+    track_free(&x.track);
     formats_free(&x.formats);
     return stage_finish(&st);
 }

@@ -12,6 +12,9 @@ static const struct feed_ops *find_ops(const char *uri)
     return NULL;
 }
 
+/* Without a scheme that anybody knows it is a file. */
+extern const struct feed_ops feed_file_ops;
+
 bool feed_is(const char *uri)
 {
     return find_ops(uri) != NULL;
@@ -22,8 +25,7 @@ int feed_open(struct feed **fp, const char *uri, const struct source_opts *opts,
               struct err *e)
 {
     const struct feed_ops *ops = find_ops(uri);
-    if (!ops)
-        return err_set(e, ERR_USAGE, "no source for '%s'", uri);
+    ops = ops ? ops : &feed_file_ops;
     struct feed *f = calloc(1, ops->size);
     if (!f)
         return err_nomem(e);
@@ -42,7 +44,10 @@ int feed_open(struct feed **fp, const char *uri, const struct source_opts *opts,
 
 int feed_next(struct feed *f, struct input **in, struct err *e)
 {
-    return f->ops->next(f, in, e);
+    int r = f->ops->next(f, in, e);
+    if (r > 0 && f->watch)
+        f->watch(f->context, *in);
+    return r;
 }
 
 int feed_done(struct feed *f, struct positions *at, struct err *e)

@@ -41,8 +41,8 @@ struct feed {
     const char *uri;                /* borrowed */
     const struct source_opts *opts; /* borrowed */
     uint64_t taken; /* records that the last input gave; by the caller */
-    /* Hooks and limits for inputs that the feed opens: by the caller. Called
-     * before the first read of each. */
+    /* Hooks and limits for inputs that the feed hands out: by the caller.
+     * feed_next calls it before the first read of each. */
     void (*watch)(void *context, struct input *in);
     void *context;
 };
@@ -53,7 +53,7 @@ struct feed {
 /* All of them, NULL behind the last; made by the build. */
 extern const struct feed_ops *const feed_connectors[];
 
-/* True if a feed knows the URI's scheme. */
+/* True if a feed knows the URI's scheme: what none does is a file. */
 bool feed_is(const char *uri);
 
 /* Opens what is behind the URI (uri and opts are borrowed until feed_close);

@@ -94,9 +94,10 @@ struct source_opts {
                                            without the partition: at the
                                            beginning */
     bool follow;                        /* wait for more, without an end */
-    unsigned jobs;                      /* of -j; 0: not given */
-    bool (*stop)(void);                 /* true once a signal came; or NULL */
-    const char *app;                    /* what servers shall call us */
+    bool each;          /* one record an item: the position of each is wanted */
+    unsigned jobs;      /* of -j; 0: not given */
+    bool (*stop)(void); /* true once a signal came; or NULL */
+    const char *app;    /* what servers shall call us */
     const char *state_dir; /* a folder for what the connector must keep
                               (a journal); made when used; NULL: none */
 };

@@ -169,6 +169,10 @@ int stage_admit(struct stage *st, const struct record *rec);
  * stage_next: notices signals, draws progress. Returns 0, or -1 to stop. */
 int stage_tick(struct stage *st);
 
+/* By commands with sources of their own: there is nothing to read for now.
+ * Sends on what is written, notices signals. 0 or -1 with st->err. */
+int stage_idle(struct stage *st);
+
 /* Writes one record and LF to stdout or -o; does not count. 0 or -1. */
 int stage_emit(struct stage *st, struct str text);
 
@@ -210,6 +214,9 @@ int stage_rejectf(struct stage *st, const struct record *rec, const char *code,
  * before a read that would block, feed progress and notice signals. Pass every
  * input a command opens through it, before its first read. */
 void stage_watch(struct stage *st, struct input *in);
+
+/* The input is read no further, and may go: before it is closed. */
+void stage_unwatch(struct stage *st, const struct input *in);
 
 /* Judges an input that has come to its end, if it was a stream (stdin): sets
  * st->verdict. Returns 0, or -1 with st->err on DIED, FAILED or MIXED. */

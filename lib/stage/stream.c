@@ -55,6 +55,22 @@ void stage_watch(struct stage *st, struct input *in)
     p->raw_size += in->size;
 }
 
+void stage_unwatch(struct stage *st, const struct input *in)
+{
+    struct stage_private *p = st->priv;
+    if (p->current != in)
+        return;
+    p->bytes_in += in->bytes;
+    p->raw_in += in->raw_bytes;
+    p->current = NULL;
+}
+
+int stage_idle(struct stage *st)
+{
+    struct err same;
+    return stream_idle(st, &same) || stage_tick(st) ? -1 : 0;
+}
+
 int stage_tick(struct stage *st)
 {
     if (stage_stopping())
@@ -81,12 +97,7 @@ int stage_judge_early(struct stage *st, enum verdict *so_far)
 
 int stage_judge(struct stage *st, struct input *in)
 {
-    struct stage_private *p = st->priv;
-    if (p->current == in) {
-        p->bytes_in += in->bytes;
-        p->raw_in += in->raw_bytes;
-        p->current = NULL;
-    }
+    stage_unwatch(st, in);
     if (in->fd != STDIN_FILENO)
         return 0;
     int cause;
