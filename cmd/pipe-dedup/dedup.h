@@ -111,13 +111,6 @@ int state_begin(struct dedup *d);
 /* At the end of the input: keys that are new are durable, and pending. */
 int state_end(struct dedup *d);
 
-/* ---- ask.c */
-
-/* Are all loads of an array, as they stand in the record of a run, committed?
- * 1; none, or not all: 0, for the same run again loads what is missing and
- * changes nothing where it is there; -1 where a ledger cannot be asked. */
-int ask_loads(struct stage *st, struct str loads);
-
 /* ---- aside.c */
 
 /* Begins to set records aside. */

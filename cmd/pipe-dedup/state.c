@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "gate/gate.h"
+#include "run/ask.h"
 #include "run/pending.h"
 
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static int judge_owner(struct dedup *d, const char *run_dir)
         case PENDING_DISCARD: r = 0; break;
         case PENDING_PROMOTE: r = 1; break;
         case PENDING_ASK:
-            r = ask_loads(st, buf_str(&loads));
+            r = ask_loads(buf_str(&loads), stage_stopping, &st->err);
             if (r < 0)
                 r = give_choice(d, "cannot ask whether the load of an earlier "
                                    "run was committed");

@@ -1,8 +1,10 @@
 /* extract: what the parts of pipe-extract share.
  *
  * pipe-extract.c has the options; formats.c those that say how bytes are read;
- * origin.c reads what an operand names, from its first input to its last;
- * track.c knows how far each source has been read. */
+ * origin.c reads what an operand names, from its first input to its last, and
+ * item.c passes what it finds there; track.c knows how far each source has been
+ * read, cursor.c by a field of the records; show.c
+ * prints it. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
@@ -17,9 +19,30 @@ struct extract {
     struct formats formats;
     struct source_opts source;
     uint64_t max_size, max_ratio;
+    uint64_t max;    /* records at most; 0: all */
+    uint64_t max_ms; /* 0: without an end */
+    struct timespec started;
+    bool meta;
+    struct buf stamp;        /* of --meta: what all records share */
+    struct buf text, marked; /* a record as it is passed */
+    struct track_opts track_opts;
     struct track track;
     bool doubted; /* of many files the first one says it for all */
 };
+
+/* Where an item is from. */
+struct place {
+    const struct source *source;
+    const char *uri; /* of the input or the connector */
+    struct tracked *tracked;
+};
+
+/* Passes what an item holds: 1; 0 where that is enough; -1 with st->err. */
+int item_take(struct extract *x, const struct place *at,
+              const struct source_item *item);
+
+/* Prepares --meta. 0, or -1 with st->err. */
+int item_begin(struct extract *x);
 
 /* An operand, opened as far as that tells early whether it is there. */
 struct origin {
@@ -37,5 +60,9 @@ int origin_open(struct extract *x, struct origin *o, const char *operand);
 int origin_read(struct extract *x, struct origin *o);
 
 void origin_free(struct origin *o);
+
+/* --show-state: what is committed of the operands, or of all sources. 0, or -1
+ * with st->err. */
+int show_state(struct extract *x);
 
 #endif

@@ -1,66 +1,6 @@
 /* What an operand names, read from its first input to its last. */
 #include "extract.h"
-
-#include <inttypes.h>
-
-/* ---- items ---- */
-
-/* Tells dead letters how to read raw again: on stdin, by the same rules. */
-static int describe(struct stage *st, const struct source *s)
-{
-    if (st->context.n > 0)
-        return 0;
-    buf_addz(&st->replay_args, st->cmd->name);
-    buf_addc(&st->replay_args, '\0');
-    buf_addf(&st->replay_args, "--max-record=%" PRIu64 "%c",
-             st->opts.max_record, 0);
-    buf_addf(&st->replay_args, "--max-depth=%" PRIu64 "%c", st->opts.max_depth,
-             0);
-    if (source_context(s, &st->context, &st->err) ||
-        source_args(s, &st->replay_args, &st->err))
-        return -1;
-    buf_addc(&st->replay_args, '-');
-    return buf_addc(&st->replay_args, '\0') ? err_nomem(&st->err) : 0;
-}
-
-static int reject(struct stage *st, const struct record *rec,
-                  const struct source_item *item)
-{
-    struct reason reasons[32];
-    size_t n = 0;
-
-    for (; n < item->n_faults && n < 32; n++)
-        reasons[n] = (struct reason){ .code = item->faults[n].code,
-                                      .path = item->faults[n].path,
-                                      .message = item->faults[n].message };
-    st->counts.in++;
-    return stage_reject(st, rec, reasons, n);
-}
-
-static int take(struct stage *st, const struct source *s, const char *uri,
-                const struct source_item *item)
-{
-    struct record rec = { .text = item->raw,
-                          .uri = uri,
-                          .line = item->line,
-                          .offset = item->offset,
-                          .length = item->length };
-
-    if (item->kind == SOURCE_RECORD) {
-        st->counts.in++;
-        return stage_pass(st, item->text);
-    }
-    if (item->kind == SOURCE_RECORDS) {
-        st->counts.in += item->count;
-        return stage_pass_lines(st, item->text, item->count);
-    }
-    if (describe(st, s))
-        return -1;
-    if (item->kind == SOURCE_REJECT)
-        return reject(st, &rec, item);
-    int r = stage_admit(st, &rec);
-    return r > 0 ? stage_pass(st, item->text) : r;
-}
+#include "observe/facts.h"
 
 static int say_doubt(struct stage *st, struct extract *x,
                      const struct source *s)
@@ -78,21 +18,34 @@ static int say_doubt(struct stage *st, struct extract *x,
 
 /* ---- a source ---- */
 
+static bool time_is_up(const struct extract *x)
+{
+    struct timespec now;
+    if (!x->max_ms)
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (now.tv_sec - x->started.tv_sec) * 1000 +
+                 (now.tv_nsec - x->started.tv_nsec) / 1000000;
+    return ms >= (int64_t)x->max_ms;
+}
+
 /* Passes what s has: 1 at its end, 0 where enough was read, -1. */
 static int drain(struct extract *x, struct origin *o, struct source *s,
                  const char *uri)
 {
     struct stage *st = x->st;
+    const struct place at = { s, uri, o->tracked };
     struct source_item item;
     int r;
     while ((r = source_next(s, &item, &st->err)) > 0) {
-        if (r == SOURCE_IDLE) {
-            if (stage_idle(st))
-                return -1;
-            continue;
-        }
-        if (take(st, s, uri, &item) || track_item(st, o->tracked, s, &item))
+        int more = 1;
+        if (r == SOURCE_IDLE ? stage_idle(st)
+                             : (more = item_take(x, &at, &item)) < 0)
             return -1;
+        if (x->source.follow && track_confirm(&x->track, o->tracked, s, false))
+            return -1;
+        if (more == 0 || (!o->feed && time_is_up(x)))
+            return 0;
     }
     return r < 0 ? -1 : 1;
 }
@@ -133,6 +86,17 @@ static int read_feed(struct extract *x, struct origin *o)
     return more <= 0 ? more : r < 0 ? -1 : 1;
 }
 
+/* How far behind the source's end the run has stopped. */
+static void tell_lag(struct extract *x, struct source *s)
+{
+    struct facts *f = stage_facts(x->st);
+    uint64_t lag;
+    if (f && source_lag(s, &lag) > 0) {
+        f->has_lag = true;
+        f->lag += lag;
+    }
+}
+
 static int read_records(struct extract *x, struct origin *o)
 {
     struct stage *st = x->st;
@@ -140,9 +104,12 @@ static int read_records(struct extract *x, struct origin *o)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, o->uri.p);
-    int r = source_connect(&s, o->uri.p, &x->source, &st->err)
+    int r = source_connect(&s, o->uri.p, &x->source, &st->err) ||
+                    track_confirm(&x->track, o->tracked, s, true)
                 ? -1
                 : drain(x, o, s, o->uri.p);
+    if (r >= 0)
+        tell_lag(x, s);
     source_close(s);
     stage_input_end(st);
     return r < 0 || stage_tick(st) ? -1 : r;
@@ -158,6 +125,19 @@ static void watch(void *context, struct input *in)
     stage_watch(x->st, in);
 }
 
+/* What its positions are kept by: the same on every date. */
+static const char *name_of(const struct extract *x, const char *operand)
+{
+    return x->track_opts.source_name ? x->track_opts.source_name : operand;
+}
+
+static void set_state(struct extract *x, struct origin *o)
+{
+    struct tracked *d = o->tracked;
+    x->source.resume = track_resumes(&x->track) ? &d->from : NULL;
+    x->source.cursor = x->track_opts.cursor ? &d->cursor.ask : NULL;
+}
+
 int origin_open(struct extract *x, struct origin *o, const char *operand)
 {
     struct stage *st = x->st;
@@ -167,17 +147,23 @@ int origin_open(struct extract *x, struct origin *o, const char *operand)
         return -1;
     if (!buf_z(&o->uri))
         return err_nomem(&st->err);
-    o->tracked = track_source(st, &x->track, operand);
+    o->tracked = track_source(&x->track, name_of(x, operand));
     if (!o->tracked)
         return -1;
-    return source_is_remote(o->uri.p)
-               ? 0
-               : feed_open(&o->feed, o->uri.p, &x->source, watch, x, &st->err);
+    set_state(x, o);
+    if (source_is_remote(o->uri.p))
+        return 0;
+    if (x->max && x->track_opts.cursor)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --max with --cursor is for databases, which "
+                       "give records in order: '%s' may have older ones behind",
+                       o->uri.p);
+    return feed_open(&o->feed, o->uri.p, &x->source, watch, x, &st->err);
 }
 
 int origin_read(struct extract *x, struct origin *o)
 {
-    x->source.resume = &o->tracked->from;
+    set_state(x, o);
     return o->feed ? read_feed(x, o) : read_records(x, o);
 }
 

@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
-static uint64_t max_size, max_ratio = 1000;
+static uint64_t max_size, max_ratio = 1000, max_records, max_ms;
+static bool meta, rewind_it, follow, show;
+static const char *cursor, *lag, *from, *resume_from, *source_name;
 
 static const struct opt opts[] = {
     { OPT_SIZE, 0, "max-size", "SIZE", &max_size,
@@ -14,6 +16,42 @@ static const struct opt opts[] = {
       "fail where a source decompresses to more than N times its size (judged "
       "from 1 MiB on); default 1000, 0 for no limit",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "meta", NULL, &meta,
+      "add _source, _file, _line, _extracted_at and _run_id to each record",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "positions", NULL, NULL, "Reading on", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "cursor", "FIELD", &cursor,
+      "read only records whose FIELD is not below what was committed", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "lag", "AMOUNT", &lag,
+      "look again at records that lie up to a time such as 5m, or a number, "
+      "below that",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "from", "VALUE", &from,
+      "where nothing is committed, begin at this value of the cursor", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "resume-from", "LEDGER", &resume_from,
+      "go on where the ledger in sqlite:FILE or postgresql://... says; default "
+      "under pipe-run: where the state directory says",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_RESUME_FROM" },
+    { OPT_FLAG, 0, "rewind", NULL, &rewind_it,
+      "begin at the beginning, or at --from, whatever is committed", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "source-name", "NAME", &source_name,
+      "keep positions under this name; default the URI as written", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "show-state", NULL, &show,
+      "print the positions that are committed, and read nothing", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "follow", NULL, &follow,
+      "wait for more where a live source has no more", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_COUNT, 0, "max", "N", &max_records, "stop after N records", NULL, 1,
+      0, 0, COMPLETE_NONE, NULL },
+    { OPT_TIME, 0, "max-time", "TIME", &max_ms,
+      "stop reading live sources after TIME", NULL, 1, 0, 0, COMPLETE_NONE,
+      NULL },
     { 0 }
 };
 
@@ -55,6 +93,22 @@ static int prepare(struct stage *st, struct extract *x)
     x->st = st;
     x->max_size = max_size;
     x->max_ratio = max_ratio;
+    x->max = max_records;
+    x->max_ms = max_ms;
+    x->meta = meta;
+    x->text.max = x->marked.max = 2 * o->max_record + 65536;
+    clock_gettime(CLOCK_MONOTONIC, &x->started);
+    x->track_opts = (struct track_opts){ .resume_from = resume_from,
+                                         .source_name = source_name,
+                                         .cursor = cursor,
+                                         .lag = lag,
+                                         .from = from,
+                                         .rewind = rewind_it,
+                                         .follow = follow };
+    if (track_begin(&x->track, st, &x->track_opts) || item_begin(x))
+        return -1;
+    o->follow = follow;
+    o->each = x->track.marks || max_records;
     return formats_parse(&x->formats, o, &st->err);
 }
 
@@ -78,7 +132,7 @@ static int extract(struct stage *st, struct extract *x, struct origin *v,
     int r = 1;
     for (size_t i = 0; i < n && r > 0; i++)
         r = origin_read(x, &v[i]);
-    return r < 0 ? -1 : 0;
+    return r < 0 || track_end(&x->track) ? -1 : 0;
 }
 
 static int run(struct stage *st, struct extract *x)
@@ -86,6 +140,11 @@ static int run(struct stage *st, struct extract *x)
     size_t n = st->argc ? (size_t)st->argc : 1;
     if (prepare(st, x) || check_stdin(st))
         return -1;
+    if (source_name && n > 1)
+        return err_set(&st->err, ERR_USAGE,
+                       "option --source-name is for one source, not %zu", n);
+    if (show)
+        return show_state(x);
     struct origin *v = calloc(n, sizeof(*v));
     if (!v)
         return err_nomem(&st->err);
@@ -104,6 +163,9 @@ int main(int argc, char **argv)
     if (stage_start(&st, &command, argc, argv) == 0)
         run(&st, &x);
     track_free(&x.track);
+    buf_free(&x.stamp);
+    buf_free(&x.text);
+    buf_free(&x.marked);
     formats_free(&x.formats);
     return stage_finish(&st);
 }

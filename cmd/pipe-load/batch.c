@@ -31,7 +31,15 @@ static int other_input(struct stage *st, const struct load *l)
 int batch_look(struct stage *st, struct load *l)
 {
     struct batches *b = &l->batch;
-    struct sink_position at;
+    struct sink_position at = { 0 };
+    if (l->sources.marked) { /* positions tell what is committed */
+        b->looked = true;
+        return 0;
+    }
+    if (!st->opts.run_id)
+        return err_set(&st->err, ERR_USAGE,
+                       "options --batch and --batch-time want --run-id: a "
+                       "restart finds its batches by it");
     const struct sink_run run = {
         .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
         .partition = buf_z(&l->partition),
@@ -106,7 +114,7 @@ static int commit(struct stage *st, struct load *l)
     /* Nothing but rejects so far: whether the run holds is not known yet. */
     if (st->counts.rejected == st->counts.in)
         return 0;
-    if (load_settle(st, l))
+    if (load_settle(st, l) || sources_committed(&l->sources, &st->err))
         return -1;
     l->begun = false;
     b->at.found = true;
@@ -164,6 +172,10 @@ void batch_start(struct stage *st, struct load *l)
 int batch_end(struct stage *st, struct load *l, bool *done)
 {
     struct batches *b = &l->batch;
+    if (!b->looked && !st->opts.run_id) {
+        *done = true; /* nothing came that there could be batches of */
+        return 0;
+    }
     if (!b->looked && load_begin(st, l))
         return -1;
     if (b->skipping)

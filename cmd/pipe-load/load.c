@@ -126,7 +126,8 @@ static int write_all(struct stage *st, struct load *l)
         if (load_begin(st, l))
             return -1;
         for (int i = 0; i < n; i++)
-            if (write_record(st, l, &recs[i], true))
+            if (sources_take(st, l, &recs[i]) ||
+                write_record(st, l, &recs[i], true))
                 return -1;
         if (sink_flush(l->sink, &st->err))
             return -1;
@@ -142,7 +143,7 @@ static int write_batches(struct stage *st, struct load *l)
     int n;
     while ((n = stage_next(st, &rec)) > 0) {
         load_hash_records(l, &rec, 1);
-        if (batch_skip(st, l, &done))
+        if (sources_take(st, l, &rec) || batch_skip(st, l, &done))
             return -1;
         if (done)
             continue;
@@ -209,6 +210,7 @@ void load_run_id(const struct stage *st, const struct load *l,
     buf_addc(&b, '\0');
     buf_addz(&b, input_hash);
     buf_addc(&b, '\0');
+    sources_hash(&l->sources, &b);
     hash128_hex(hash128(buf_str(&b)), id);
     buf_free(&b);
 }
@@ -286,8 +288,12 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
 {
     char input_hash[33], id[33];
     struct counts *then = &l->batch.then;
+    if (sources_gather(st, l))
+        return -1;
     load_hash(l, input_hash);
     load_run_id(st, l, input_hash, id);
+    run->positions = l->sources.v;
+    run->n_positions = l->sources.n;
     run->pipeline = st->opts.pipeline ? st->opts.pipeline : "";
     run->run_id = st->opts.run_id ? st->opts.run_id : id;
     run->input_bytes = l->bytes;
@@ -295,7 +301,7 @@ static int settle(struct stage *st, struct load *l, struct sink_run *run,
     run->read = st->counts.in - then->in;
     run->loaded = st->counts.out - then->out;
     run->rejected = st->counts.rejected - then->rejected;
-    run->continues = l->batch.on && l->batch.at.found;
+    run->continues = l->batch.on && (l->batch.at.found || l->sources.marked);
     enum sink_outcome outcome = SINK_NEW;
     if (sink_prepare(l->sink, run, &outcome, before, &st->err))
         return -1;

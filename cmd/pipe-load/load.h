@@ -2,7 +2,8 @@
  *
  * pipe-load.c has the options, spec.c turns them into what a sink wants,
  * declare.c reads the columns of a schema, load.c brings the stream into the
- * sink, batch.c in pieces, events.c change events; pass.c is the target
+ * sink, batch.c in pieces, events.c change events, sources.c where they come
+ * from; pass.c is the target
  * "-", spool.c puts the stream into a folder, drain.c loads from there what
  * task.c finds whole; ask.c asks the ledger. */
 #ifndef LOAD_LOAD_H
@@ -11,6 +12,8 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "cdc/cdc.h"
+#include "position/frontier.h"
+#include "position/srcmark.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
 
@@ -57,6 +60,16 @@ struct batches {
     bool warned;             /* of an upstream that cannot be verified */
 };
 
+/* How far the sources of the load have been read. */
+struct sources {
+    struct positions *v;        /* owned, n of them */
+    struct frontier *frontiers; /* owned: of those with a cursor */
+    size_t n, n_frontiers;
+    bool looked; /* at the first record */
+    bool marked; /* which carried its position */
+    struct buf scratch;
+};
+
 /* What the load consists of; owns what the spec borrows. */
 struct load {
     const struct load_args *args;
@@ -78,7 +91,8 @@ struct load {
     struct cdc *cdc;              /* owned; NULL: records are rows */
     struct cdc_position position; /* the greatest of the load's events */
     uint64_t event;               /* the change event at hand, by its offset */
-    bool refused;                 /* the target refused a part of it */
+    struct sources sources;
+    bool refused; /* the target refused a part of it */
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */
@@ -118,6 +132,23 @@ void load_run_id(const struct stage *st, const struct load *l,
 
 /* Prints whether the load args->ask is committed. 0, or -1 with st->err. */
 int load_ask(struct stage *st, const struct load_args *args);
+
+/* ---- sources.c */
+
+/* Takes the position off a record that carries one, changing it in place. 0, or
+ * -1 with st->err. */
+int sources_take(struct stage *st, struct load *l, struct record *rec);
+
+/* All has been read: brings the positions up to date. 0, or -1 with st->err. */
+int sources_gather(struct stage *st, struct load *l);
+
+/* They are committed. 0 or -1. */
+int sources_committed(struct sources *s, struct err *e);
+
+/* Appends what makes this reading of the sources another than the last. */
+void sources_hash(const struct sources *s, struct buf *out);
+
+void sources_free(struct sources *s);
 
 /* ---- spool.c, drain.c */
 

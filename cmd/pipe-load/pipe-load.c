@@ -222,6 +222,7 @@ int main(int argc, char **argv)
         (void)run(&st, &l);
     sink_close(l.sink);
     load_spec_free(&l);
+    sources_free(&l.sources);
     XXH3_freeState(l.hash);
     return stage_finish(&st);
 }

@@ -278,7 +278,8 @@ static int check_needs(struct stage *st, const struct load_args *a,
         return err_set(&st->err, ERR_USAGE,
                        "options --batch and --batch-time commit before the "
                        "pipeline has ended: not under pipe-run");
-    if ((a->batch || a->batch_ms) && !st->opts.run_id)
+    /* With a pipeline, records may carry positions: those tell as well. */
+    if ((a->batch || a->batch_ms) && !st->opts.run_id && !st->opts.pipeline)
         return err_set(&st->err, ERR_USAGE,
                        "options --batch and --batch-time want --run-id: a "
                        "restart finds its batches by it");

@@ -7,6 +7,7 @@
 #include "run/backoff.h"
 #include "run/breaker.h"
 #include "run/clock.h"
+#include "run/kept.h"
 #include "run/pending.h"
 #include "run/runlog.h"
 #include "run/seen.h"
@@ -273,13 +274,22 @@ static int note_loads(void *job, const struct roll *roll, struct err *e)
     return r;
 }
 
+/* State is keys that were seen, or positions. */
+static int promote_state(const char *state, const char *run_dir, struct err *e)
+{
+    size_t n = strlen(state);
+    return n > 5 && strcmp(state + n - 5, ".json") == 0
+               ? kept_promote(state, run_dir, e)
+               : seen_promote(state, run_dir, e);
+}
+
 /* The load is committed, and the record says so. Where this fails the next run
  * that needs the state does it. */
 static void promote(struct job *j)
 {
     struct err e;
     if (strcmp(j->record.outcome, "ok") == 0 &&
-        pending_promote(j->dir.path.p, seen_promote, &e))
+        pending_promote(j->dir.path.p, promote_state, &e))
         stage_warn(j->st, "%s: the next run will see to it", e.msg);
 }
 

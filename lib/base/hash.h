@@ -38,4 +38,21 @@ static inline void hash128_hex(struct hash128 h, char out[33])
     out[32] = '\0';
 }
 
+/* Reads what hash128_hex wrote; false unless it is 32 of its digits. */
+static inline bool hash128_read(struct str hex, struct hash128 *h)
+{
+    uint64_t v[2] = { 0 };
+    for (size_t i = 0; i < 32 && hex.n == 32; i++) {
+        char c = hex.p[i];
+        unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                            : 16;
+        if (d > 15)
+            return false;
+        v[i / 16] = v[i / 16] << 4 | d;
+    }
+    *h = (struct hash128){ .hi = v[0], .lo = v[1] };
+    return hex.n == 32;
+}
+
 #endif

@@ -72,6 +72,9 @@ struct facts {
     uint64_t read, out, rejected, filtered, duplicates;
     bool heads; /* no stage of ours feeds this one */
 
+    bool has_lag; /* what waits at a live source behind what was read */
+    uint64_t lag;
+
     struct dataset *inputs, *outputs;
     struct assertion *assertions;
     struct column_measure *measures;

@@ -145,11 +145,21 @@ static void add_quality(struct metrics *m, const struct facts *f)
     add_gates(m, f, true);
 }
 
+static void add_lag(struct metrics *m, const struct facts *f)
+{
+    if (!f->has_lag)
+        return;
+    metrics_family(m, "pipeline_consumer_lag", METRIC_GAUGE,
+                   "Records that waited at the source when the stage ended.");
+    set(m, f, NULL, STR(""), (double)f->lag);
+}
+
 void runmetrics_add(struct metrics *m, const struct facts *f, int64_t now)
 {
     add_records(m, f);
     add_run(m, f, now);
     add_quality(m, f);
+    add_lag(m, f);
 }
 
 int runmetrics_file(struct buf *out, const struct facts *f)

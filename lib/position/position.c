@@ -4,6 +4,7 @@
 #include "json/number.h"
 #include "json/value.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 const char *const position_kinds[] = { "number", "text", "time", "lsn",
@@ -42,10 +43,26 @@ static void position_free(struct position *p)
     *p = (struct position){ 0 };
 }
 
-void positions_free(struct positions *ps)
+int position_start(struct position *p, struct str from, struct err *e)
+{
+    return from.n ? copy(&p->from, from, e) : 0;
+}
+
+int position_take_from(struct position *p, struct err *e)
+{
+    return p->value.n ? copy(&p->from, p->value, e) : 0;
+}
+
+void positions_clear(struct positions *ps)
 {
     for (size_t i = 0; i < ps->n; i++)
         position_free(&ps->v[i]);
+    ps->n = ps->last = 0;
+}
+
+void positions_free(struct positions *ps)
+{
+    positions_clear(ps);
     free(ps->v);
     drop(&ps->source);
     *ps = (struct positions){ 0 };
@@ -199,7 +216,7 @@ static bool is_empty(struct hash128 h)
 static size_t place_of(const struct position *p, struct hash128 h)
 {
     size_t i = h.lo & (p->ties_cap - 1);
-    while (!is_empty(p->ties[i]) && !same_hash(p->ties[i], h))
+    while (!is_empty(p->ties[i].hash) && !same_hash(p->ties[i].hash, h))
         i = (i + 1) & (p->ties_cap - 1);
     return i;
 }
@@ -211,8 +228,8 @@ static int grow_ties(struct position *p, struct err *e)
     if (!big.ties)
         return err_nomem(e);
     for (size_t i = 0; i < p->ties_cap; i++)
-        if (!is_empty(p->ties[i]))
-            big.ties[place_of(&big, p->ties[i])] = p->ties[i];
+        if (!is_empty(p->ties[i].hash))
+            big.ties[place_of(&big, p->ties[i].hash)] = p->ties[i];
     free(p->ties);
     p->ties = big.ties;
     p->ties_cap = big.ties_cap;
@@ -221,10 +238,11 @@ static int grow_ties(struct position *p, struct err *e)
 
 bool position_is_tie(const struct position *p, struct hash128 tie)
 {
-    return p->n_ties && !is_empty(p->ties[place_of(p, tie)]);
+    return p->n_ties && !is_empty(p->ties[place_of(p, tie)].hash);
 }
 
-int position_tie(struct position *p, struct hash128 tie, struct err *e)
+int position_tie(struct position *p, struct hash128 tie, int64_t key,
+                 struct err *e)
 {
     if (position_is_tie(p, tie))
         return 0;
@@ -232,12 +250,12 @@ int position_tie(struct position *p, struct hash128 tie, struct err *e)
         return 1;
     if (2 * (p->n_ties + 1) > p->ties_cap && grow_ties(p, e))
         return -1;
-    p->ties[place_of(p, tie)] = tie;
+    p->ties[place_of(p, tie)] = (struct position_tie){ tie, key };
     p->n_ties++;
     return 1;
 }
 
-static void forget_ties(struct position *p)
+void position_forget_ties(struct position *p)
 {
     if (p->n_ties)
         memset(p->ties, 0, p->ties_cap * sizeof(*p->ties));
@@ -254,8 +272,64 @@ int position_set(struct position *p, enum position_kind kind, struct str value,
     if (same)
         return 0;
     p->kind = kind;
-    forget_ties(p);
+    position_forget_ties(p);
     return copy(&p->value, value, e);
+}
+
+void position_settle(struct position *p)
+{
+    drop(&p->from);
+    p->rewind = false;
+}
+
+int position_copy(struct position *to, const struct position *from,
+                  struct err *e)
+{
+    if (from->value.n && position_set(to, from->kind, from->value, e))
+        return -1;
+    if (from->from.n && copy(&to->from, from->from, e))
+        return -1;
+    to->rewind = from->rewind;
+    to->lag = from->lag;
+    for (size_t i = 0; i < from->ties_cap; i++)
+        if (!is_empty(from->ties[i].hash) &&
+            position_tie(to, from->ties[i].hash, from->ties[i].key, e) < 0)
+            return -1;
+    return 0;
+}
+
+int positions_copy(struct positions *to, const struct positions *from,
+                   struct err *e)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct position *p = positions_at(to, from->v[i].partition, e);
+        if (!p || position_copy(p, &from->v[i], e))
+            return -1;
+    }
+    return 0;
+}
+
+int position_judge(const struct position *stored, const struct position *next,
+                   struct str source, struct err *e)
+{
+    bool order;
+    int c;
+    if (next->rewind || !stored || !stored->value.n)
+        return next->value.n > 0;
+    if (!next->from.n)
+        return err_set(e, ERR_CONFIG,
+                       "source '%.*s' was read from its beginning, but the "
+                       "target has it up to %.*s: resume from there "
+                       "(--resume-from), or say --rewind",
+                       STR_ARG(source), STR_ARG(stored->value));
+    c = position_cmp(stored->kind, stored->value, next->from, &order);
+    if (order ? c != 0 : !str_eq(stored->value, next->from))
+        return err_set(e, ERR_TEMPFAIL,
+                       "source '%.*s' was read from %.*s on, but the target "
+                       "has it up to %.*s: another run came in between",
+                       STR_ARG(source), STR_ARG(next->from),
+                       STR_ARG(stored->value));
+    return next->value.n > 0;
 }
 
 /* ---- JSON ---- */
@@ -273,12 +347,17 @@ int position_write(const struct position *p, struct buf *out)
     }
     if (p->rewind)
         buf_addz(out, ",\"rewind\":true");
+    if (p->lag)
+        buf_addf(out, ",\"lag\":%" PRIu64, p->lag);
     const char *before = ",\"ties\":[\"";
     for (size_t i = 0; i < p->ties_cap; i++) {
-        if (is_empty(p->ties[i]))
+        if (is_empty(p->ties[i].hash))
             continue;
-        hash128_hex(p->ties[i], hex);
-        buf_addf(out, "%s%s\"", before, hex);
+        hash128_hex(p->ties[i].hash, hex);
+        buf_addf(out, "%s%s", before, hex);
+        if (p->ties[i].key)
+            buf_addf(out, "@%" PRId64, p->ties[i].key);
+        buf_addc(out, '"');
         before = ",\"";
     }
     if (p->n_ties)
@@ -316,24 +395,26 @@ static bool kind_of(struct val v, enum position_kind *kind)
     return false;
 }
 
-static bool hash_of(struct val v, struct hash128 *h)
+/* "HEX" or "HEX@KEY". */
+static bool read_tie(struct val v, struct position_tie *tie)
 {
-    struct str s = unquoted(v.raw), high = { s.p, 16 };
-    if (v.type != JSON_STRING || s.n != 32)
-        return false;
-    struct str low = { s.p + 16, 16 };
-    return take(&high, 16, '\0', &h->hi) && take(&low, 16, '\0', &h->lo);
+    struct str s = unquoted(v.raw), hex = { s.p, s.n < 32 ? s.n : 32 };
+    tie->key = 0;
+    return v.type == JSON_STRING && hash128_read(hex, &tie->hash) &&
+           (s.n == 32 ||
+            (s.p[32] == '@' &&
+             number_to_i64((struct str){ s.p + 33, s.n - 33 }, &tie->key)));
 }
 
 static int read_ties(struct position *p, struct val ties, struct err *e)
 {
     struct json_iter it = json_iter(ties.raw);
-    struct hash128 h;
+    struct position_tie tie;
     struct val v;
     while (json_next(&it, NULL, &v)) {
-        if (!hash_of(v, &h))
+        if (!read_tie(v, &tie))
             return err_set(e, ERR_DATA, "position has a tie that is no hash");
-        if (position_tie(p, h, e) < 0)
+        if (position_tie(p, tie.hash, tie.key, e) < 0)
             return -1;
     }
     return 0;
@@ -357,6 +438,10 @@ static int read_into(struct position *p, struct val o, struct err *e)
     if (is_scalar(from) && copy(&p->from, from.raw, e))
         return -1;
     p->rewind = json_get(o, STR("rewind")).type == JSON_TRUE;
+    int64_t lag = 0;
+    struct val v = json_get(o, STR("lag"));
+    if (v.type == JSON_NUMBER && number_to_i64(v.raw, &lag) && lag > 0)
+        p->lag = (uint64_t)lag;
     return ties.type == JSON_ARRAY ? read_ties(p, ties, e) : 0;
 }
 

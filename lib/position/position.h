@@ -28,12 +28,20 @@ enum position_kind {
     POSITION_MARK    /* in no order: the later one stands ("etag") */
 };
 
+/* A record that is committed, and where its value lies (position/frontier.h;
+ * 0 without a lag). */
+struct position_tie {
+    struct hash128 hash;
+    int64_t key;
+};
+
 struct position {
     struct str partition; /* "" where the source has one only */
     enum position_kind kind;
-    struct str value;     /* JSON scalar; empty: nothing read yet */
-    struct hash128 *ties; /* a table of ties_cap places, n_ties used */
+    struct str value;          /* JSON scalar; empty: nothing read yet */
+    struct position_tie *ties; /* a table of ties_cap places */
     size_t n_ties, ties_cap;
+    uint64_t lag;    /* of the cursor */
     bool rewind;     /* may move back */
     struct str from; /* value that reading went on from; empty: from
                         the beginning */
@@ -54,6 +62,9 @@ struct positions {
 int positions_init(struct positions *ps, struct str source, struct err *e);
 void positions_free(struct positions *ps);
 
+/* Forgets all positions, not the source. */
+void positions_clear(struct positions *ps);
+
 /* The partition's position, NULL if there is none. Borrowed until the next
  * positions_at. */
 struct position *positions_find(const struct positions *ps,
@@ -70,8 +81,35 @@ int position_set(struct position *p, enum position_kind kind, struct str value,
 
 /* Adds a tie: 1; 0 where it is there; -1 with e. Past POSITION_TIES_MAX
  * nothing is added, 1. */
-int position_tie(struct position *p, struct hash128 tie, struct err *e);
+int position_tie(struct position *p, struct hash128 tie, int64_t key,
+                 struct err *e);
 bool position_is_tie(const struct position *p, struct hash128 tie);
+
+void position_forget_ties(struct position *p);
+
+/* Reading went on from this value (copied). 0 or -1 (memory). */
+int position_start(struct position *p, struct str from, struct err *e);
+
+/* What was read is committed: from is the value. 0 or -1 (memory). */
+int position_take_from(struct position *p, struct err *e);
+
+/* Forgets where reading went on from: it is of one run. */
+void position_settle(struct position *p);
+
+/* Makes to, which has its partition, a copy of from. 0 or -1 (memory). */
+int position_copy(struct position *to, const struct position *from,
+                  struct err *e);
+
+/* Adds all positions of from to to. 0 or -1 (memory). */
+int positions_copy(struct positions *to, const struct positions *from,
+                   struct err *e);
+
+/* May next take the place of what the target has (NULL: nothing)? 1; 0 where
+ * there is nothing to write; -1 where next does not go on from there:
+ * ERR_TEMPFAIL where another run came in between, ERR_CONFIG where it began
+ * at the beginning. */
+int position_judge(const struct position *stored, const struct position *next,
+                   struct str source, struct err *e);
 
 /* <0, 0, >0 of two values of one kind; *order false where they do not compare
  * (POSITION_MARK, or a value that is none of its kind). */

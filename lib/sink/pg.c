@@ -471,7 +471,7 @@ static int pg_commit(struct sink *base, struct err *e)
     {                                                                       \
         .scheme = name, .modes = PG_MODES,                                  \
         .features = SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS | \
-                    SINK_BATCHES,                                           \
+                    SINK_BATCHES | SINK_POSITIONS,                          \
         .usage = name "://...", .check = pg_check, .spell = pg_name_spell,  \
         .open = pg_open, .begin = pg_begin, .write = pg_write,              \
         .apply = pg_apply, .group = pg_group, .prepare = pg_prepare,        \

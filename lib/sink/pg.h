@@ -372,6 +372,10 @@ int pg_scd2_merge(struct pg_sink *s, struct err *e);
 int pg_scd2_truncate(struct pg_sink *s, const struct sink_record *r,
                      struct sink_refusal *why, struct err *e);
 
+/* pg_position.c: keeps run->positions. 0 or -1. */
+int pg_position_write(struct pg_sink *s, const struct sink_run *run,
+                      struct err *e);
+
 extern const struct sink_type sink_postgres, sink_postgresql;
 
 #endif

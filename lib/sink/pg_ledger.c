@@ -168,5 +168,7 @@ int pg_ledger_write(struct pg_sink *s, const struct sink_run *r, struct err *e)
     buf_addf(&s->sql, ",%llu,%llu,%llu,%llu)",
              (unsigned long long)r->input_bytes, (unsigned long long)r->read,
              (unsigned long long)r->loaded, (unsigned long long)r->rejected);
-    return pg_run_sql(s, "write the ledger of", e);
+    return pg_run_sql(s, "write the ledger of", e) || pg_position_write(s, r, e)
+               ? -1
+               : 0;
 }

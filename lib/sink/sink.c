@@ -144,6 +144,11 @@ int sink_group(struct sink *s, enum sink_group what, struct err *e)
                : 0;
 }
 
+bool sink_has(const struct sink *s, unsigned feature)
+{
+    return (s->type->features & feature) != 0;
+}
+
 uint64_t sink_ignored(const struct sink *s)
 {
     return s->ignored;

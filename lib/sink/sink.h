@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "cli/opt.h"
 #include "json/select.h"
+#include "position/position.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -170,6 +171,11 @@ struct sink_run {
     uint64_t read, loaded, rejected;
     const char *watermark;              /* position as JSON, or NULL */
     const char *started_at, *loaded_at; /* RFC 3339 */
+    const struct positions *positions;  /* of n_positions sources: where what
+                                           was loaded ends; kept in the
+                                           transaction, if the target is one
+                                           with SINK_POSITIONS */
+    size_t n_positions;
     bool continues; /* a batch behind others of this run: it is NEW, and
                        sink_resume has found what there was */
 };
@@ -224,6 +230,9 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
 int sink_commit(struct sink *s, struct err *e);
 void sink_close(struct sink *s);
 
+/* What of SINK_POSITIONS and so on the target can. */
+bool sink_has(const struct sink *s, unsigned feature);
+
 /* Is the load of this run committed (pipeline, partition, run_id and input_hash
  * are looked at)? Of target uri, target, table, lock_timeout_ms, tmpdir and
  * stop are looked at. A load that another process has decided and not ended is
@@ -241,11 +250,12 @@ void sink_spell(const char *uri, const char *table, struct buf *out);
 
 /* What not every target can. */
 enum sink_feature {
-    SINK_RANGES = 1,  /* replace by range_from and range_to */
-    SINK_VIEWS = 2,   /* latest_view */
-    SINK_SCHEMAS = 4, /* columns */
-    SINK_AUDITS = 8,  /* audit_names */
-    SINK_BATCHES = 16 /* sink_resume */
+    SINK_RANGES = 1,    /* replace by range_from and range_to */
+    SINK_VIEWS = 2,     /* latest_view */
+    SINK_SCHEMAS = 4,   /* columns */
+    SINK_AUDITS = 8,    /* audit_names */
+    SINK_BATCHES = 16,  /* sink_resume */
+    SINK_POSITIONS = 32 /* sink_run.positions */
 };
 
 #define SINK_MODE(m) (1u << (m))

@@ -397,7 +397,7 @@ SINK_CONNECTOR(sqlite) = {
              SINK_MODE(SINK_SCD3) | SINK_MODE(SINK_CDC) |
              SINK_MODE(SINK_VERSIONED),
     .features = SINK_RANGES | SINK_VIEWS | SINK_SCHEMAS | SINK_AUDITS |
-                SINK_BATCHES,
+                SINK_BATCHES | SINK_POSITIONS,
     .open = sqlite_open,
     .begin = sqlite_begin,
     .write = sqlite_write,

@@ -305,6 +305,10 @@ int sqlite_version_end(struct sqlite_sink *s, struct err *e);
 /* append: makes the view of the latest rows, or brings it up to date. */
 int sqlite_latest_view(struct sqlite_sink *s, struct err *e);
 
+/* sqlite_position.c: keeps run->positions. 0 or -1. */
+int sqlite_position_write(struct sqlite_sink *s, const struct sink_run *run,
+                          struct err *e);
+
 extern const struct sink_type sink_sqlite;
 
 #endif

@@ -124,7 +124,9 @@ int sqlite_ledger_write(struct sqlite_sink *s, const struct sink_run *r,
         bind_z(stmt, 14, r->watermark ? r->watermark : version);
     int step = sqlite3_step(stmt);
     sqlite3_finalize(stmt);
-    return step == SQLITE_DONE ? 0 : sqlite_fail(s, e, "write the ledger in");
+    if (step != SQLITE_DONE)
+        return sqlite_fail(s, e, "write the ledger in");
+    return sqlite_position_write(s, r, e);
 }
 
 int sqlite_ledger_resume(struct sqlite_sink *s, const struct sink_run *r,

@@ -1,6 +1,9 @@
 /* What became of the loads of an earlier run: pipe-load asks the ledgers, so
  * that no client of a database is part of this program. */
-#include "dedup.h"
+#include "run/ask.h"
+
+#include "base/buf.h"
+#include "json/value.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +90,8 @@ static int start(const char *load, pid_t *pid, int *out, struct err *e)
 }
 
 /* Its answer, and how it ended: a wait status. */
-static int hear(pid_t pid, int out, char *answer, size_t room)
+static int hear(pid_t pid, int out, bool (*stop)(void), char *answer,
+                size_t room)
 {
     size_t n = 0;
     int status;
@@ -95,7 +99,7 @@ static int hear(pid_t pid, int out, char *answer, size_t room)
         got = read(out, answer + n, room - 1 - n);
         if (got < 0 && errno != EINTR)
             break;
-        if (got < 0 && stage_stopping())
+        if (got < 0 && stop && stop())
             kill(pid, SIGTERM);
         n += got > 0 ? (size_t)got : 0;
     }
@@ -108,19 +112,19 @@ static int hear(pid_t pid, int out, char *answer, size_t room)
 }
 
 /* Is the load committed? 1, 0, -1. */
-static int ask(const char *load, struct err *e)
+static int ask(const char *load, bool (*stop)(void), struct err *e)
 {
     char answer[16];
     pid_t pid;
     int out;
     if (start(load, &pid, &out, e))
         return -1;
-    int status = hear(pid, out, answer, sizeof(answer));
+    int status = hear(pid, out, stop, answer, sizeof(answer));
     if (status == 0 && strcmp(answer, "true\n") == 0)
         return 1;
     if (status == 0 && strcmp(answer, "false\n") == 0)
         return 0;
-    if (stage_stopping())
+    if (stop && stop())
         return err_set(e, ERR_TEMPFAIL, "interrupted");
     if (status == -1 || !WIFEXITED(status))
         return err_set(e, ERR_TEMPFAIL, "'" LOADER " --ask' was killed");
@@ -128,7 +132,7 @@ static int ask(const char *load, struct err *e)
                    WEXITSTATUS(status));
 }
 
-int ask_loads(struct stage *st, struct str loads)
+int ask_loads(struct str loads, bool (*stop)(void), struct err *e)
 {
     struct buf text = { .max = 1 << 20 };
     size_t all = 0, committed = 0;
@@ -138,7 +142,7 @@ int ask_loads(struct stage *st, struct str loads)
     while (r >= 0 && json_next(&it, NULL, &load)) {
         buf_reset(&text);
         buf_add_str(&text, load.raw);
-        r = buf_z(&text) ? ask(text.p, &st->err) : err_nomem(&st->err);
+        r = buf_z(&text) ? ask(text.p, stop, e) : err_nomem(e);
         all++;
         committed += r > 0;
     }

@@ -1,0 +1,192 @@
+/* What a source hands out, passed on: record by record where that is wanted. */
+#include "base/date.h"
+#include "extract.h"
+#include "json/splice.h"
+
+#include <inttypes.h>
+
+/* Tells dead letters how to read raw again: on stdin, by the same rules. */
+static int describe(struct stage *st, const struct source *s)
+{
+    if (st->context.n > 0)
+        return 0;
+    buf_addz(&st->replay_args, st->cmd->name);
+    buf_addc(&st->replay_args, '\0');
+    buf_addf(&st->replay_args, "--max-record=%" PRIu64 "%c",
+             st->opts.max_record, 0);
+    buf_addf(&st->replay_args, "--max-depth=%" PRIu64 "%c", st->opts.max_depth,
+             0);
+    if (source_context(s, &st->context, &st->err) ||
+        source_args(s, &st->replay_args, &st->err))
+        return -1;
+    buf_addc(&st->replay_args, '-');
+    return buf_addc(&st->replay_args, '\0') ? err_nomem(&st->err) : 0;
+}
+
+static int reject(struct stage *st, const struct record *rec,
+                  const struct source_item *item)
+{
+    struct reason reasons[32];
+    size_t n = 0;
+
+    for (; n < item->n_faults && n < 32; n++)
+        reasons[n] = (struct reason){ .code = item->faults[n].code,
+                                      .path = item->faults[n].path,
+                                      .message = item->faults[n].message };
+    st->counts.in++;
+    return stage_reject(st, rec, reasons, n);
+}
+
+/* ---- one record ---- */
+
+/* Text with the fields of --meta behind it, in x->text. */
+static int add_meta(struct extract *x, const struct place *at,
+                    const struct source_item *item, uint64_t line,
+                    struct str *text)
+{
+    struct buf *b = &x->text;
+    struct str end = json_object_end(*text);
+    bool empty = end.p > text->p && end.p[-1] == '{';
+    buf_reset(b);
+    buf_add(b, text->p, (size_t)(end.p - text->p));
+    buf_addz(b, empty ? "\"_source\":" : ",\"_source\":");
+    json_quote(b, at->tracked->to.source);
+    buf_addz(b, ",\"_file\":");
+    json_quote(b, str_of(at->uri));
+    if (line)
+        buf_addf(b, ",\"_line\":%" PRIu64, line);
+    if (item->position.n) {
+        buf_addz(b, ",\"_position\":");
+        buf_add_str(b, item->position);
+    }
+    buf_add_str(b, buf_str(&x->stamp));
+    *text = buf_str(b);
+    return b->failed ? err_nomem(&x->st->err) : 0;
+}
+
+/* Where there is a cursor: 1 to pass the record, 0 not to, -1. */
+static int judge(struct extract *x, const struct place *at,
+                 const struct record *rec, struct str *value,
+                 struct hash128 *tie)
+{
+    struct stage *st = x->st;
+    enum cursor_verdict verdict;
+    const char *why;
+    if (cursor_judge(&x->track, at->tracked, rec->text, &verdict, value, tie,
+                     &why))
+        return -1;
+    switch (verdict) {
+    case CURSOR_NEW: return 1;
+    case CURSOR_OLD: st->counts.filtered++; return 0;
+    case CURSOR_AGAIN: st->counts.duplicates++; return 0;
+    case CURSOR_NONE: break;
+    }
+    return stage_rejectf(st, rec, "no_cursor", "", "cursor '%s' %s",
+                         x->track_opts.cursor, why);
+}
+
+/* A record that was counted in and is one: 1, 0 where it was the last that is
+ * wanted, -1. */
+static int pass(struct extract *x, const struct place *at,
+                const struct source_item *item, const struct record *rec)
+{
+    struct stage *st = x->st;
+    struct str text = rec->text, value = STR("");
+    struct hash128 tie = { 0 };
+    int r = x->track_opts.cursor ? judge(x, at, rec, &value, &tie) : 1;
+    if (r <= 0)
+        return r < 0 ? -1 : 1;
+    if (x->meta && add_meta(x, at, item, rec->line, &text))
+        return -1;
+    if (x->track.marks && (value.n || item->position.n)) {
+        buf_reset(&x->marked);
+        if (track_mark(&x->track, at->tracked, at->source, item, value, tie,
+                       text, &x->marked))
+            return -1;
+        text = buf_str(&x->marked);
+    }
+    if (stage_pass(st, text))
+        return -1;
+    return !x->max || st->counts.out < x->max;
+}
+
+/* ---- items ---- */
+
+static bool is_plain(const struct extract *x)
+{
+    return !x->max && !x->meta && !x->track.marks && !x->track_opts.cursor;
+}
+
+/* Many at once, line by line. */
+static int take_lines(struct extract *x, const struct place *at,
+                      const struct source_item *item)
+{
+    struct stage *st = x->st;
+    const char *p = item->text.p, *end = p + item->text.n;
+    int r = 1;
+    for (size_t i = 0; p < end && r > 0; i++) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p));
+        size_t n = (size_t)((lf ? lf : end) - p);
+        struct record rec = { .text = { p, n },
+                              .uri = at->uri,
+                              .line = item->line ? item->line + i : 0,
+                              .offset = item->offset };
+        st->counts.in++;
+        r = pass(x, at, item, &rec);
+        p += n + 1;
+    }
+    return r;
+}
+
+int item_take(struct extract *x, const struct place *at,
+              const struct source_item *item)
+{
+    struct stage *st = x->st;
+    struct record rec = { .text = item->raw,
+                          .uri = at->uri,
+                          .line = item->line,
+                          .offset = item->offset,
+                          .length = item->length };
+    int r = 1;
+    switch (item->kind) {
+    case SOURCE_RECORD:
+        st->counts.in++;
+        if (is_plain(x)) {
+            r = stage_pass(st, item->text) ? -1 : 1;
+            break;
+        }
+        rec.text = item->text;
+        r = pass(x, at, item, &rec);
+        break;
+    case SOURCE_RECORDS:
+        if (!is_plain(x)) {
+            r = take_lines(x, at, item);
+            break;
+        }
+        st->counts.in += item->count;
+        r = stage_pass_lines(st, item->text, item->count) ? -1 : 1;
+        break;
+    case SOURCE_UNCHECKED:
+        r = describe(st, at->source) ? -1 : stage_admit(st, &rec);
+        rec.text = item->text;
+        r = r > 0 ? pass(x, at, item, &rec) : r < 0 ? -1 : 1;
+        break;
+    case SOURCE_REJECT:
+        r = describe(st, at->source) || reject(st, &rec, item) ? -1 : 1;
+        break;
+    }
+    if (r >= 0 && track_item(&x->track, at->tracked, at->source, item))
+        return -1;
+    return r;
+}
+
+int item_begin(struct extract *x)
+{
+    struct stage *st = x->st;
+    buf_addz(&x->stamp, ",\"_extracted_at\":\"");
+    time_format(&x->stamp, time_now());
+    buf_addz(&x->stamp, "\",\"_run_id\":");
+    json_quote(&x->stamp, str_of(st->run_id));
+    buf_addc(&x->stamp, '}');
+    return x->stamp.failed ? err_nomem(&st->err) : 0;
+}
