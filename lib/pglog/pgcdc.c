@@ -8,9 +8,10 @@
  * a later point of the same slot, until a position is committed. Nothing is
  * confirmed to the server but such positions.
  *
- * A position is the end of a transaction's commit in the log. It comes with the
- * last event of the transaction (or of the snapshot): one event is held back
- * until it is known whether another one follows. */
+ * A position is the end of a transaction's commit in the log, 0/0 before the
+ * first. The last event of a transaction (or of the snapshot) has its end,
+ * those before it the end of the one before, from which all of it comes again:
+ * so one event is held back until it is known whether another one follows. */
 #include "io/pglink.h"
 #include "json/value.h"
 #include "pglog/lsn.h"
@@ -124,13 +125,14 @@ static int take_uri(struct pgcdc *s, struct err *e)
 static int find_resume(const struct pgcdc *s, uint64_t *lsn, struct err *e)
 {
     const struct positions *resume = s->base.opts->resume;
-    const struct position *p = resume ? positions_find(resume, STR("")) : NULL;
+    const struct position *p =
+        resume ? positions_find(resume, str_of(slot_name)) : NULL;
     if (!p || !p->value.n)
         return 0;
     struct str v = p->value;
     if (v.n > 2 && v.p[0] == '"' &&
         lsn_parse((struct str){ v.p + 1, v.n - 2 }, lsn))
-        return 1;
+        return *lsn != 0; /* 0/0: the snapshot was not finished */
     return err_set(e, ERR_DATA, "position %.*s is no place in PostgreSQL's log",
                    STR_ARG(v));
 }
@@ -484,6 +486,7 @@ static void set_position(struct pgcdc *s, struct source_item *item)
     int n = snprintf(s->position, sizeof(s->position), "\"%s\"",
                      lsn_format(lsn, s->at));
     item->position = (struct str){ s->position, (size_t)n };
+    item->partition = str_of(slot_name);
 }
 
 static void give_held(struct pgcdc *s, struct source_item *item)
@@ -531,6 +534,7 @@ static int pgcdc_next(struct source *base, struct source_item *item,
             }
             /* What is given stays where it is until the next call. */
             give_held(s, item);
+            set_position(s, item);
             hold_fresh(s);
             return 1;
         case STEP_BOUNDARY:
@@ -550,7 +554,7 @@ static int pgcdc_confirm(struct source *base, const struct positions *at,
                          struct err *e)
 {
     struct pgcdc *s = (struct pgcdc *)base;
-    const struct position *p = positions_find(at, STR(""));
+    const struct position *p = positions_find(at, str_of(slot_name));
     uint64_t lsn;
     if (!p || !p->value.n)
         return 0;
