@@ -15,6 +15,7 @@ teardown_file() { pg_stop; }
 
 setup() {
     pipe_setup
+    EXEC=
     drop_slots
     sql 'SET client_min_messages = warning; DROP SCHEMA public CASCADE;
         CREATE SCHEMA public; DROP PUBLICATION IF EXISTS p'
@@ -36,8 +37,9 @@ make_table() {
         CREATE PUBLICATION p FOR TABLE t"
 }
 
+# $EXEC: exec where a stage is to be the shell's own child, to be killed.
 extract() {
-    pipe-extract "$CDC" --slot s --publication p "$@"
+    $EXEC pipe-extract "$CDC" --slot s --publication p "$@"
 }
 
 has_plugin() {
@@ -256,4 +258,233 @@ END
     kill "$pid"
     wait "$pid" || true
     grep -q "slot 's' is in use by session" err
+}
+
+# ---- into a target, by positions
+
+# load_into TARGET [OPTION...]: what comes, as change events, into its table t.
+load_into() {
+    local target=$1
+    shift
+    $EXEC pipe-load "$target" -t t --mode cdc -k id --source-table t --pipeline x -q "$@"
+}
+
+resume() {
+    extract --pipeline x --resume-from "$1" "${@:2}"
+}
+
+# A database of its own for the target, in which no publication is.
+make_target() {
+    case $1 in
+    sqlite) TARGET=sqlite:$PWD/t.db ;;
+    postgres)
+        sql 'DROP DATABASE IF EXISTS target WITH (FORCE)' 2>/dev/null
+        sql 'CREATE DATABASE target'
+        TARGET=${URL%/*}/target
+        ;;
+    esac
+    in_target 'CREATE TABLE t (id integer PRIMARY KEY, v text, n integer, big text)'
+}
+
+# in_target STATEMENT
+in_target() {
+    case $TARGET in
+    sqlite:*) sqlite3 -cmd '.timeout 5000' "${TARGET#sqlite:}" "$1" ;;
+    *) psql -X -q -A -t -v ON_ERROR_STOP=1 -d target -c "$1" ;;
+    esac
+}
+
+same_table() {
+    sql 'SELECT * FROM t ORDER BY id' >want
+    in_target 'SELECT * FROM t ORDER BY id' >have
+    cmp want have || fail "$(diff want have | cut -c1-200 | head -n 20)"
+}
+
+confirmed() {
+    sql "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 's'"
+}
+
+@test "snapshot and stream into a table, run by run; the server forgets what is committed" {
+    make_table
+    make_target sqlite
+    resume "$TARGET" | load_into "$TARGET"
+    same_table
+    local first second
+    first=$(confirmed)
+    sql "UPDATE t SET id = id + 10, v = 'moved'; INSERT INTO t VALUES (5, 'e', 1, 'b'); DELETE FROM t WHERE id = 12"
+    resume "$TARGET" | load_into "$TARGET"
+    same_table
+    # The first run's position was confirmed by the second.
+    second=$(confirmed)
+    [ "$(sql "SELECT '$second'::pg_lsn > '$first'::pg_lsn")" = t ]
+    resume "$TARGET" >rest
+    [ ! -s rest ]
+    [ "$(sql "SELECT '$(confirmed)'::pg_lsn > '$second'::pg_lsn")" = t ]
+    run -0 resume "$TARGET" --show-state
+    [[ $output == *'"lsn"'* ]]
+}
+
+@test "a load that fails moves nothing" {
+    make_table
+    make_target sqlite
+    resume "$TARGET" | load_into "$TARGET"
+    sql "UPDATE t SET v = 'z' WHERE id = 1"
+    in_target 'CREATE TRIGGER no BEFORE UPDATE ON t BEGIN SELECT RAISE(ABORT, '"'no'"'); END'
+    run -65 eval 'resume "$TARGET" | load_into "$TARGET"'
+    in_target 'DROP TRIGGER no'
+    resume "$TARGET" | load_into "$TARGET"
+    same_table
+}
+
+@test "a slot that is gone, or has moved past the position, is 78; --rewind starts anew" {
+    make_table
+    make_target sqlite
+    resume "$TARGET" | load_into "$TARGET"
+    sql "DELETE FROM t WHERE id = 1"
+    sql "SELECT pg_replication_slot_advance('s', pg_current_wal_lsn())" >/dev/null
+    assert_exit 78 resume "$TARGET"
+    grep -q "slot 's' has moved to" err
+    sql "SELECT pg_drop_replication_slot('s')" >/dev/null
+    assert_exit 78 resume "$TARGET"
+    grep -q "slot 's' is not there any more" err
+    resume "$TARGET" --rewind | load_into "$TARGET"
+    same_table
+}
+
+@test "--follow: changes arrive while it runs, are confirmed once committed; SIGTERM ends it" {
+    make_table
+    make_target sqlite
+    (EXEC=exec
+        resume "$TARGET" --follow 2>extract.err | load_into "$TARGET" --batch 100 --batch-time 100ms 2>load.err) 3>&- &
+    local shell=$! first
+    within 20 eval '[ "$(in_target "SELECT count(*) FROM t")" = 2 ]'
+    first=$(confirmed)
+    sql "INSERT INTO t SELECT i, 'v', i, NULL FROM generate_series(3, 500) AS i"
+    within 20 eval '[ "$(in_target "SELECT count(*) FROM t")" = 500 ]'
+    within 20 eval "[ \"\$(sql \"SELECT '\$(confirmed)'::pg_lsn > '$first'::pg_lsn\")\" = t ]"
+    pkill -TERM -P "$shell" -x pipe-extract
+    wait "$shell" || true
+    same_table
+    # Only whole transactions are in the target, whatever --batch says.
+    [ "$(in_target "SELECT count(*) FROM _pipe_loads WHERE rows_loaded BETWEEN 101 AND 497")" = 0 ]
+}
+
+@test "a key that changes keeps the columns that were not sent, in each target" {
+    make_table
+    for kind in sqlite postgres; do
+        make_target $kind
+        drop_slots
+        resume "$TARGET" | load_into "$TARGET"
+        sql "UPDATE t SET id = id + 100, v = 'moved'; UPDATE t SET id = id + 100; INSERT INTO t VALUES (300, 'x', 1, 'own');
+            DELETE FROM t WHERE id = 202; UPDATE t SET id = 202 WHERE id = 300; UPDATE t SET n = 7"
+        resume "$TARGET" | load_into "$TARGET"
+        same_table
+    done
+}
+
+# ---- killed
+
+# Transactions of all kinds over two tables, at random, several at once.
+make_workload() {
+    sql "CREATE TABLE t (id int PRIMARY KEY, v text, n int, big text);
+        CREATE TABLE other (id int PRIMARY KEY, v text);
+        ALTER TABLE t ALTER big SET STORAGE EXTERNAL;
+        INSERT INTO t SELECT i, 'first', 0, repeat(md5(i::text), 100) FROM generate_series(1, 200) AS i;
+        CREATE PUBLICATION p FOR TABLE t, other"
+    sql "CREATE PROCEDURE work(rounds int, seed float8) LANGUAGE plpgsql AS \$\$
+        DECLARE k int; r float8;
+        BEGIN
+            PERFORM setseed(seed);
+            FOR i IN 1..rounds LOOP
+                BEGIN
+                    FOR j IN 0..(random() * 5)::int LOOP
+                        k := (random() * 120)::int;
+                        r := random();
+                        IF r < 0.3 THEN
+                            INSERT INTO t VALUES (k, random()::text, i, repeat(md5(r::text), (random() * 150)::int))
+                                ON CONFLICT DO NOTHING;
+                        ELSIF r < 0.55 THEN UPDATE t SET v = random()::text, n = n + 1 WHERE id = k;
+                        ELSIF r < 0.6 THEN UPDATE t SET big = CASE WHEN r < 0.57 THEN NULL ELSE repeat(md5(r::text), 90) END WHERE id = k;
+                        ELSIF r < 0.7 THEN UPDATE t SET id = (random() * 120)::int WHERE id = k;
+                        ELSIF r < 0.85 THEN DELETE FROM t WHERE id = k;
+                        ELSIF r < 0.995 THEN INSERT INTO other VALUES (k, 'o') ON CONFLICT (id) DO UPDATE SET v = random()::text;
+                        ELSE TRUNCATE t, other;
+                        END IF;
+                    END LOOP;
+                EXCEPTION WHEN OTHERS THEN NULL;
+                END;
+                COMMIT;
+                PERFORM pg_sleep(random() * 0.03);
+            END LOOP;
+        END \$\$"
+}
+
+# kill_rounds N EXTRACT-OPTIONS... -- LOAD-OPTIONS...: runs the pipeline N
+# times, and kills one of its stages, or both, at a random moment.
+kill_rounds() {
+    local rounds=$1 from=() to=() i shell victim span=2
+    [[ $* != *--follow* ]] || span=6
+    shift
+    while [ "$1" != -- ]; do
+        from+=("$1")
+        shift
+    done
+    to=("${@:2}")
+    for ((i = 0; i < rounds; i++)); do
+        (EXEC=exec
+            resume "$TARGET" "${from[@]}" 2>extract.err | load_into "$TARGET" "${to[@]}" 2>load.err) 3>&- &
+        shell=$!
+        sleep "0.$((RANDOM % span))$((RANDOM % 10))"
+        victim=$((RANDOM % 3))
+        ((victim == 1)) || ! pkill -KILL -P "$shell" -x pipe-extract || killed=$((killed + 1))
+        ((victim == 0)) || ! pkill -KILL -P "$shell" -x pipe-load || killed=$((killed + 1))
+        # The other stage ends by itself.
+        timeout 30 tail --pid="$shell" -f /dev/null || fail "a stage goes on: $(cat extract.err load.err)"
+        wait "$shell" || true
+    done
+}
+
+# campaign PLUGIN TARGET EXTRACT-OPTIONS... -- LOAD-OPTIONS...
+campaign() {
+    local plugin=$1 kind=$2 n writers=() killed=0
+    shift 2
+    RANDOM=20260131
+    make_workload
+    make_target "$kind"
+    for n in 1 2 3; do
+        sql "CALL work(100000, 0.$n)" >/dev/null 2>&1 3>&- &
+        writers+=($!)
+    done
+    kill_rounds 24 --plugin "$plugin" "$@"
+    ((killed >= 8)) || fail "only $killed stages were killed"
+    sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL work%'" >/dev/null
+    wait "${writers[@]}" || true
+    [ "$(sql "SELECT count(*) > 0 FROM t WHERE n > 0")" = t ]
+    assert_exit 0 eval 'resume "$TARGET" --plugin '"$plugin"' | load_into "$TARGET"'
+    same_table
+    # It had come that far: more than one of the runs was committed.
+    [ "$(in_target 'SELECT count(*) > 1 FROM _pipe_loads')" = t ] ||
+        [ "$(in_target 'SELECT count(*) > 1 FROM _pipe_loads')" = 1 ]
+}
+
+@test "killed at random while rows change: pgoutput into SQLite ends in the same table" {
+    campaign pgoutput sqlite --
+}
+
+@test "killed at random while rows change: wal2json into SQLite ends in the same table" {
+    has_plugin wal2json
+    campaign wal2json sqlite --
+}
+
+@test "killed at random while rows change: pgoutput into PostgreSQL ends in the same table" {
+    campaign pgoutput postgres --
+}
+
+@test "killed at random in batches: --follow of pgoutput into SQLite ends in the same table" {
+    campaign pgoutput sqlite --follow -- --batch 20 --batch-time 50ms
+}
+
+@test "killed at random in batches: --follow of wal2json into PostgreSQL ends in the same table" {
+    has_plugin wal2json
+    campaign wal2json postgres --follow -- --batch 20 --batch-time 50ms
 }
