@@ -354,7 +354,7 @@ confirmed() {
 @test "--follow: changes arrive while it runs, are confirmed once committed; SIGTERM ends it" {
     make_table
     make_target sqlite
-    (EXEC=exec
+    (EXEC="exec"
         resume "$TARGET" --follow 2>extract.err | load_into "$TARGET" --batch 100 --batch-time 100ms 2>load.err) 3>&- &
     local shell=$! first
     within 20 eval '[ "$(in_target "SELECT count(*) FROM t")" = 2 ]'
@@ -420,7 +420,8 @@ make_workload() {
 }
 
 # kill_rounds N EXTRACT-OPTIONS... -- LOAD-OPTIONS...: runs the pipeline N
-# times, and kills one of its stages, or both, at a random moment.
+# times, and kills one of its stages, or both, at a random moment; but for every
+# sixth, if it ends by itself.
 kill_rounds() {
     local rounds=$1 from=() to=() i shell victim span=2
     [[ $* != *--follow* ]] || span=6
@@ -431,15 +432,16 @@ kill_rounds() {
     done
     to=("${@:2}")
     for ((i = 0; i < rounds; i++)); do
-        (EXEC=exec
+        (EXEC="exec"
             resume "$TARGET" "${from[@]}" 2>extract.err | load_into "$TARGET" "${to[@]}" 2>load.err) 3>&- &
         shell=$!
         sleep "0.$((RANDOM % span))$((RANDOM % 10))"
         victim=$((RANDOM % 3))
-        ((victim == 1)) || ! pkill -KILL -P "$shell" -x pipe-extract || killed=$((killed + 1))
-        ((victim == 0)) || ! pkill -KILL -P "$shell" -x pipe-load || killed=$((killed + 1))
+        ((span == 6 || i % 6 != 5)) || victim=3
+        [[ $victim != [02] ]] || ! pkill -KILL -P "$shell" -x pipe-extract || killed=$((killed + 1))
+        [[ $victim != [12] ]] || ! pkill -KILL -P "$shell" -x pipe-load || killed=$((killed + 1))
         # The other stage ends by itself.
-        timeout 30 tail --pid="$shell" -f /dev/null || fail "a stage goes on: $(cat extract.err load.err)"
+        timeout 60 tail --pid="$shell" -f /dev/null || fail "a stage goes on: $(cat extract.err load.err)"
         wait "$shell" || true
     done
 }
@@ -462,9 +464,8 @@ campaign() {
     [ "$(sql "SELECT count(*) > 0 FROM t WHERE n > 0")" = t ]
     assert_exit 0 eval 'resume "$TARGET" --plugin '"$plugin"' | load_into "$TARGET"'
     same_table
-    # It had come that far: more than one of the runs was committed.
-    [ "$(in_target 'SELECT count(*) > 1 FROM _pipe_loads')" = t ] ||
-        [ "$(in_target 'SELECT count(*) > 1 FROM _pipe_loads')" = 1 ]
+    # Some of the runs were committed, not just the last.
+    (($(in_target 'SELECT count(*) FROM _pipe_loads') > 1))
 }
 
 @test "killed at random while rows change: pgoutput into SQLite ends in the same table" {
