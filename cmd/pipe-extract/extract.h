@@ -9,6 +9,7 @@
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
+#include "cdc/cdc.h"
 #include "days.h"
 #include "formats.h"
 #include "queries.h"
@@ -28,6 +29,9 @@ struct extract {
     uint64_t max_ms; /* 0: without an end */
     struct timespec started;
     bool meta;
+    bool unwraps;    /* --cdc: change events to rows */
+    struct cdc *cdc; /* owned; of that */
+    struct buf rows;
     bool expects; /* so many records: */
     uint64_t least, most;
     uint64_t max_age_ms;     /* 0: any age */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static uint64_t max_size, max_ratio = 1000, max_records, max_ms, jobs;
-static bool meta, rewind_it, follow, show;
+static bool meta, rewind_it, follow, show, unwraps;
 static const char *cursor, *lag, *from, *resume_from, *source_name, *expect;
 static uint64_t max_age_ms;
 
@@ -22,6 +22,10 @@ static const struct opt opts[] = {
       64, 0, COMPLETE_NONE, "PIPE_JOBS" },
     { OPT_FLAG, 0, "meta", NULL, &meta,
       "add _source, _file, _line, _extracted_at and _run_id to each record",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_FLAG, 0, "cdc", NULL, &unwraps,
+      "records are change events, of Debezium or wal2json: pass the rows in "
+      "them, with __op, __deleted and what tells where they are from",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "expect", "N|MIN..MAX", &expect,
       "fail unless so many records were read", NULL, 0, 0, 0, COMPLETE_NONE,
@@ -131,6 +135,7 @@ static int prepare(struct stage *st, struct extract *x)
     x->max = max_records;
     x->max_ms = max_ms;
     x->meta = meta;
+    x->unwraps = unwraps;
     x->max_age_ms = max_age_ms;
     if (expect && checks_parse(x, expect))
         return -1;
@@ -147,7 +152,7 @@ static int prepare(struct stage *st, struct extract *x)
         return -1;
     o->follow = follow;
     o->state_dir = state_folder_of(x);
-    o->each = x->track.marks || max_records || meta;
+    o->each = x->track.marks || max_records || meta || unwraps;
     o->notes = x->track.run_dir && st->opts.pipeline && !max_records;
     return formats_parse(&x->formats, o, &st->err) ||
                    queries_parse(&x->queries, st, o) || days_parse(&x->days, st)
@@ -211,6 +216,8 @@ int main(int argc, char **argv)
         run(&st, &x);
     track_free(&x.track);
     buf_free(&x.stamp);
+    cdc_free(x.cdc);
+    buf_free(&x.rows);
     buf_free(&x.state_dir);
     buf_free(&x.text);
     buf_free(&x.marked);

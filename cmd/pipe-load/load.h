@@ -70,6 +70,7 @@ struct sources {
     size_t n, n_frontiers;
     bool looked; /* at the first record */
     bool marked; /* which carried its position */
+    bool within; /* more is to come that the last position stands for */
     struct buf scratch;
 };
 

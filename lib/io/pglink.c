@@ -132,12 +132,13 @@ static void ignore_notice(void *context, const PGresult *r)
     (void)r;
 }
 
-int pglink_open(PGconn **db, const char *uri, const char *app,
-                bool (*stop)(void), struct err *e)
+static int open_as(PGconn **db, const char *uri, const char *app,
+                   const char *replication, bool (*stop)(void), struct err *e)
 {
     const char *const names[] = { "dbname", "fallback_application_name",
-                                  "client_encoding", NULL };
-    const char *const values[] = { uri, app, "UTF8", NULL };
+                                  "client_encoding",
+                                  replication ? "replication" : NULL, NULL };
+    const char *const values[] = { uri, app, "UTF8", replication, NULL };
     *db = PQconnectStartParams(names, values, 1);
     if (!*db)
         return err_nomem(e);
@@ -147,4 +148,16 @@ int pglink_open(PGconn **db, const char *uri, const char *app,
         return -1;
     PQsetNoticeReceiver(*db, ignore_notice, NULL);
     return 0;
+}
+
+int pglink_open(PGconn **db, const char *uri, const char *app,
+                bool (*stop)(void), struct err *e)
+{
+    return open_as(db, uri, app, NULL, stop, e);
+}
+
+int pglink_open_replication(PGconn **db, const char *uri, const char *app,
+                            bool (*stop)(void), struct err *e)
+{
+    return open_as(db, uri, app, "database", stop, e);
 }
