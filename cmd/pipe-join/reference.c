@@ -254,6 +254,7 @@ static int prepare(struct reading *r)
     s->format = o->format;
     s->max_record = (size_t)r->st->opts.max_record;
     s->max_depth = (unsigned)r->st->opts.max_depth;
+    s->csv.detect = SOURCE_DETECT_NONE;
     s->csv.nulls = o->nulls.v;
     s->csv.n_nulls = o->nulls.n;
     s->csv_option = o->delimiter ? "--ref-delimiter"
