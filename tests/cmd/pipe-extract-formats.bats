@@ -300,6 +300,14 @@ END
     wait $!
 }
 
+@test "text is CSV by its content where a delimiter is beyond doubt" {
+    printf 'a;b\n1;2\n' | pipe-extract >out
+    assert_file out '{"a":"1","b":"2"}'
+    assert_exit 65 pipe-extract - < <(printf 'well; then\nno\n')
+    grep -q 'cannot tell the format' err
+    assert_exit 65 pipe-extract - < <(printf 'a;b|c\n1;2|3\n')
+}
+
 @test "characters of the dialect that clash are refused" {
     for args in '-d ; --escape ;' '--comment , -d ,' '--comment "' \
         '--escape # --comment #' '--comment ab' '--escape é'; do
