@@ -262,6 +262,7 @@ static int prepare(struct reading *r)
     s->max_depth = (unsigned)r->st->opts.max_depth;
     s->app = "pipe-join";
     s->stop = stage_stopping;
+    s->csv.detect = SOURCE_DETECT_NONE;
     s->csv.nulls = o->nulls.v;
     s->csv.n_nulls = o->nulls.n;
     s->csv_option = o->delimiter ? "--ref-delimiter"

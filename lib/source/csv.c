@@ -46,9 +46,9 @@ static int find_dialect(struct csv *c, struct err *e)
     };
     if (o->detect == SOURCE_DETECT_AUTO)
         return csvsniff_auto(&c->sniff, s->in, s->opts, e);
-    /* Rows without names are too little to go by. */
+    /* Rows without names of their own are too little to go by. */
     bool safe = o->detect == SOURCE_DETECT_SAFE && !o->delimiter &&
-                !o->no_header && delimiter == ',';
+                !o->no_header && !o->n_columns && delimiter == ',';
     return safe ? csvsniff_safe(&c->sniff, s->in, s->opts, e) : 0;
 }
 

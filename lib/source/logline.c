@@ -30,7 +30,7 @@ static int no_pattern(const char *option, const char *pattern,
 static int compile(struct logline *l, const char *option, const char *pattern,
                    const struct regex **re, struct err *e)
 {
-    struct regex_why why;
+    struct regex_why why = { .at = 0 };
     struct str text = str_of(pattern);
     int r = regex_pin(l->set, text, 0, &why);
 
@@ -65,7 +65,7 @@ static int name_columns(struct logline *l, struct err *e)
 static int starts(void *ctx, struct str line, struct err *e)
 {
     struct logline *l = ctx;
-    struct regex_why why;
+    struct regex_why why = { .at = 0 };
     const size_t *group;
 
     if (!utf8_valid(line)) {
@@ -135,7 +135,7 @@ static int take_row(struct logline *l, const struct linerow *row, struct err *e)
 {
     struct str cell[REGEX_GROUPS_MAX];
     struct cells *c = &l->cells;
-    struct regex_why why;
+    struct regex_why why = { .at = 0 };
     const size_t *group;
 
     if (row->too_long)

@@ -2,6 +2,7 @@
 
 #include "json/check.h"
 #include "json/value.h"
+#include "source/csvsniff.h"
 #include "source/ops.h"
 
 #include <stdlib.h>
@@ -127,6 +128,34 @@ static const char *json_format(struct str line, char behind,
     return "json";
 }
 
+/* Is there another delimiter, beyond doubt? 1, 0, -1. */
+static int has_delimiter(struct input *in, const struct source_opts *opts,
+                         struct err *e)
+{
+    struct csvsniff s = { .dialect = { .delimiter = ',', .quote = '"' } };
+
+    if (opts->csv.detect != SOURCE_DETECT_SAFE)
+        return 0;
+    return csvsniff_safe(&s, in, opts, e) == 0 ? s.delimiter : -1;
+}
+
+/* Text without comma and tab. */
+static int other_delimiter(struct input *in, const struct source_opts *opts,
+                           const char **format, struct err *e)
+{
+    int has = has_delimiter(in, opts, e);
+
+    if (has < 0)
+        return -1;
+    if (has == 0)
+        return err_set(e, ERR_DATA,
+                       "cannot tell the format of '%s' from its name or first "
+                       "line: say --format",
+                       input_name(in));
+    *format = "csv";
+    return 0;
+}
+
 static int format_by_content(struct input *in, const struct source_opts *opts,
                              bool json, const char **format, struct err *e)
 {
@@ -149,13 +178,8 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
         *format = "csv";
     else if (memchr(line.p, '\t', line.n))
         *format = "tsv";
-    else if (memchr(line.p, ';', line.n) || memchr(line.p, '|', line.n))
-        *format = "csv"; /* which looks at the row behind it, too */
     else
-        return err_set(e, ERR_DATA,
-                       "cannot tell the format of '%s' from its name or first "
-                       "line: say --format",
-                       input_name(in));
+        return other_delimiter(in, opts, format, e);
     return 0;
 }
 

@@ -470,11 +470,11 @@ END
     [[ $output == *upstream* ]]
 }
 
-@test "a header of one column that looks like several is noted" {
+@test "a header of one column that looks like several, whose row does not, is noted" {
     local file
-    printf 'a;b;c\n1;2;3\n' >semicolon.csv
-    printf 'a\tb\n1\t2\n' >tab.csv
-    printf 'a|b\n1|2\n' >pipe.csv
+    printf 'a;b;c\n1;2\n' >semicolon.csv
+    printf 'a\tb\n1\n' >tab.csv
+    printf 'a|b\n1\n' >pipe.csv
     printf 'a,b\n1,2\n' >comma.tsv
     while read -r file header delimiter; do
         assert_exit 0 pipe-extract "$file"
