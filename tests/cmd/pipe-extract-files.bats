@@ -235,7 +235,7 @@ values() {
     printf 'a,b\n1\n' >$'esc\e[2J\n.csv'
     tar cf x.tar esc*
     assert_exit 65 pipe-extract x.tar
-    ! grep -q $'\e' err
+    run ! grep -q $'\e' err
     grep -qF 'x.tar!esc\x1b[2J\n.csv' err ||
         grep -qF 'line 2' err
     pipe-extract --dlq q --max-reject 100% x.tar
@@ -351,7 +351,7 @@ load_new() {
     export PIPE_STATE=$PWD/state
     csv in/a.csv a
     assert_exit 1 pipe-run --pipeline p -- 'pipe-extract --new in | (cat >/dev/null; exit 1)'
-    ! pipe-run --pipeline p -- \
+    run ! pipe-run --pipeline p -- \
         'pipe-extract --new in | pipe-load sqlite:x.db -t t --mode append --create -q; exit 3'
     [ "$(load_new in)" = a ]
     [ "$(load_new in)" = a ]
@@ -383,7 +383,7 @@ load_new() {
         'pipe-extract --new in | pipe-load sqlite:x.db -t t --mode append -q' ||
         skip "strace may not trace here"
     grep -q '"in/b.csv"' trace
-    ! grep -q '"in/a.csv"' trace
+    run ! grep -q '"in/a.csv"' trace
 }
 
 @test "--new with archives, compression, Parquet's peers: noted once they are whole" {
