@@ -4,7 +4,7 @@
  * those that say how bytes are read; origin.c reads what an operand names, from
  * its first input to its last, and item.c passes what it finds there; track.c
  * knows how far each source has been read, cursor.c by a field of the records;
- * show.c prints it. */
+ * show.c prints it; checks.c judges whether all is there, and fresh. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
@@ -25,6 +25,10 @@ struct extract {
     uint64_t max_ms; /* 0: without an end */
     struct timespec started;
     bool meta;
+    bool expects; /* so many records: */
+    uint64_t least, most;
+    uint64_t max_age_ms;     /* 0: any age */
+    int64_t newest_us;       /* of the inputs; 0: not known */
     struct buf stamp;        /* of --meta: what all records share */
     struct buf text, marked; /* a record as it is passed */
     struct track_opts track_opts;
@@ -65,6 +69,11 @@ int origin_open(struct extract *x, struct origin *o, const char *operand,
 int origin_read(struct extract *x, struct origin *o);
 
 void origin_free(struct origin *o);
+
+/* checks.c: --expect; then, at the end, that and --max-age. 0, or -1 with
+ * st->err. */
+int checks_parse(struct extract *x, const char *text);
+int checks_judge(struct extract *x);
 
 /* --show-state: what is committed of the operands, or of all sources. 0, or -1
  * with st->err. */

@@ -57,6 +57,8 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, in->uri);
+    if (in->modified > x->newest_us)
+        x->newest_us = in->modified;
     int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
                 ? -1
                 : drain(x, o, s, in->uri);

@@ -6,7 +6,8 @@
 
 static uint64_t max_size, max_ratio = 1000, max_records, max_ms;
 static bool meta, rewind_it, follow, show;
-static const char *cursor, *lag, *from, *resume_from, *source_name;
+static const char *cursor, *lag, *from, *resume_from, *source_name, *expect;
+static uint64_t max_age_ms;
 
 static const struct opt opts[] = {
     { OPT_SIZE, 0, "max-size", "SIZE", &max_size,
@@ -19,6 +20,12 @@ static const struct opt opts[] = {
     { OPT_FLAG, 0, "meta", NULL, &meta,
       "add _source, _file, _line, _extracted_at and _run_id to each record",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "expect", "N|MIN..MAX", &expect,
+      "fail unless so many records were read", NULL, 0, 0, 0, COMPLETE_NONE,
+      NULL },
+    { OPT_TIME, 0, "max-age", "TIME", &max_age_ms,
+      "fail where nothing is newer: by the cursor, else by when files changed",
+      NULL, 1, 0, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "positions", NULL, NULL, "Reading on", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "cursor", "FIELD", &cursor,
@@ -108,6 +115,9 @@ static int prepare(struct stage *st, struct extract *x)
     x->max = max_records;
     x->max_ms = max_ms;
     x->meta = meta;
+    x->max_age_ms = max_age_ms;
+    if (expect && checks_parse(x, expect))
+        return -1;
     x->text.max = x->marked.max = 2 * o->max_record + 65536;
     clock_gettime(CLOCK_MONOTONIC, &x->started);
     x->track_opts = (struct track_opts){ .resume_from = resume_from,
@@ -150,7 +160,7 @@ static int extract(struct stage *st, struct extract *x, struct origin *v,
     int r = 1;
     for (size_t i = 0; i < n && r > 0; i++)
         r = origin_read(x, &v[i]);
-    return r < 0 || track_end(&x->track) ? -1 : 0;
+    return r < 0 || checks_judge(x) || track_end(&x->track) ? -1 : 0;
 }
 
 static int run(struct stage *st, struct extract *x)

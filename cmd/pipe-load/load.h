@@ -40,6 +40,9 @@ extern const char *const load_modes[];
 /* The command's own options. */
 extern const struct opt load_options[];
 
+/* Those of the targets: the i-th table, NULL behind the last. */
+const struct opt *load_more(size_t i);
+
 #define AUDIT_COLUMNS 3
 
 struct columns {
