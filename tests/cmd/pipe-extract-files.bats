@@ -322,6 +322,16 @@ values() {
         [ "$(pipe-extract "two.csv.$x" | wc -l)" -eq 10001 ]
         { cat "a.csv.$x" && echo rubbish; } >"bad.csv.$x"
         assert_exit 65 pipe-extract "bad.csv.$x"
+        # So little that nothing but the name tells.
+        head -c 3 "a.csv.$x" >"stub.ndjson.$x"
+        assert_exit 65 pipe-extract "stub.ndjson.$x"
+        : >"void.ndjson.$x"
+        assert_exit 65 pipe-extract "void.ndjson.$x"
+        tar cf x.tar "a.csv.$x"
+        pipe-extract x.tar >out
+        cmp out want
+        tar cf x.tar "cut.csv.$x"
+        assert_exit 65 pipe-extract x.tar
     done
 }
 
