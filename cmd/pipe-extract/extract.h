@@ -1,15 +1,17 @@
 /* extract: what the parts of pipe-extract share.
  *
  * pipe-extract.c has the options; days.c those of a range of days, formats.c
- * those that say how bytes are read; origin.c reads what an operand names, from
- * its first input to its last, and item.c passes what it finds there; track.c
- * knows how far each source has been read, cursor.c by a field of the records;
- * show.c prints it; checks.c judges whether all is there, and fresh. */
+ * those that say how bytes are read, queries.c what databases are asked;
+ * origin.c reads what an operand names, from its first input to its last, and
+ * item.c passes what it finds there; track.c knows how far each source has been
+ * read, cursor.c by a field of the records; show.c prints it; checks.c judges
+ * whether all is there, and fresh. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
 #include "days.h"
 #include "formats.h"
+#include "queries.h"
 #include "source/feed.h"
 #include "source/source.h"
 #include "stage/stage.h"
@@ -18,6 +20,7 @@
 struct extract {
     struct stage *st;
     struct formats formats;
+    struct queries queries;
     struct days days;
     struct source_opts source;
     uint64_t max_size, max_ratio;
@@ -33,6 +36,7 @@ struct extract {
     struct buf text, marked; /* a record as it is passed */
     struct track_opts track_opts;
     struct track track;
+    struct buf state_dir;
     bool doubted; /* of many files the first one says it for all */
 };
 

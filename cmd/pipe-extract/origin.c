@@ -2,6 +2,18 @@
 #include "extract.h"
 #include "observe/facts.h"
 
+/* What was found out about a source is told under -v. */
+static int say_found(struct stage *st, const struct source *s)
+{
+    struct buf text = { .max = 65536 };
+    int r = st->opts.verbose ? source_found(s, &text, &st->err) : 0;
+
+    if (r == 0 && text.n && buf_z(&text))
+        stage_note(st, "%s", text.p);
+    buf_free(&text);
+    return r;
+}
+
 static int say_doubt(struct stage *st, struct extract *x,
                      const struct source *s)
 {
@@ -59,7 +71,8 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     stage_input(st, in->uri);
     if (in->modified > x->newest_us)
         x->newest_us = in->modified;
-    int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
+    int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
+                    say_doubt(st, x, s)
                 ? -1
                 : drain(x, o, s, in->uri);
     source_close(s);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static uint64_t max_size, max_ratio = 1000, max_records, max_ms;
+static uint64_t max_size, max_ratio = 1000, max_records, max_ms, jobs;
 static bool meta, rewind_it, follow, show;
 static const char *cursor, *lag, *from, *resume_from, *source_name, *expect;
 static uint64_t max_age_ms;
@@ -17,6 +17,9 @@ static const struct opt opts[] = {
       "fail where a source decompresses to more than N times its size (judged "
       "from 1 MiB on); default 1000, 0 for no limit",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_COUNT, 'j', "jobs", "N", &jobs,
+      "ask a source for N parts at a time, where it can be asked so", NULL, 1,
+      64, 0, COMPLETE_NONE, "PIPE_JOBS" },
     { OPT_FLAG, 0, "meta", NULL, &meta,
       "add _source, _file, _line, _extracted_at and _run_id to each record",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
@@ -99,6 +102,18 @@ static void say(void *listener, const char *text)
         stage_note(st, "%s", text);
 }
 
+/* Where connectors keep what they must; NULL where there is no such place,
+ * which is for them to say. */
+static const char *state_folder_of(struct extract *x)
+{
+    struct stage *st = x->st;
+    struct err none = st->err;
+    bool found = stage_state_dir(st, &x->state_dir) == 0 &&
+                 buf_addz(&x->state_dir, "/sources") == 0;
+    st->err = none;
+    return found ? buf_z(&x->state_dir) : NULL;
+}
+
 static int prepare(struct stage *st, struct extract *x)
 {
     struct source_opts *o = &x->source;
@@ -106,6 +121,7 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    o->jobs = (unsigned)jobs;
     o->limits = (struct input_limits){ max_size, max_ratio };
     o->say = say;
     o->listener = st;
@@ -130,9 +146,11 @@ static int prepare(struct stage *st, struct extract *x)
     if (track_begin(&x->track, st, &x->track_opts) || item_begin(x))
         return -1;
     o->follow = follow;
-    o->each = x->track.marks || max_records;
+    o->state_dir = state_folder_of(x);
+    o->each = x->track.marks || max_records || meta;
     o->notes = x->track.run_dir && st->opts.pipeline && !max_records;
-    return formats_parse(&x->formats, o, &st->err) || days_parse(&x->days, st)
+    return formats_parse(&x->formats, o, &st->err) ||
+                   queries_parse(&x->queries, st, o) || days_parse(&x->days, st)
                ? -1
                : 0;
 }
@@ -193,8 +211,10 @@ int main(int argc, char **argv)
         run(&st, &x);
     track_free(&x.track);
     buf_free(&x.stamp);
+    buf_free(&x.state_dir);
     buf_free(&x.text);
     buf_free(&x.marked);
     formats_free(&x.formats);
+    queries_free(&x.queries);
     return stage_finish(&st);
 }
