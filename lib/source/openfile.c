@@ -5,6 +5,7 @@
 
 #include <fnmatch.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 /* ---- opening ---- */
@@ -21,13 +22,33 @@ static struct input *bytes(struct openfile *o)
     return o->filter ? &o->plain : &o->file;
 }
 
-static int open_filter(struct openfile *o, struct err *e)
+/* Is what in gives compressed by bzip2, xz or lz4? Then *plain gives what comes
+ * out of it, through *filter; its name is that of in. A name that promises as
+ * much is held to it: of a truncated file too little may be left to tell. */
+static int open_filter(struct input *in, struct unfilter **filter,
+                       struct input *plain, struct err *e)
 {
-    if (unfilter_open(&o->filter, &o->file, e) != 0)
+    static const char *const ends[] = { ".bz2", ".tbz2", ".tbz", ".xz",
+                                        ".txz", ".lz4",  NULL };
+    struct str head, name = str_of(in->uri);
+    if (input_peek(in, UNFILTER_HEAD, &head, e) != 0)
         return -1;
-    input_reader(&o->plain, unfilter_read, o->filter, 0, o->entry->path);
-    o->plain.modified = o->file.modified;
-    o->plain.limits = o->file.limits;
+    if (unfilter_sniff(head)) {
+        if (unfilter_open(filter, in, e) != 0)
+            return -1;
+        input_reader(plain, unfilter_read, *filter, 0, in->uri);
+        plain->modified = in->modified;
+        plain->limits = in->limits;
+        return 0;
+    }
+    for (const char *const *end = ends; *end; end++) {
+        size_t n = strlen(*end);
+        if (name.n > n && strcasecmp(name.p + name.n - n, *end) == 0)
+            return err_set(e, ERR_DATA,
+                           "'%s' is not compressed as its name says: truncated "
+                           "or misnamed",
+                           in->uri);
+    }
     return 0;
 }
 
@@ -51,7 +72,6 @@ int openfile_open(struct openfile *o, const struct files_entry *entry,
                   const struct files_rules *rules, struct err *e)
 {
     struct input given = o->file;
-    struct str head;
     o->entry = entry;
     o->rules = rules;
     if (input_open(&o->file, entry->path, e) != 0)
@@ -67,9 +87,7 @@ int openfile_open(struct openfile *o, const struct files_entry *entry,
                                         "from a file",
                                         entry->path)
                               : 0;
-    if (input_peek(&o->file, UNFILTER_HEAD, &head, e) != 0)
-        return -1;
-    if (unfilter_sniff(head) && open_filter(o, e) != 0)
+    if (open_filter(&o->file, &o->filter, &o->plain, e) != 0)
         return -1;
     return open_archive(o, e);
 }
@@ -139,6 +157,10 @@ static int no_member(const struct openfile *o, struct err *e)
 
 static void close_member(struct openfile *o)
 {
+    if (o->inner)
+        input_close(&o->unpacked);
+    unfilter_close(o->inner);
+    o->inner = NULL;
     if (o->in_member)
         input_close(&o->member);
     o->in_member = false;
@@ -157,9 +179,12 @@ static int next_member(struct openfile *o, struct input **in, struct err *e)
         return err_nomem(e);
     input_reader(&o->member, unpack_read, o->archive, o->next.size, o->name.p);
     o->member.modified = o->next.modified;
+    o->member.limits = o->file.limits;
     o->in_member = o->found = true;
     o->ahead = false;
-    *in = &o->member;
+    if (open_filter(&o->member, &o->inner, &o->unpacked, e) != 0)
+        return -1;
+    *in = o->inner ? &o->unpacked : &o->member;
     return 1;
 }
 

@@ -20,8 +20,10 @@ struct openfile {
     struct unfilter *filter;
     struct input plain; /* what comes out of filter */
     struct unpack *archive;
-    struct input member; /* the one handed out last */
-    struct buf name;     /* of it: "a.zip!dir/b.csv", made visible */
+    struct input member;    /* the one handed out last */
+    struct unfilter *inner; /* where that is compressed itself */
+    struct input unpacked;  /* what comes out of inner */
+    struct buf name;        /* of it: "a.zip!dir/b.csv", made visible */
     struct unpack_member next;
     bool open, in_member;
     bool found; /* a member was chosen, or the file itself */

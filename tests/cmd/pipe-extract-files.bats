@@ -235,7 +235,7 @@ values() {
     printf 'a,b\n1\n' >$'esc\e[2J\n.csv'
     tar cf x.tar esc*
     assert_exit 65 pipe-extract x.tar
-    ! grep -q $'\e' err
+    run ! grep -q $'\e' err
     grep -qF 'x.tar!esc\x1b[2J\n.csv' err ||
         grep -qF 'line 2' err
     pipe-extract --dlq q --max-reject 100% x.tar
@@ -322,6 +322,16 @@ values() {
         [ "$(pipe-extract "two.csv.$x" | wc -l)" -eq 10001 ]
         { cat "a.csv.$x" && echo rubbish; } >"bad.csv.$x"
         assert_exit 65 pipe-extract "bad.csv.$x"
+        # So little that nothing but the name tells.
+        head -c 3 "a.csv.$x" >"stub.ndjson.$x"
+        assert_exit 65 pipe-extract "stub.ndjson.$x"
+        : >"void.ndjson.$x"
+        assert_exit 65 pipe-extract "void.ndjson.$x"
+        tar cf x.tar "a.csv.$x"
+        pipe-extract x.tar >out
+        cmp out want
+        tar cf x.tar "cut.csv.$x"
+        assert_exit 65 pipe-extract x.tar
     done
 }
 
@@ -351,7 +361,7 @@ load_new() {
     export PIPE_STATE=$PWD/state
     csv in/a.csv a
     assert_exit 1 pipe-run --pipeline p -- 'pipe-extract --new in | (cat >/dev/null; exit 1)'
-    ! pipe-run --pipeline p -- \
+    run ! pipe-run --pipeline p -- \
         'pipe-extract --new in | pipe-load sqlite:x.db -t t --mode append --create -q; exit 3'
     [ "$(load_new in)" = a ]
     [ "$(load_new in)" = a ]
@@ -383,7 +393,7 @@ load_new() {
         'pipe-extract --new in | pipe-load sqlite:x.db -t t --mode append -q' ||
         skip "strace may not trace here"
     grep -q '"in/b.csv"' trace
-    ! grep -q '"in/a.csv"' trace
+    run ! grep -q '"in/a.csv"' trace
 }
 
 @test "--new with archives, compression, Parquet's peers: noted once they are whole" {

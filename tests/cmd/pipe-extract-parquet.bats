@@ -143,7 +143,7 @@ parquet() {
     done
     [ "$size" -gt 1000 ]
     grep -q "cut.parquet" err
-    ! grep -q '/proc/' err
+    run ! grep -q '/proc/' err
     : >nothing.parquet
     assert_exit 65 pipe-extract nothing.parquet
 }
