@@ -102,10 +102,13 @@ int url_resolve(const char *base, struct str reference, struct buf *out,
     free(text);
     if (r < 0)
         return err_nomem(e);
+    size_t shown = 0;
+    while (shown < reference.n && shown < 200 &&
+           !memchr("?#@", reference.p[shown], 3))
+        shown++;
     return r == 0 ? 0
                   : err_set(e, ERR_DATA, "'%.*s' is not a URL of HTTP",
-                            (int)(reference.n > 200 ? 200 : reference.n),
-                            reference.p);
+                            (int)shown, reference.p);
 }
 
 int url_origin(const char *url, struct buf *out, struct err *e)

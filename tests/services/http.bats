@@ -69,6 +69,15 @@ all_ids='0 24 25 '
     [ "$(cat rss)" -lt 40000 ] || fail "$(cat rss) KiB"
 }
 
+@test "a record is passed on before the next one is waited for" {
+    get "$WEB/drip" 3>&- >out &
+    pid=$!
+    within 2 grep -q '"a":1' out
+    run -1 grep -q '"a":2' out
+    wait "$pid"
+    [ "$(jq -s length out)" = 2 ]
+}
+
 @test "methods, bodies, headers and parameters are sent as asked for" {
     [ "$(get --method PUT "$WEB/echo" | jq -r .method)" = PUT ]
     get --body '{"a":{page},"b":{cursor}}' --initial 5 \

@@ -169,6 +169,17 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(self.q["s"]))
         self.give([])
 
+    def do_drip(self):
+        """A record, and the next one a while later"""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Content-Length", "16")
+        self.end_headers()
+        self.wfile.write(b'{"a":1}\n')
+        self.wfile.flush()
+        time.sleep(3)
+        self.wfile.write(b'{"a":2}\n')
+
     def do_brotli(self):
         self.give(b"x", headers=[("Content-Encoding", "br")])
 
