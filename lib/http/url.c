@@ -53,10 +53,10 @@ int url_check(const char *url, struct err *e)
     if (!lib)
         return -1;
     int r = parse(lib, url, &u);
-    if (r < 0)
-        return err_nomem(e);
     if (r) {
         lib->url_cleanup(u);
+        if (r < 0)
+            return err_nomem(e);
         return err_set(e, ERR_USAGE, "'%.*s' is not a URL of HTTP",
                        (int)strcspn(url, "?#@"), url);
     }
