@@ -418,7 +418,7 @@ END
     assert_exit 64 pipe-extract --columns a,,b a.csv
     assert_exit 64 pipe-extract -t a=int a.csv
     assert_exit 64 pipe-extract - -
-    assert_exit 64 pipe-extract http://localhost/x
+    assert_exit 64 pipe-extract ftp://localhost/x
 }
 
 @test "a format that cannot be told is exit 65 and says what helps" {

@@ -282,6 +282,14 @@ class Handler(BaseHTTPRequestHandler):
         self.need(self.headers.get("X-Api-Key") == "s3cret" or
                   self.q.get("k") == "s3cret")
 
+    def do_bad(self):
+        """Records for who has the key, of which the second is none"""
+        if self.q.get("k") != "s3cret":
+            self.give(b"", 401)
+        else:
+            self.give(b'{"a":1}\n{"a":\n{"a":3}\n',
+                      kind="application/x-ndjson")
+
     def do_token(self):
         """OAuth 2: a new token each time, good for ?uses= requests"""
         kind, _, pair = self.headers.get("Authorization", "").partition(" ")
