@@ -108,10 +108,13 @@ int url_resolve(const char *base, struct str reference, struct buf *out,
     free(text);
     if (r < 0)
         return err_nomem(e);
+    /* Neither a query nor a password is for messages. */
     size_t shown = 0;
     while (shown < reference.n && shown < 200 &&
-           !memchr("?#@", reference.p[shown], 3))
+           !memchr("?#", reference.p[shown], 2))
         shown++;
+    if (memchr(reference.p, '@', reference.n))
+        shown = 0;
     return r == 0 ? 0
                   : err_set(e, ERR_DATA, "'%.*s' is not a URL of HTTP",
                             (int)shown, reference.p);
