@@ -192,6 +192,16 @@ all_ids='0 24 25 '
         "$WEB/cursor" | jq -c '.items[]' | ids)" = "$all_ids" ]
 }
 
+@test "the records of a page are where --records says, and counted there" {
+    pipe-extract --help | grep -q -- --records || skip 'no --records here'
+    [ "$(get --records /items --paginate next --next-at /next "$WEB/next" |
+        ids)" = "$all_ids" ]
+    [ "$(get --records /items --paginate offset --page-size 10 --parallel 2 \
+        --total-at /total "$WEB/offset?promise=25" | ids)" = "$all_ids" ]
+    assert_exit 75 get --records /items --paginate offset --total-at /total \
+        "$WEB/offset?promise=30"
+}
+
 @test "pages that lead back to one before end with 65" {
     assert_exit 65 get --paginate link "$WEB/link?loop="
     grep -F 'round in circles' err
