@@ -280,6 +280,9 @@ bool http_again(const struct http_call *c)
 {
     if (c->stopped || c->read_err.code || c->refused || c->head.failed)
         return false;
+    /* That a connection ends within the headers is no error to libcurl. */
+    if (c->done && c->result == CURLE_OK && !c->headed)
+        return true;
     return c->late || (c->done && (c->result == CURLE_PARTIAL_FILE ||
                                    c->result == CURLE_OPERATION_TIMEDOUT ||
                                    c->result == CURLE_SEND_ERROR ||
@@ -383,9 +386,10 @@ int http_wait(struct http_call *c, struct err *e)
         return 0;
     if (wait_for(c, false, e))
         return -1;
-    return c->headed
-               ? 0
-               : err_set(e, ERR_UNAVAILABLE, "no answer from '%s'", c->name.p);
+    return c->headed ? 0
+                     : err_set(e, ERR_TEMPFAIL,
+                               "lost the connection to '%s' within its headers",
+                               c->name.p);
 }
 
 int http_send(struct http *h, const struct http_request *r,
