@@ -94,6 +94,10 @@ static ssize_t read_body(void *from, void *buf, size_t n, struct err *e)
     struct download *d = from;
     for (;;) {
         struct err why = { 0 };
+        /* Whoever waits for what was read so far gets it before we wait. */
+        if (d->in.idle && !http_ready(fetch_call(d->fetch)) &&
+            d->in.idle(d->in.ctx, e))
+            return -1;
         ssize_t r = http_read(fetch_call(d->fetch), buf, n, &why);
         if (r >= 0) {
             d->got += (uint64_t)r;

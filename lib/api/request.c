@@ -52,9 +52,9 @@ static int fill_uri(const char *uri, struct str value, struct buf *out,
     char with = '?';
     if (find(place, blank) && !value.n)
         return err_set(e, ERR_USAGE,
-                       "'%s': there is no watermark yet for {cursor}: say "
+                       "'%.*s': there is no watermark yet for {cursor}: say "
                        "--initial",
-                       uri);
+                       STR_ARG(place));
     fill(place, value, true, out);
     while (p < stop) {
         const char *from = p + 1, *amp = from;

@@ -29,7 +29,9 @@ static unsigned status_of(struct str line)
 {
     const char *space = memchr(line.p, ' ', line.n);
     unsigned status = 0;
-    for (const char *p = space; p && ++p < line.p + line.n && p < space + 4;)
+    if (!space)
+        return 0;
+    for (const char *p = space; ++p < line.p + line.n && p < space + 4;)
         status =
             *p >= '0' && *p <= '9' ? status * 10 + (unsigned)(*p - '0') : 0;
     return status;

@@ -409,6 +409,15 @@ int http_send(struct http *h, const struct http_request *r,
     return -1;
 }
 
+bool http_ready(struct http_call *c)
+{
+    if (has_body(c) || c->done)
+        return true;
+    resume(c);
+    perform(c->h);
+    return has_body(c) || c->done;
+}
+
 ssize_t http_read(struct http_call *c, void *buf, size_t n, struct err *e)
 {
     if (!has_body(c) && wait_for(c, true, e))

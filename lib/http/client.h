@@ -93,6 +93,9 @@ int http_send(struct http *h, const struct http_request *r,
 /* Reads 1 to n bytes of the body, 0 at its end; -1 as http_wait. */
 ssize_t http_read(struct http_call *c, void *buf, size_t n, struct err *e);
 
+/* True if http_read would not wait. */
+bool http_ready(struct http_call *c);
+
 /* Appends the whole body, as long as out->max allows: ERR_DATA beyond. */
 int http_body(struct http_call *c, struct buf *out, struct err *e);
 

@@ -100,13 +100,16 @@ static int judge_origin(struct fetch *f, struct err *e)
             return -1;
     if (same)
         return 0;
-    struct buf origin = { .max = 4096 };
-    if (url_origin(f->url.p, &origin, e) == 0)
+    struct buf origin = { .max = 4096 }, home = { .max = URL_BYTES_MAX };
+    if (url_origin(f->url.p, &origin, e) == 0) {
+        url_show(o->home, &home);
         err_set(e, ERR_NOPERM,
                 "'%s' sends us on to another origin, which is refused "
                 "(--allow-origin %s)",
-                o->home, buf_z(&origin) ? origin.p : "");
+                buf_z(&home) ? home.p : "", buf_z(&origin) ? origin.p : "");
+    }
     buf_free(&origin);
+    buf_free(&home);
     return -1;
 }
 

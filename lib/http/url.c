@@ -46,6 +46,16 @@ static int parse(const struct curl_lib *lib, const char *url, CURLU **u)
     return good ? 0 : 1;
 }
 
+static bool has_user(const struct curl_lib *lib, const CURLU *u)
+{
+    char *user = get(lib, u, CURLUPART_USER, 0);
+    char *password = get(lib, u, CURLUPART_PASSWORD, 0);
+    bool has = user || password;
+    lib->free(user);
+    lib->free(password);
+    return has;
+}
+
 int url_check(const char *url, struct err *e)
 {
     const struct curl_lib *lib = curl_lib(e);
@@ -53,18 +63,14 @@ int url_check(const char *url, struct err *e)
     if (!lib)
         return -1;
     int r = parse(lib, url, &u);
-    if (r < 0)
-        return err_nomem(e);
     if (r) {
         lib->url_cleanup(u);
+        if (r < 0)
+            return err_nomem(e);
         return err_set(e, ERR_USAGE, "'%.*s' is not a URL of HTTP",
                        (int)strcspn(url, "?#@"), url);
     }
-    char *user = get(lib, u, CURLUPART_USER, 0);
-    char *password = get(lib, u, CURLUPART_PASSWORD, 0);
-    bool bare = !user && !password;
-    lib->free(user);
-    lib->free(password);
+    bool bare = !has_user(lib, u);
     lib->url_cleanup(u);
     return bare ? 0
                 : err_set(e, ERR_USAGE,
@@ -95,17 +101,23 @@ int url_resolve(const char *base, struct str reference, struct buf *out,
         lib->url_cleanup(u);
         r = parse(lib, whole, &u);
         if (r == 0)
-            r = buf_addz(out, whole);
+            r = has_user(lib, u) ? 1 : buf_addz(out, whole);
     }
     lib->free(whole);
     lib->url_cleanup(u);
     free(text);
     if (r < 0)
         return err_nomem(e);
+    /* Neither a query nor a password is for messages. */
+    size_t shown = 0;
+    while (shown < reference.n && shown < 200 &&
+           !memchr("?#", reference.p[shown], 2))
+        shown++;
+    if (memchr(reference.p, '@', reference.n))
+        shown = 0;
     return r == 0 ? 0
                   : err_set(e, ERR_DATA, "'%.*s' is not a URL of HTTP",
-                            (int)(reference.n > 200 ? 200 : reference.n),
-                            reference.p);
+                            (int)shown, reference.p);
 }
 
 int url_origin(const char *url, struct buf *out, struct err *e)

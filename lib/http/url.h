@@ -16,7 +16,8 @@
 int url_check(const char *url, struct err *e);
 
 /* Appends what `reference` means in a document at `base`: an absolute URL
- * without a fragment. -1 with ERR_DATA (not a URL, or none of HTTP). */
+ * without a fragment. -1 with ERR_DATA (not a URL, none of HTTP, or one with
+ * user name and password). */
 int url_resolve(const char *base, struct str reference, struct buf *out,
                 struct err *e);
 

@@ -69,6 +69,15 @@ all_ids='0 24 25 '
     [ "$(cat rss)" -lt 40000 ] || fail "$(cat rss) KiB"
 }
 
+@test "a record is passed on before the next one is waited for" {
+    pipe-extract --allow-private "$WEB/drip" 3>&- >out &
+    pid=$!
+    within 2 grep -q '"a":1' out
+    run -1 grep -q '"a":2' out
+    wait "$pid"
+    [ "$(jq -s length out)" = 2 ]
+}
+
 @test "methods, bodies, headers and parameters are sent as asked for" {
     [ "$(get --method PUT "$WEB/echo" | jq -r .method)" = PUT ]
     get --body '{"a":{page},"b":{cursor}}' --initial 5 \
@@ -183,6 +192,16 @@ all_ids='0 24 25 '
         "$WEB/cursor" | jq -c '.items[]' | ids)" = "$all_ids" ]
 }
 
+@test "the records of a page are where --records says, and counted there" {
+    pipe-extract --help | grep -q -- --records || skip 'no --records here'
+    [ "$(get --records /items --paginate next --next-at /next "$WEB/next" |
+        ids)" = "$all_ids" ]
+    [ "$(get --records /items --paginate offset --page-size 10 --parallel 2 \
+        --total-at /total "$WEB/offset?promise=25" | ids)" = "$all_ids" ]
+    assert_exit 75 get --records /items --paginate offset --total-at /total \
+        "$WEB/offset?promise=30"
+}
+
 @test "pages that lead back to one before end with 65" {
     assert_exit 65 get --paginate link "$WEB/link?loop="
     grep -F 'round in circles' err
@@ -261,7 +280,7 @@ all_ids='0 24 25 '
 }
 
 @test "SIGTERM ends waiting for a server at once" {
-    get "$WEB/silent?s=20" 3>&- >out 2>err &
+    pipe-extract --allow-private "$WEB/silent?s=20" 3>&- >out 2>err &
     pid=$!
     within 5 test "$(requests | wc -l)" = 1 || true
     sleep 0.3
@@ -366,20 +385,34 @@ all_ids='0 24 25 '
     [ "$(wc -l <out)" = 6 ]
 }
 
-@test "a key in the URL is in no message and no dead letter" {
+@test "a key that goes into the URL is in no message and no dead letter" {
     export T=s3cret
-    assert_exit 66 get --auth apikey --api-key-param k --token env:T \
-        "$WEB/nothing"
-    printf '{"type":"object","required":["x"]}' >schema
-    get --auth apikey --api-key-param k --token env:T --dlq dlq/ \
-        "$WEB/key" 2>>err | pipe-validate -s schema --dlq dlq/ \
-        --max-reject 100% >out 2>>err
+    key=(--auth apikey --api-key-param k --token env:T)
+    assert_exit 66 get "${key[@]}" "$WEB/nothing"
+    get "${key[@]}" --dlq dlq/ --max-reject 100% --meta "$WEB/bad?x=1" >out 2>>err
+    [ "$(cat dlq/* | jq -r .source.uri)" = "$WEB/bad?x=1" ]
+    [ "$(jq -s length out)" = 2 ]
     run -1 grep -r s3cret dlq err out
+    requests .query.k | grep -F s3cret
+    # What looks like one is not shown either.
+    assert_exit 66 get "$WEB/nothing?sig=s3cret&x=1"
+    grep -F 'sig=***&x=1' err
+    run -1 grep s3cret err
+}
+
+@test "a proxy is used where it is named, and never from the environment" {
+    export http_proxy=$OTHER
+    assert_exit 69 get --retries 0 http://api.invalid/page
+    [ "$(pipe-extract --http-proxy "$OTHER" http://api.invalid/page |
+        jq -s length)" = 10 ]
+    assert_exit 77 pipe-extract --http-proxy "$OTHER" "$WEB/page"
+    [ -z "$(requests)" ]
 }
 
 @test "a token is not in ps while it is used" {
     export T=s3cret
-    get --auth bearer --token env:T "$WEB/silent?s=2" 3>&- >out &
+    pipe-extract --allow-private --auth bearer --token env:T "$WEB/silent?s=2" \
+        3>&- >out &
     pid=$!
     sleep 0.5
     tr '\0' ' ' <"/proc/$pid/cmdline" >ps

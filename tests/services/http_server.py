@@ -169,6 +169,17 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(float(self.q["s"]))
         self.give([])
 
+    def do_drip(self):
+        """A record, and the next one a while later"""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Content-Length", "16")
+        self.end_headers()
+        self.wfile.write(b'{"a":1}\n')
+        self.wfile.flush()
+        time.sleep(3)
+        self.wfile.write(b'{"a":2}\n')
+
     def do_brotli(self):
         self.give(b"x", headers=[("Content-Encoding", "br")])
 
@@ -270,6 +281,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_key(self):
         self.need(self.headers.get("X-Api-Key") == "s3cret" or
                   self.q.get("k") == "s3cret")
+
+    def do_bad(self):
+        """Records for who has the key, of which the second is none"""
+        if self.q.get("k") != "s3cret":
+            self.give(b"", 401)
+        else:
+            self.give(b'{"a":1}\n{"a":\n{"a":3}\n',
+                      kind="application/x-ndjson")
 
     def do_token(self):
         """OAuth 2: a new token each time, good for ?uses= requests"""

@@ -344,6 +344,8 @@ TEST("references are resolved as RFC 3986 has it, and only to HTTP")
     CHECK_STR(resolved(base, "http://b.test/y?a=b"), "http://b.test/y?a=b");
     CHECK(strstr(resolved(base, "file:///etc/passwd"), "not a URL of HTTP"));
     CHECK(strstr(resolved(base, "gopher://x/"), "not a URL of HTTP"));
+    CHECK(strstr(resolved(base, "//ann:geheim@a/"), "not a URL of HTTP"));
+    CHECK(!strstr(err.msg, "geheim"));
 }
 
 static bool same(const char *a, const char *b)
