@@ -39,6 +39,15 @@ void pglink_line(char *out, size_t size, const char *message)
     out[n] = '\0';
 }
 
+void pglink_cancel(PGconn *db)
+{
+    char text[256];
+    PGcancel *cancel = PQgetCancel(db);
+    if (cancel)
+        (void)PQcancel(cancel, text, sizeof(text));
+    PQfreeCancel(cancel);
+}
+
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)
 {
     struct pollfd p = { PQsocket(db), (short)(POLLIN | (write ? POLLOUT : 0)),
@@ -50,11 +59,7 @@ int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)
         if (n < 0 && errno != EINTR)
             return err_sys(e, ERR_IO, errno, "cannot wait for the server");
         if (stop && stop()) {
-            char text[256];
-            PGcancel *cancel = PQgetCancel(db);
-            if (cancel)
-                (void)PQcancel(cancel, text, sizeof(text));
-            PQfreeCancel(cancel);
+            pglink_cancel(db);
             return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
         }
     }

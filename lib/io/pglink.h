@@ -27,6 +27,9 @@ int pglink_open(PGconn **db, const char *uri, const char *app,
  * cancels what the server does: -1 with ERR_TEMPFAIL. */
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e);
 
+/* Asks the server to give up what it does. */
+void pglink_cancel(PGconn *db);
+
 /* A message of the server, on one line. */
 void pglink_line(char *out, size_t size, const char *message);
 

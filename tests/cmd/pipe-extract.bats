@@ -399,7 +399,7 @@ END
     [ ! -s out ]
     mkdir d
     assert_exit 66 pipe-extract d
-    grep -q "'d/\*.csv'" err
+    grep -q "no file matches 'd'" err
 }
 
 @test "an input that may not be read is exit 77" {

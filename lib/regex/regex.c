@@ -1,4 +1,4 @@
-#include "expr/regex.h"
+#include "regex/regex.h"
 
 #include "base/hash.h"
 #include "json/utf8.h"
@@ -254,4 +254,18 @@ int regex_search(struct regex_set *s, const struct regex *re, struct str text,
 unsigned regex_groups(const struct regex *re)
 {
     return re->groups;
+}
+
+struct str regex_name(const struct regex *re, unsigned i)
+{
+    uint32_t n = 0, size = 0;
+    PCRE2_SPTR table = NULL;
+
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMECOUNT, &n);
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+    pcre2_pattern_info(re->code, PCRE2_INFO_NAMETABLE, &table);
+    for (; n > 0; n--, table += size)
+        if ((unsigned)(table[0] << 8 | table[1]) == i)
+            return str_of((const char *)table + 2);
+    return STR("");
 }

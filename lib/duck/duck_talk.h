@@ -1,12 +1,12 @@
 /* duck_talk: a DuckDB database and statements on it.
  *
- * Internal to lib/sink. One thread; DuckDB's own have all signals blocked. */
-#ifndef SINK_DUCK_TALK_H
-#define SINK_DUCK_TALK_H
+ * One thread; DuckDB's own have all signals blocked. */
+#ifndef DUCK_DUCK_TALK_H
+#define DUCK_DUCK_TALK_H
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "sink/duck_api.h"
+#include "duck/duck_api.h"
 
 /* What DuckDB may use: what goes beyond is spilled to files. The environment
  * variable says otherwise, as DuckDB takes it ("4GB"). */
@@ -48,6 +48,24 @@ int duck_run(struct duck *d, const char *sql, const char *doing, struct err *e);
  * case. 0 or -1. */
 int duck_query(struct duck *d, const char *doing, struct duck_rows *out,
                struct err *e);
+
+/* The answer to a query, a chunk at a time as it is made. */
+struct duck_stream {
+    duck_handle statement, pending;
+    struct duck_result result;
+    duck_handle chunk; /* owned: the last one */
+    bool ready;        /* result is to be destroyed */
+};
+
+/* Runs d->sql. duck_stream_close in every case. 0 or -1. */
+int duck_stream_open(struct duck *d, const char *doing, struct duck_stream *s,
+                     struct err *e);
+
+/* The next chunk, s->chunk, which stays until the next call: 1; 0 at the end;
+ * -1. DuckDB does not always tell an end from a failure: count what comes. */
+int duck_stream_next(struct duck *d, const char *doing, struct duck_stream *s,
+                     struct err *e);
+void duck_stream_close(struct duck *d, struct duck_stream *s);
 
 /* A cell; NULL for NULL. */
 const char *duck_cell(const struct duck_rows *r, size_t row, size_t column);

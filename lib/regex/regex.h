@@ -4,8 +4,8 @@
  * kept as long as there is room. Characters are those of UTF-8; '$' is the end
  * alone. A search ends after so many steps: a pattern that backtracks without
  * end is an error and no hang. Not thread-safe: a set a thread. */
-#ifndef EXPR_REGEX_H
-#define EXPR_REGEX_H
+#ifndef REGEX_REGEX_H
+#define REGEX_REGEX_H
 
 #include "base/str.h"
 
@@ -46,7 +46,9 @@ int regex_get(struct regex_set *s, struct str pattern, unsigned flags,
 int regex_search(struct regex_set *s, const struct regex *re, struct str text,
                  size_t from, const size_t **group, struct regex_why *why);
 
-/* Number of groups besides the whole. */
+/* Number of groups besides the whole; the name of group i (1 to that number),
+ * borrowed from re, empty where it has none. */
 unsigned regex_groups(const struct regex *re);
+struct str regex_name(const struct regex *re, unsigned i);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sink/duck_api.h"
+#include "duck/duck_api.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -50,6 +50,29 @@ static const struct symbol symbols[] = {
     SYMBOL(appender_close),
     SYMBOL(appender_destroy),
     SYMBOL(appender_error),
+    SYMBOL(column_name),
+    SYMBOL(column_logical_type),
+    SYMBOL(prepare),
+    SYMBOL(prepare_error),
+    SYMBOL(destroy_prepare),
+    SYMBOL(pending_prepared_streaming),
+    SYMBOL(pending_error),
+    SYMBOL(execute_pending),
+    SYMBOL(destroy_pending),
+    SYMBOL(get_type_id),
+    SYMBOL(decimal_width),
+    SYMBOL(decimal_scale),
+    SYMBOL(list_type_child_type),
+    SYMBOL(array_type_child_type),
+    SYMBOL(array_type_array_size),
+    SYMBOL(map_type_key_type),
+    SYMBOL(map_type_value_type),
+    SYMBOL(struct_type_child_count),
+    SYMBOL(struct_type_child_name),
+    SYMBOL(struct_type_child_type),
+    SYMBOL(list_vector_get_child),
+    SYMBOL(array_vector_get_child),
+    SYMBOL(struct_vector_get_child),
 };
 
 /* dlsym gives an object pointer for what is a function. */

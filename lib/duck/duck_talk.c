@@ -1,4 +1,4 @@
-#include "sink/duck_talk.h"
+#include "duck/duck_talk.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -258,6 +258,62 @@ int duck_query(struct duck *d, const char *doing, struct duck_rows *out,
     }
     d->api->destroy_result(&result);
     return r;
+}
+
+/* ---- answers that come in pieces ---- */
+
+static int start_stream(struct duck *d, const char *doing, const char *sql,
+                        struct duck_stream *s, struct err *e)
+{
+    const struct duck_api *api = d->api;
+    if (api->prepare(d->con, sql, &s->statement))
+        return fail(d, doing, api->prepare_error(s->statement), e);
+    if (api->pending_prepared_streaming(s->statement, &s->pending))
+        return fail(d, doing, api->pending_error(s->pending), e);
+    s->ready = true;
+    if (api->execute_pending(s->pending, &s->result))
+        return fail(d, doing, api->result_error(&s->result), e);
+    return 0;
+}
+
+int duck_stream_open(struct duck *d, const char *doing, struct duck_stream *s,
+                     struct err *e)
+{
+    const char *sql = buf_z(&d->sql);
+    *s = (struct duck_stream){ 0 };
+    if (!sql)
+        return err_nomem(e);
+    sigset_t was = block_signals();
+    int r = start_stream(d, doing, sql, s, e);
+    restore_signals(was);
+    return r;
+}
+
+int duck_stream_next(struct duck *d, const char *doing, struct duck_stream *s,
+                     struct err *e)
+{
+    sigset_t was = block_signals();
+    if (s->chunk)
+        d->api->destroy_data_chunk(&s->chunk);
+    s->chunk = d->api->fetch_chunk(s->result);
+    restore_signals(was);
+    if (s->chunk)
+        return 1;
+    const char *why = d->api->result_error(&s->result);
+    return why && *why ? fail(d, doing, why, e) : 0;
+}
+
+void duck_stream_close(struct duck *d, struct duck_stream *s)
+{
+    if (s->chunk)
+        d->api->destroy_data_chunk(&s->chunk);
+    if (s->ready)
+        d->api->destroy_result(&s->result);
+    if (s->pending)
+        d->api->destroy_pending(&s->pending);
+    if (s->statement)
+        d->api->destroy_prepare(&s->statement);
+    *s = (struct duck_stream){ 0 };
 }
 
 const char *duck_cell(const struct duck_rows *r, size_t row, size_t column)
