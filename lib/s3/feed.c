@@ -123,6 +123,11 @@ static int s3_feed_open(struct feed *base, struct err *e)
     struct s3_feed *f = (struct s3_feed *)base;
     struct str bucket, key;
     struct s3_opts o = given;
+    if (only_new && !base->opts->notes)
+        return err_set(e, ERR_USAGE,
+                       "option --s3-new needs a pipeline with a name under "
+                       "pipe-run -- 'PIPELINE', and no --max: objects are "
+                       "noted when the load has committed all of them");
     o.stop = base->opts->stop;
     if (s3_split(base->uri, &bucket, &key, e) || s3_open(&f->s3, &o, bucket, e))
         return -1;

@@ -9,8 +9,11 @@
  *     lost    the server does what it asks for; the answer is never passed on
  *     cut:N   the connection is closed behind N bytes of the answer
  *     late:N  it is passed on N milliseconds later
+ *     one     not once but always: no such request goes on before the one
+ *             before it is answered
  * Prints "ready PORT" with the port that it got, and each fault as it comes. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +28,7 @@
 static char **faults;
 static int n_faults;
 static int *used; /* shared by all connections */
+static int lock;  /* a file, locked by the connection whose turn it is */
 
 static int at_port(int port, int listening)
 {
@@ -57,14 +61,22 @@ static const char *fault_of(const char *p, ssize_t n)
 {
     for (int i = 0; i < n_faults; i++) {
         const char *text = strchr(faults[i], '@');
+        int always = strncmp(faults[i], "one@", 4) == 0;
         if (!text || __atomic_load_n(&used[i], __ATOMIC_SEQ_CST) ||
             !memmem(p, (size_t)n, text + 1, strlen(text + 1)) ||
-            __atomic_exchange_n(&used[i], 1, __ATOMIC_SEQ_CST))
+            (!always && __atomic_exchange_n(&used[i], 1, __ATOMIC_SEQ_CST)))
             continue;
         dprintf(1, "%s\n", faults[i]);
         return faults[i];
     }
     return NULL;
+}
+
+/* The lock goes with its process, however that ends. */
+static void take_turn(short type)
+{
+    struct flock l = { .l_type = type, .l_whence = SEEK_SET };
+    fcntl(lock, F_SETLKW, &l);
 }
 
 static void pass(int client, int server)
@@ -91,6 +103,8 @@ static void pass(int client, int server)
             }
             if (f && strncmp(f, "dead", 4) == 0)
                 return;
+            if (f && strncmp(f, "one@", 4) == 0)
+                take_turn(F_WRLCK);
             if (f && strncmp(f, "late:", 5) == 0)
                 usleep((useconds_t)atol(f + 5) * 1000);
             if (f && strncmp(f, "lost", 4) == 0)
@@ -101,6 +115,7 @@ static void pass(int client, int server)
         }
         if (p[1].revents) {
             ssize_t n = read(server, buf, sizeof(buf));
+            take_turn(F_UNLCK);
             if (n <= 0)
                 return;
             if (left >= 0 && n >= left) {
@@ -126,7 +141,9 @@ int main(int argc, char **argv)
                 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     signal(SIGCHLD, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    if (used == MAP_FAILED || getsockname(listener, (void *)&a, &size) != 0)
+    lock = memfd_create("turn", 0);
+    if (lock < 0 || used == MAP_FAILED ||
+        getsockname(listener, (void *)&a, &size) != 0)
         return 1;
     dprintf(1, "ready %d\n", ntohs(a.sin_port));
     for (;;) {

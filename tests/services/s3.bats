@@ -86,7 +86,7 @@ teardown() { s3_teardown; }
     grep -q "cannot read 's3://lake/a.csv': SignatureDoesNotMatch" err
     echo '{"a":1}' >in
     assert_exit 77 pipe-load s3://lake/w -t t --mode append --create <in
-    ! grep -q wrong-secret-1 err
+    [ "$(grep -c wrong-secret-1 err)" = 0 ]
     [ ! -e "$BUCKET/w" ]
 }
 
@@ -161,6 +161,7 @@ teardown() { s3_teardown; }
 }
 
 @test "--s3-new leaves out what is committed, and takes what has changed" {
+    assert_exit 64 pipe-extract --s3-new s3://lake/in/
     load_new() {
         pipe-run -q --pipeline p -- '
             pipe-extract --s3-new --resume-from sqlite:t.db s3://lake/in/ |
@@ -325,7 +326,7 @@ killed_at() {
 @test "killed between its row and its object a load is brought to its end by the next" {
     make_orders 100 >in.ndjson
     killed_at 'POST /lake/wh/t/part-' # first to create it: nothing counts
-    s3_objects | grep -q part- && fail 'an object is there'
+    [ "$(s3_objects | grep -c part-)" = 0 ]
     s3_faults 'late:5000@<CompleteMultipartUpload>'
     pipe-load s3://lake/wh -t t --mode append --create -q <in.ndjson 3>&- &
     local loader=$!
@@ -365,8 +366,11 @@ killed_at() {
     [ "$(s3_objects | grep -c 'json$')" = 2 ]
 }
 
+# The server looks whether there is an object and then writes it: not in one
+# step, as S3 does. That is what the proxy adds.
 @test "loads at the same time are numbered one by one, and none is lost" {
     local i pids=()
+    s3_faults 'one@if-none-match: *'
     echo '{"i":0}' | pipe-load s3://lake/wh -t t --mode append --create -q --on-unknown accept
     for i in 1 2 3 4 5 6; do
         echo "{\"i\":$i}" >in.$i
@@ -376,11 +380,13 @@ killed_at() {
     for i in "${pids[@]}"; do wait "$i"; done
     pipe-extract s3://lake/wh/t/ | jq -r .i | sort >out
     seq 0 6 | cmp - out
+    [ "$(s3_objects | grep -c 'json$')" = 14 ]
     ls "$BUCKET"/wh/t/_pipe_loads/*7.json
 }
 
 @test "one run started twice at once is loaded once" {
     local i pids=()
+    s3_faults 'one@if-none-match: *'
     echo '{"i":0}' | pipe-load s3://lake/wh -t t --mode append --create -q --on-unknown accept
     make_orders 100 >in.ndjson
     for i in 1 2 3 4; do
