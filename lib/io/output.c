@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,15 @@ static int write_all(struct output *o, struct str first, struct str second,
         }
     }
     return 0;
+}
+
+int output_look(struct output *o, struct err *e)
+{
+    struct pollfd p = { .fd = o->fd };
+    if (o->path || o->fd < 0 || poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
+        return 0;
+    o->reader_gone = true;
+    return err_sys(e, ERR_IO, EPIPE, "cannot write '%s'", name_of(o));
 }
 
 int output_flush(struct output *o, struct err *e)

@@ -28,6 +28,10 @@ int output_fd(struct output *o, int fd, struct err *e);
 /* Writes to path by way of a temporary file in the same folder. */
 int output_file(struct output *o, const char *path, struct err *e);
 
+/* Has the reader closed its end of a pipe? Then it is as if a write had failed:
+ * -1 with ERR_IO, and reader_gone is set. Else 0. Does not wait. */
+int output_look(struct output *o, struct err *e);
+
 /* Appends bytes; writes when a block is full. ERR_IO; sets
  * reader_gone where the reader closed its end. */
 int output_write(struct output *o, struct str s, struct err *e);

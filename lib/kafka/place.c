@@ -153,9 +153,7 @@ int place_group(struct consumer *c, struct consumer_part *const *parts,
 }
 
 /* Where a partition goes on: -1 where nobody has read it. What was handed out
- * in this run comes first, then the ledger. The group's offset follows the
- * ledger's: if it has moved since the start, another member's load has got
- * further than the ledger said then. Else it may be one of another target. */
+ * in this run comes first, then the ledger. */
 static int64_t known_offset(struct consumer *c, const struct consumer_part *p)
 {
     int64_t offset = -1;
@@ -163,10 +161,16 @@ static int64_t known_offset(struct consumer *c, const struct consumer_part *p)
         offset = c->spec->from == CONSUMER_GROUP ? p->group : -1;
     if (p->next > offset)
         offset = p->next;
-    if (p->safe > offset)
-        offset = p->safe;
-    return c->spec->group && p->group != p->seen && p->group > offset ? p->group
-                                                                      : offset;
+    return p->safe > offset ? p->safe : offset;
+}
+
+/* The group's offset follows the ledger. If it has moved since the start, the
+ * load of another member has got further than the ledger said then. (If it has
+ * not, it may well be ahead: it is that of another target.) */
+static bool is_overtaken(const struct consumer *c,
+                         const struct consumer_part *p, int64_t offset)
+{
+    return c->spec->group && p->group != p->seen && p->group > offset;
 }
 
 static int refuse_gap(struct consumer *c, const struct consumer_part *p,
@@ -206,6 +210,12 @@ int place_part(struct consumer *c, struct consumer_part *p, struct err *e)
     uint64_t until =
         consumer_now() + (patience < SHORT_MS ? patience : SHORT_MS);
     bool again;
+    if (is_overtaken(c, p, offset))
+        return err_set(
+            e, ERR_TEMPFAIL,
+            "another member of group '%s' has read partition %" PRId32
+            " of topic '%s' up to %" PRId64 ": start again to go on behind it",
+            c->spec->group, p->id, p->topic, p->group);
     do {
         if (ask_ends(c, p, &low, &high, e))
             return -1;

@@ -68,7 +68,11 @@ void stage_unwatch(struct stage *st, const struct input *in)
 int stage_idle(struct stage *st)
 {
     struct err same;
-    return stream_idle(st, &same) || stage_tick(st) ? -1 : 0;
+    /* Nothing may be written for long: who reads must not be missed by then. */
+    return stream_idle(st, &same) || output_look(&st->out, &st->err) ||
+                   stage_tick(st)
+               ? -1
+               : 0;
 }
 
 int stage_tick(struct stage *st)

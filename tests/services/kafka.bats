@@ -13,6 +13,15 @@ setup() {
     URI=kafka://$KAFKA/$T
 }
 
+# What a test that failed has left running.
+teardown() {
+    local member
+    touch "$BATS_TEST_TMPDIR/enough"
+    for member in "$BATS_TEST_TMPDIR"/member[12]; do
+        [ ! -e "$member" ] || pkill -9 -s "$(cat "$member")" || true
+    done
+}
+
 # extract [OPTION...]: the test's topic, bounded in time.
 extract() {
     timeout 120 pipe-extract "$URI" "$@"
@@ -41,9 +50,9 @@ rows() {
     printf '{"a": 1.10, "b":"é"}\n{"a":12345678901234567890123}\n' |
         kafka_produce "$T" 0
     echo ' {"a":2} ' | kafka_produce "$T" 2
-    extract | sort >out
-    assert_file out ' {"a":2}'" "'
-{"a": 1.10, "b":"é"}
+    extract | sort | tr ' ' _ >out
+    assert_file out '_{"a":2}_
+{"a":_1.10,_"b":"é"}
 {"a":12345678901234567890123}'
 }
 
@@ -284,14 +293,20 @@ not_json 1 2 $URI"
 @test "the members of a group share the partitions" {
     kafka_topic "$T" 4
     for p in 0 1 2 3; do echo "{\"id\":$p}" | kafka_produce "$T" "$p"; done
+    pids=()
     for m in 1 2; do
-        timeout 60 pipe-extract "$URI" --follow --max-time 8s \
-            --kafka-group "$T" >"out$m" 2>"err$m" 3>&- &
+        timeout 60 pipe-extract "$URI" --follow --kafka-group "$T" \
+            >"out$m" 2>"err$m" 3>&- &
+        pids+=($!)
     done
-    sleep 4
+    # Each has its own as soon as both have read something.
+    within 30 test -s out1
+    within 30 test -s out2
     for p in 0 1 2 3; do echo "{\"id\":3$p}" | kafka_produce "$T" "$p"; done
+    all() { (($(cat out1 out2 | grep -c '"id":3[0-9]') >= 4)); }
+    within 30 all
+    kill "${pids[@]}"
     wait
-    # Behind the first sharing of partitions each has its own.
     grep -h '"id":3[0-9]' out1 out2 | sort >out
     assert_file out '{"id":30}
 {"id":31}
@@ -315,6 +330,46 @@ not_json 1 2 $URI"
     [ "$(rows)" = '110|110|1|110' ]
     assert_exit 0 extract --kafka-group "$T" --kafka-from group
     assert_file out "$(numbers 101 110)"
+}
+
+@test "what a group loads is loaded once, also when a member dies" {
+    kafka_topic "$T" 4
+    # A member that is started again as long as there is work, as by a service
+    # manager.
+    member() {
+        until [ -e "$BATS_TEST_TMPDIR/enough" ]; do
+            setsid bash -c "echo \$\$ >member$1; pipe-extract '$URI' --follow \
+                --kafka-group '$T' --kafka-option session.timeout.ms=1500 \
+                --kafka-option heartbeat.interval.ms=300 \
+                --pipeline p --resume-from sqlite:t.db | pipe-load sqlite:t.db \
+                -t t --mode append --create --pipeline p --batch 50 \
+                --batch-time 100ms" >>"err$1" 2>&1 || true
+            sleep 0.1
+        done
+    }
+    have() { [ "$(rows 2>/dev/null | cut -d '|' -f 1)" = "$1" ]; }
+    send() { # FROM TO
+        for p in 0 1 2 3; do
+            numbers $(($1 + p * 100000)) $(($2 + p * 100000)) |
+                kafka_produce "$T" "$p"
+        done
+    }
+    echo '{"id":0}' | pipe-load sqlite:t.db -t t --mode append --create -q \
+        --on-unknown accept
+    member 1 3>&- &
+    send 1 500
+    within 30 have 2001
+    member 2 3>&- &
+    send 501 1000
+    within 30 have 4001
+    pkill -9 -s "$(cat member1)"
+    send 1001 1500
+    within 60 have 6001
+    touch enough
+    pkill -9 -s "$(cat member1)" || true
+    pkill -9 -s "$(cat member2)" || true
+    wait
+    [ "$(rows)" = '6001|6001|0|301500' ]
 }
 
 # ---- failures
@@ -384,6 +439,14 @@ not_json 1 2 $URI"
     wait $! || code=$?
     ((code == 143))
     assert_file out "$(numbers 1 10)"
+}
+
+@test "a source that waits notices that its reader is gone" {
+    kafka_topic "$T" 1
+    echo '{"a":1}' | kafka_produce "$T" 0
+    run -141 bash -c "set -o pipefail; timeout 30 pipe-extract '$URI' --follow |
+        head -n 1"
+    [ "$output" = '{"a":1}' ]
 }
 
 @test "the lag behind the broker is a metric" {
