@@ -123,7 +123,7 @@ static int prepare(struct stage *st, struct extract *x)
     if (track_begin(&x->track, st, &x->track_opts) || item_begin(x))
         return -1;
     o->follow = follow;
-    o->each = x->track.marks || max_records;
+    o->each = x->track.marks || max_records || meta;
     return formats_parse(&x->formats, o, &st->err);
 }
 

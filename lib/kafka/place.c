@@ -7,7 +7,7 @@
 #define ASK_MS 1000 /* of one request: then a signal is looked for */
 
 /* A broker that has just come back may show an older end for a moment. */
-#define SHORT_MS 5000
+#define SHORT_MS 3000
 
 /* A request failed: 0 where it is to be tried again, -1 with e. */
 static int try_again(struct consumer *c, rd_kafka_resp_err_t err,
@@ -202,7 +202,9 @@ static int first_offset(struct consumer *c, const struct consumer_part *p,
 int place_part(struct consumer *c, struct consumer_part *p, struct err *e)
 {
     int64_t low, high, offset = known_offset(c, p);
-    uint64_t until = consumer_now() + SHORT_MS;
+    uint64_t patience = c->spec->patience_ms;
+    uint64_t until =
+        consumer_now() + (patience < SHORT_MS ? patience : SHORT_MS);
     bool again;
     do {
         if (ask_ends(c, p, &low, &high, e))

@@ -127,15 +127,13 @@ void rd_uri_free(struct rd_uri *u);
 /* What --kafka-option gave; a connector's table shows it by RD_OPTION. */
 extern struct opt_list rd_options;
 
-#define RD_OPTION                                                          \
-    {                                                                      \
-        OPT_LIST, 0, "kafka-option", "NAME=VALUE", &rd_options,            \
-            "set what librdkafka calls NAME (security.protocol, "          \
-            "sasl.username "                                               \
-            "...); repeatable. A secret (sasl.password, ssl.key.password " \
-            "...) is "                                                     \
-            "env:NAME or file:PATH",                                       \
-            NULL, 0, 0, 0, COMPLETE_NONE, NULL                             \
+#define RD_OPTION                                                       \
+    {                                                                   \
+        OPT_LIST, 0, "kafka-option", "NAME=VALUE", &rd_options,         \
+            "set what librdkafka calls NAME (security.protocol, "       \
+            "sasl.username ...), repeatable; a secret (sasl.password, " \
+            "ssl.key.password ...) is env:NAME or file:PATH",           \
+            NULL, 0, 0, 0, COMPLETE_NONE, NULL                          \
     }
 
 struct rd_setting {

@@ -169,7 +169,8 @@ static int kafka_confirm(struct source *s, const struct positions *at,
 
 static int kafka_lag(struct source *s, uint64_t *lag)
 {
-    *lag = consumer_lag(((struct kafka *)s)->items.consumer);
+    const struct kafka_items *k = &((struct kafka *)s)->items;
+    *lag = consumer_lag(k->consumer) + kafka_items_held(k);
     return 1;
 }
 

@@ -265,8 +265,9 @@ static void fill_place(struct kafka_items *k, int64_t first, int64_t last,
 static int take_run(struct kafka_items *k, struct source_item *item)
 {
     size_t from = k->at ? k->end[k->at - 1] : 0, first = k->at;
-    while (k->at < k->n && k->good[k->at])
+    do
         k->at++;
+    while (k->at < k->n && k->good[k->at] && !k->opts->each);
     struct str text = { k->text.p + from, k->end[k->at - 1] - from };
     *item = (struct source_item){ .kind = SOURCE_RECORDS,
                                   .text = text,

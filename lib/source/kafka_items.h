@@ -60,6 +60,12 @@ int kafka_items_init(struct kafka_items *k, const struct rd *rd,
 int kafka_items_next(struct kafka_items *k, struct source_item *item,
                      struct err *e);
 
+/* Messages that the consumer gave and no item has held yet. */
+static inline size_t kafka_items_held(const struct kafka_items *k)
+{
+    return k->n - k->at + (k->ahead != NULL);
+}
+
 /* The partition's name in positions: "3", or "topic/3" where the URI names
  * more topics than one. */
 void kafka_items_name(const struct consumer *c, const char *topic, int32_t id,

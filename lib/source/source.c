@@ -258,7 +258,8 @@ int source_context(const struct source *s, struct buf *json, struct err *e)
 
 int source_args(const struct source *s, struct buf *args, struct err *e)
 {
-    buf_addf(args, "--format=%s", s->ops->name);
+    /* Records of a connector are read again as lines. */
+    buf_addf(args, "--format=%s", s->in ? s->ops->name : "ndjson");
     if (buf_addc(args, '\0') != 0 ||
         (s->ops->args && s->ops->args(s, args) != 0))
         return err_nomem(e);

@@ -10,7 +10,7 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate percentiles transform join
-    load-sqlite upsert-sqlite load-postgresql upsert-postgresql flow
+    load-sqlite upsert-sqlite load-postgresql upsert-postgresql flow kafka
     gunzip unzstd memory linear spill pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -453,6 +453,19 @@ psql -Xq1 -c "CREATE TEMP TABLE s(${COLUMNS_SQL/REAL/NUMERIC})" \
     status = excluded.status, country = excluded.country,
     channel = excluded.channel, total_amount = excluded.total_amount,
     updated_at = excluded.updated_at' <$IN
+END
+}
+
+# Partitions come in any order.
+task_kafka() {
+    input clean
+    broker || return 0
+    compare sort
+    ours <<'END'
+pipe-extract kafka://$KAFKA/$TOPIC
+END
+    peer kcat <<'END'
+kcat -q -C -b $KAFKA -t $TOPIC -o beginning -e
 END
 }
 
