@@ -29,7 +29,7 @@ static bool job(void)
     struct registry_options opts = { .validate = true };
     struct registry *r = registry_new(&fetch, &opts);
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct err e = { 0 };
     if (!r)
         return false;
