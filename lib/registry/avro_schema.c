@@ -423,6 +423,9 @@ static const struct avro_type *compile(struct build *b, struct str schema)
     /* Defaults may be numbers of any size; none of them is needed. */
     json_t *j = json_loadb(schema.p, schema.n,
                            JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &why);
+    if (!j &&
+        (!why.text[0] || json_error_code(&why) == json_error_out_of_memory))
+        return no_memory(b);
     if (!j)
         return BAD(b, "the schema is not JSON: %s", why.text);
     b->depth = 0;

@@ -22,6 +22,12 @@ static enum registry_result no_memory(struct get *g)
     return REGISTRY_FAILED;
 }
 
+/* Whether that is why jansson made no tree: it does not always say so. */
+static bool no_room(const json_error_t *why)
+{
+    return !why->text[0] || json_error_code(why) == json_error_out_of_memory;
+}
+
 /* The answer to GET path: *answer is NULL where there is none. */
 static enum registry_result ask(struct get *g, const char *path,
                                 json_t **answer)
@@ -45,6 +51,8 @@ static enum registry_result ask(struct get *g, const char *path,
         *answer = json_loadb(body.p, body.n, 0, &why);
         if (json_is_string(json_object_get(*answer, "schema"))) {
             r = REGISTRY_DECODED;
+        } else if (!*answer && no_room(&why)) {
+            r = no_memory(g);
         } else {
             /* Something else answers there: no verdict about the message. */
             err_set(g->e, ERR_CONFIG,

@@ -258,7 +258,7 @@ static char *put_fraction(char *p, int64_t fraction, int64_t per_second)
     if (!fraction)
         return p;
     *p++ = '.';
-    while (fraction) {
+    while (fraction > 0 && per_second > 0) {
         fraction *= 10;
         *p++ = (char)('0' + fraction / per_second);
         fraction %= per_second;

@@ -10,7 +10,7 @@
 static void decode(const struct avro *a, struct str data, bool tagged)
 {
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct json_fault f;
     struct emit m = { &out, 0, MAX, 0, DEPTH, &why };
     if (avro_decode(a, data, tagged, &m)) {
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const char *nul = n ? memchr(text, 0, n) : NULL;
     struct str schema = { text, nul ? (size_t)(nul - text) : n };
     struct str datum = { nul ? nul + 1 : text, nul ? n - schema.n - 1 : 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct avro *a = NULL;
     int r = avro_new(&a, schema, NULL, 0, &why);
     MUST(r == 1 || (r == 0 && why.code && *why.message));

@@ -14,7 +14,7 @@ static struct proto_scratch *scratch;
 static void decode(const struct proto_message *type, struct str data)
 {
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct json_fault f;
     struct emit m = { &out, 0, MAX, 0, DEPTH, &why };
     if (proto_decode(type, data, data.n & 1, scratch, &m)) {
@@ -48,7 +48,7 @@ static bool split(const char *p, size_t n, struct str *schema,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct str schema, message;
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct proto *p = NULL;
     if (!scratch)
         scratch = proto_scratch_new();

@@ -145,7 +145,7 @@ read_all() {
 @test "a schema is asked for once, and then known without the registry" {
     need_servers
     serve
-    for i in 1 2 3; do printf '\x54' | frame 1 | send; done
+    for _ in 1 2 3; do printf '\x54' | frame 1 | send; done
     run -0 read_all
     [ "${#lines[@]}" -eq 3 ]
     [ "$(asked ids/1)" -eq 1 ]

@@ -48,7 +48,7 @@ static int decode_all(char *folder)
     struct registry_options opts = { .any_value = true };
     struct registry *r = registry_new(&fetch, &opts);
     struct buf in = { 0 }, out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct err e = { 0 };
     while (r && read_message(&in)) {
         buf_reset(&out);
@@ -129,7 +129,7 @@ static const char *reads(struct str message, struct registry_options opts)
     struct registry_fetch fetch = { page_get, (void *)(uintptr_t)pages };
     struct registry *r = registry_new(&fetch, &opts);
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct err e = { 0 };
     strcpy(text, "no memory");
     switch (r ? registry_decode(r, message, &out, &why, &e) : 5) {
@@ -224,7 +224,7 @@ TEST("a schema is asked for once, known or not")
     struct registry_options opts = { 0 };
     struct registry *r = registry_new(&fetch, &opts);
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct err e;
     asked = 0;
     for (int i = 0; i < 10; i++) {
@@ -245,7 +245,7 @@ TEST("ids of all kinds take bounded memory")
     struct registry_options opts = { 0 };
     struct registry *r = registry_new(&fetch, &opts);
     struct buf out = { 0 };
-    struct registry_fault why;
+    struct registry_fault why = { 0 };
     struct err e;
     char message[] = "\0\0\0\0\1\x54";
     for (int i = 0; i < 20000; i++) {
