@@ -1,10 +1,11 @@
 /* extract: what the parts of pipe-extract share.
  *
  * pipe-extract.c has the options; formats.c those that say how bytes are read;
- * queries.c what databases are asked; origin.c reads what an operand names, from
- * its first input to its last, and item.c passes what it finds there; track.c
- * knows how far each source has been read, cursor.c by a field of the records;
- * show.c prints it; checks.c judges whether all is there, and fresh. */
+ * queries.c what databases are asked; origin.c reads what an operand names,
+ * from its first input to its last, and item.c passes what it finds there;
+ * track.c knows how far each source has been read, cursor.c by a field of the
+ * records; show.c prints it; checks.c judges whether all is there, and fresh.
+ */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
