@@ -1,14 +1,15 @@
 /* extract: what the parts of pipe-extract share.
  *
- * pipe-extract.c has the options; formats.c those that say how bytes are read;
- * queries.c what databases are asked; origin.c reads what an operand names,
- * from its first input to its last, and item.c passes what it finds there;
- * track.c knows how far each source has been read, cursor.c by a field of the
- * records; show.c prints it; checks.c judges whether all is there, and fresh.
- */
+ * pipe-extract.c has the options; days.c those of a range of days, formats.c
+ * those that say how bytes are read, queries.c what databases are asked;
+ * origin.c reads what an operand names, from its first input to its last, and
+ * item.c passes what it finds there; track.c knows how far each source has been
+ * read, cursor.c by a field of the records; show.c prints it; checks.c judges
+ * whether all is there, and fresh. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
+#include "days.h"
 #include "formats.h"
 #include "queries.h"
 #include "source/feed.h"
@@ -20,6 +21,7 @@ struct extract {
     struct stage *st;
     struct formats formats;
     struct queries queries;
+    struct days days;
     struct source_opts source;
     uint64_t max_size, max_ratio;
     uint64_t max;    /* records at most; 0: all */
@@ -34,6 +36,7 @@ struct extract {
     struct buf text, marked; /* a record as it is passed */
     struct track_opts track_opts;
     struct track track;
+    struct buf state_dir;
     bool doubted; /* of many files the first one says it for all */
 };
 
@@ -57,10 +60,13 @@ struct origin {
     struct buf uri;   /* with dates filled in */
     struct feed *feed;
     struct tracked *tracked;
+    bool missing; /* it is not there, on a day that may be missing */
 };
 
-/* 0, or -1 with st->err. origin_free in every case. */
-int origin_open(struct extract *x, struct origin *o, const char *operand);
+/* On the day that it has come to. 0, or -1 with st->err. origin_free in every
+ * case. */
+int origin_open(struct extract *x, struct origin *o, const char *operand,
+                const struct days_iter *it);
 
 /* Reads all of it: 1 where the next one may come, 0 where enough was read, -1
  * with st->err. */

@@ -148,6 +148,11 @@ int item_take(struct extract *x, const struct place *at,
                           .offset = item->offset,
                           .length = item->length };
     int r = 1;
+    if (item->partition.n) { /* for dead letters */
+        buf_reset(&st->partition);
+        if (buf_add_str(&st->partition, item->partition))
+            return err_nomem(&st->err);
+    }
     switch (item->kind) {
     case SOURCE_RECORD:
         st->counts.in++;

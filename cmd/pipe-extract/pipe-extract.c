@@ -65,9 +65,11 @@ static const struct opt opts[] = {
     { 0 }
 };
 
-/* Tables of the formats, then those of the connectors. */
+/* Tables of days and formats, then those of the connectors. */
 static const struct opt *more(size_t i)
 {
+    if (i-- == 0)
+        return days_options;
     if (i-- == 0)
         return formats_options;
     for (const struct source_ops *const *s = source_connectors; *s; s++)
@@ -93,6 +95,25 @@ static const struct command command = {
 
 /* ---- options ---- */
 
+static void say(void *listener, const char *text)
+{
+    struct stage *st = listener;
+    if (st->opts.verbose)
+        stage_note(st, "%s", text);
+}
+
+/* Where connectors keep what they must; NULL where there is no such place,
+ * which is for them to say. */
+static const char *state_folder_of(struct extract *x)
+{
+    struct stage *st = x->st;
+    struct err none = st->err;
+    bool found = stage_state_dir(st, &x->state_dir) == 0 &&
+                 buf_addz(&x->state_dir, "/sources") == 0;
+    st->err = none;
+    return found ? buf_z(&x->state_dir) : NULL;
+}
+
 static int prepare(struct stage *st, struct extract *x)
 {
     struct source_opts *o = &x->source;
@@ -101,6 +122,9 @@ static int prepare(struct stage *st, struct extract *x)
     o->stop = stage_stopping;
     o->app = command.name;
     o->jobs = (unsigned)jobs;
+    o->limits = (struct input_limits){ max_size, max_ratio };
+    o->say = say;
+    o->listener = st;
     x->st = st;
     x->max_size = max_size;
     x->max_ratio = max_ratio;
@@ -122,9 +146,11 @@ static int prepare(struct stage *st, struct extract *x)
     if (track_begin(&x->track, st, &x->track_opts) || item_begin(x))
         return -1;
     o->follow = follow;
-    o->each = x->track.marks || max_records;
+    o->state_dir = state_folder_of(x);
+    o->each = x->track.marks || max_records || meta;
+    o->notes = x->track.run_dir && st->opts.pipeline && !max_records;
     return formats_parse(&x->formats, o, &st->err) ||
-                   queries_parse(&x->queries, st, o)
+                   queries_parse(&x->queries, st, o) || days_parse(&x->days, st)
                ? -1
                : 0;
 }
@@ -143,9 +169,12 @@ static int check_stdin(struct stage *st)
 static int extract(struct stage *st, struct extract *x, struct origin *v,
                    size_t n)
 {
+    struct days_iter it = { 0 };
     for (size_t i = 0; i < n; i++)
-        if (origin_open(x, &v[i], st->argc ? st->argv[i] : "-"))
+        if (origin_open(x, &v[i], days_next(&x->days, st, &it), &it))
             return -1;
+    if (days_check(st, v, n))
+        return -1;
     int r = 1;
     for (size_t i = 0; i < n && r > 0; i++)
         r = origin_read(x, &v[i]);
@@ -154,17 +183,18 @@ static int extract(struct stage *st, struct extract *x, struct origin *v,
 
 static int run(struct stage *st, struct extract *x)
 {
-    size_t n = st->argc ? (size_t)st->argc : 1;
     if (prepare(st, x) || check_stdin(st))
         return -1;
-    if (source_name && n > 1)
+    if (source_name && st->argc > 1)
         return err_set(&st->err, ERR_USAGE,
-                       "option --source-name is for one source, not %zu", n);
+                       "option --source-name is for one source, not %d",
+                       st->argc);
     if (show)
         return show_state(x);
-    struct origin *v = calloc(n, sizeof(*v));
+    size_t n = days_count(&x->days, st);
+    struct origin *v = n ? calloc(n, sizeof(*v)) : NULL;
     if (!v)
-        return err_nomem(&st->err);
+        return n ? err_nomem(&st->err) : -1;
     int r = extract(st, x, v, n);
     for (size_t i = 0; i < n; i++)
         origin_free(&v[i]);
@@ -181,6 +211,7 @@ int main(int argc, char **argv)
         run(&st, &x);
     track_free(&x.track);
     buf_free(&x.stamp);
+    buf_free(&x.state_dir);
     buf_free(&x.text);
     buf_free(&x.marked);
     formats_free(&x.formats);

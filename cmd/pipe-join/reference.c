@@ -118,10 +118,10 @@ static int read_files(struct reading *r, const char *uri)
                   ? err_set(&r->st->err, ERR_USAGE,
                             "the reference cannot be stdin: the records to be "
                             "joined come from there")
-                  : files_add(&files, uri, &r->st->err);
+                  : files_add(&files, uri, NULL, &r->st->err);
     for (size_t i = 0; got == 0 && i < files.n; i++) {
-        stage_input(r->st, files.paths[i]);
-        got = read_file(r, files.paths[i]);
+        stage_input(r->st, files.v[i].path);
+        got = read_file(r, files.v[i].path);
         stage_input_end(r->st);
     }
     files_free(&files);

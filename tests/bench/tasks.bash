@@ -10,7 +10,8 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate percentiles transform join
-    load-sqlite upsert-sqlite load-postgresql upsert-postgresql postgres-read flow
+    load-sqlite upsert-sqlite load-postgresql upsert-postgresql postgres-read
+    flow kafka
     gunzip unzstd memory linear spill pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -475,6 +476,19 @@ END
     input tsv $((RECORDS / 20))
     peer 'Singer tap' bench-tap-postgres jq <<'END'
 bench-tap-postgres
+END
+}
+
+# Partitions come in any order.
+task_kafka() {
+    input clean
+    broker || return 0
+    compare sort
+    ours <<'END'
+pipe-extract kafka://$KAFKA/$TOPIC
+END
+    peer kcat <<'END'
+kcat -q -C -b $KAFKA -t $TOPIC -o beginning -e
 END
 }
 
