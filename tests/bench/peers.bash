@@ -89,8 +89,25 @@ build_inflate() {
         echo "# $1: cannot build (apt-get install $4)"
 }
 
+# A Singer tap, as people run it from PyPI; not in a smoke run.
+tap=pipelinewise-tap-postgres==1.8.4
+
+get_tap() {
+    if [[ -z ${SMOKE-} && ! -x $peers/tap/bin/tap-postgres ]]; then
+        python3 -m venv "$peers/tap" >"$peers/tap.log" 2>&1 &&
+            "$peers/tap/bin/pip" install -q "$tap" >>"$peers/tap.log" 2>&1
+    fi
+    if [[ -x $peers/tap/bin/tap-postgres ]]; then
+        cp "$here/tap-postgres" "$peers/bin/bench-tap-postgres"
+    else
+        rm -f "$peers/bin/bench-tap-postgres"
+        echo "# Singer tap: not installed (PyPI package $tap)"
+    fi
+}
+
 get_peers() {
     mkdir -p "$peers/bin"
+    get_tap
     get_npm_packages
     link_npm_programs
     build_simdjson

@@ -10,7 +10,8 @@
 # shellcheck disable=SC2154 # and sets top
 
 TASKS=(pass fields csv validate dedup aggregate percentiles transform join
-    load-sqlite upsert-sqlite load-postgresql upsert-postgresql flow kafka
+    load-sqlite upsert-sqlite load-postgresql upsert-postgresql postgres-read
+    flow kafka
     gunzip unzstd memory linear spill pipes)
 
 export SCHEMA=$top/tests/shop/order.schema.json
@@ -453,6 +454,28 @@ psql -Xq1 -c "CREATE TEMP TABLE s(${COLUMNS_SQL/REAL/NUMERIC})" \
     status = excluded.status, country = excluded.country,
     channel = excluded.channel, total_amount = excluded.total_amount,
     updated_at = excluded.updated_at' <$IN
+END
+}
+
+# A table's rows as JSON, which psql has the server write. The tap, which takes
+# minutes for all, has a twentieth of them.
+task_postgres-read() {
+    input tsv
+    server "${COLUMNS_SQL/REAL/NUMERIC}"
+    filled=1
+    compare 'jq -cS "if .type then .record // empty else . end" | sort'
+    ours <<'END'
+pipe-extract $URL --table t
+END
+    also 'pipeutils -j 2' <<'END'
+pipe-extract $URL --table t --split ctid -j 2
+END
+    peer 'psql (row_to_json)' <<'END'
+psql -Xqc 'COPY (SELECT row_to_json(t) FROM t) TO STDOUT'
+END
+    input tsv $((RECORDS / 20))
+    peer 'Singer tap' bench-tap-postgres jq <<'END'
+bench-tap-postgres
 END
 }
 
