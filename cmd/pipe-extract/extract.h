@@ -1,14 +1,18 @@
 /* extract: what the parts of pipe-extract share.
  *
- * pipe-extract.c has the options; formats.c those that say how bytes are read;
+ * pipe-extract.c has the options; days.c those of a range of days, formats.c
+ * those that say how bytes are read, queries.c what databases are asked;
  * origin.c reads what an operand names, from its first input to its last, and
  * item.c passes what it finds there; track.c knows how far each source has been
- * read, cursor.c by a field of the records; show.c
- * prints it. */
+ * read, cursor.c by a field of the records; show.c prints it; checks.c judges
+ * whether all is there, and fresh. */
 #ifndef EXTRACT_EXTRACT_H
 #define EXTRACT_EXTRACT_H
 
+#include "cdc/cdc.h"
+#include "days.h"
 #include "formats.h"
+#include "queries.h"
 #include "source/feed.h"
 #include "source/source.h"
 #include "stage/stage.h"
@@ -17,16 +21,26 @@
 struct extract {
     struct stage *st;
     struct formats formats;
+    struct queries queries;
+    struct days days;
     struct source_opts source;
     uint64_t max_size, max_ratio;
     uint64_t max;    /* records at most; 0: all */
     uint64_t max_ms; /* 0: without an end */
     struct timespec started;
     bool meta;
+    bool unwraps;    /* --cdc: change events to rows */
+    struct cdc *cdc; /* owned; of that */
+    struct buf rows;
+    bool expects; /* so many records: */
+    uint64_t least, most;
+    uint64_t max_age_ms;     /* 0: any age */
+    int64_t newest_us;       /* of the inputs; 0: not known */
     struct buf stamp;        /* of --meta: what all records share */
     struct buf text, marked; /* a record as it is passed */
     struct track_opts track_opts;
     struct track track;
+    struct buf state_dir;
     bool doubted; /* of many files the first one says it for all */
 };
 
@@ -50,16 +64,24 @@ struct origin {
     struct buf uri;   /* with dates filled in */
     struct feed *feed;
     struct tracked *tracked;
+    bool missing; /* it is not there, on a day that may be missing */
 };
 
-/* 0, or -1 with st->err. origin_free in every case. */
-int origin_open(struct extract *x, struct origin *o, const char *operand);
+/* On the day that it has come to. 0, or -1 with st->err. origin_free in every
+ * case. */
+int origin_open(struct extract *x, struct origin *o, const char *operand,
+                const struct days_iter *it);
 
 /* Reads all of it: 1 where the next one may come, 0 where enough was read, -1
  * with st->err. */
 int origin_read(struct extract *x, struct origin *o);
 
 void origin_free(struct origin *o);
+
+/* checks.c: --expect; then, at the end, that and --max-age. 0, or -1 with
+ * st->err. */
+int checks_parse(struct extract *x, const char *text);
+int checks_judge(struct extract *x);
 
 /* --show-state: what is committed of the operands, or of all sources. 0, or -1
  * with st->err. */

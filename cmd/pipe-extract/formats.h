@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "cli/opt.h"
+#include "json/path.h"
 #include "source/source.h"
 #include "source/types.h"
 
@@ -12,7 +13,8 @@ extern const struct opt formats_options[];
 /* What source_opts borrows. */
 struct formats {
     struct types types;
-    struct arena names; /* of --columns */
+    struct arena names; /* of --columns and --widths */
+    struct path records;
 };
 
 /* Fills in o from the options. 0 or -1 with ERR_USAGE. */

@@ -85,17 +85,13 @@ static int judge(struct extract *x, const struct place *at,
                          x->track_opts.cursor, why);
 }
 
-/* A record that was counted in and is one: 1, 0 where it was the last that is
- * wanted, -1. */
-static int pass(struct extract *x, const struct place *at,
-                const struct source_item *item, const struct record *rec)
+/* A record that was counted in and is one, and wanted: 1, 0 where it was the
+ * last that is, -1. */
+static int send(struct extract *x, const struct place *at,
+                const struct source_item *item, const struct record *rec,
+                struct str text, struct str value, struct hash128 tie)
 {
     struct stage *st = x->st;
-    struct str text = rec->text, value = STR("");
-    struct hash128 tie = { 0 };
-    int r = x->track_opts.cursor ? judge(x, at, rec, &value, &tie) : 1;
-    if (r <= 0)
-        return r < 0 ? -1 : 1;
     if (x->meta && add_meta(x, at, item, rec->line, &text))
         return -1;
     if (x->track.marks && (value.n || item->position.n)) {
@@ -110,11 +106,57 @@ static int pass(struct extract *x, const struct place *at,
     return !x->max || st->counts.out < x->max;
 }
 
+/* A change event as the rows that it makes: none, one, or more. */
+static int send_rows(struct extract *x, const struct place *at,
+                     const struct source_item *item, const struct record *rec,
+                     struct str value, struct hash128 tie)
+{
+    struct stage *st = x->st;
+    struct cdc_fault why;
+    size_t n = 0;
+    int r = 1;
+    buf_reset(&x->rows);
+    switch (cdc_unwrap(x->cdc, rec->text, &x->rows, &n, &why)) {
+    case CDC_NOMEM: return err_nomem(&st->err);
+    case CDC_REFUSED:
+        return stage_rejectf(st, rec, why.code, "", "%s", why.message) ? -1 : 1;
+    case CDC_NOTHING: st->counts.filtered++; return 1;
+    case CDC_OPS: break;
+    }
+    st->counts.in += n - 1; /* each row is a record of its own */
+    const char *p = x->rows.p, *end = p + x->rows.n;
+    while (p < end && r >= 0) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p));
+        size_t length = (size_t)((lf ? lf : end) - p);
+        /* All rows of an event, or none: --max waits for the last. */
+        int sent =
+            send(x, at, item, rec, (struct str){ p, length }, value, tie);
+        r = sent < r ? sent : r;
+        p += length + 1;
+    }
+    return r;
+}
+
+/* A record that was counted in and is one: 1, 0 where it was the last that is
+ * wanted, -1. */
+static int pass(struct extract *x, const struct place *at,
+                const struct source_item *item, const struct record *rec)
+{
+    struct str value = STR("");
+    struct hash128 tie = { 0 };
+    int r = x->track_opts.cursor ? judge(x, at, rec, &value, &tie) : 1;
+    if (r <= 0)
+        return r < 0 ? -1 : 1;
+    return x->unwraps ? send_rows(x, at, item, rec, value, tie)
+                      : send(x, at, item, rec, rec->text, value, tie);
+}
+
 /* ---- items ---- */
 
 static bool is_plain(const struct extract *x)
 {
-    return !x->max && !x->meta && !x->track.marks && !x->track_opts.cursor;
+    return !x->max && !x->meta && !x->track.marks && !x->track_opts.cursor &&
+           !x->unwraps;
 }
 
 /* Many at once, line by line. */
@@ -188,6 +230,8 @@ int item_take(struct extract *x, const struct place *at,
 int item_begin(struct extract *x)
 {
     struct stage *st = x->st;
+    if (x->unwraps && !(x->cdc = cdc_new(NULL, 0, STR("*"))))
+        return err_nomem(&st->err);
     buf_addz(&x->stamp, ",\"_extracted_at\":\"");
     time_format(&x->stamp, time_now());
     buf_addz(&x->stamp, "\",\"_run_id\":");

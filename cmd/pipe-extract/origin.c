@@ -2,6 +2,18 @@
 #include "extract.h"
 #include "observe/facts.h"
 
+/* What was found out about a source is told under -v. */
+static int say_found(struct stage *st, const struct source *s)
+{
+    struct buf text = { .max = 65536 };
+    int r = st->opts.verbose ? source_found(s, &text, &st->err) : 0;
+
+    if (r == 0 && text.n && buf_z(&text))
+        stage_note(st, "%s", text.p);
+    buf_free(&text);
+    return r;
+}
+
 static int say_doubt(struct stage *st, struct extract *x,
                      const struct source *s)
 {
@@ -57,7 +69,10 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, in->uri);
-    int r = source_open(&s, in, &x->source, &st->err) || say_doubt(st, x, s)
+    if (in->modified > x->newest_us)
+        x->newest_us = in->modified;
+    int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
+                    say_doubt(st, x, s)
                 ? -1
                 : drain(x, o, s, in->uri);
     source_close(s);
@@ -138,12 +153,28 @@ static void set_state(struct extract *x, struct origin *o)
     x->source.cursor = x->track_opts.cursor ? &d->cursor.ask : NULL;
 }
 
-int origin_open(struct extract *x, struct origin *o, const char *operand)
+/* A day without its file, where that is fine. */
+static int let_be_missing(struct extract *x, struct origin *o,
+                          const struct days_iter *it)
+{
+    struct stage *st = x->st;
+    if (!it->dated || !x->days.skip || st->err.code != ERR_NOINPUT)
+        return -1;
+    if (st->opts.verbose)
+        stage_note(st, "%s: skipped", st->err.msg);
+    st->err = (struct err){ 0 };
+    o->missing = true;
+    return 0;
+}
+
+int origin_open(struct extract *x, struct origin *o, const char *operand,
+                const struct days_iter *it)
 {
     struct stage *st = x->st;
     o->name = operand;
     o->uri.max = 65536;
-    if (stage_expand(st, &o->uri, operand))
+    if (it->dated ? stage_expand_on(st, &o->uri, operand, it->day)
+                  : stage_expand(st, &o->uri, operand))
         return -1;
     if (!buf_z(&o->uri))
         return err_nomem(&st->err);
@@ -158,12 +189,16 @@ int origin_open(struct extract *x, struct origin *o, const char *operand)
                        "option --max with --cursor is for databases, which "
                        "give records in order: '%s' may have older ones behind",
                        o->uri.p);
-    return feed_open(&o->feed, o->uri.p, &x->source, watch, x, &st->err);
+    return feed_open(&o->feed, o->uri.p, &x->source, watch, x, &st->err)
+               ? let_be_missing(x, o, it)
+               : 0;
 }
 
 int origin_read(struct extract *x, struct origin *o)
 {
     set_state(x, o);
+    if (o->missing)
+        return 1;
     return o->feed ? read_feed(x, o) : read_records(x, o);
 }
 

@@ -155,6 +155,9 @@ static int read_from(struct track *t, struct tracked *d)
 struct tracked *track_source(struct track *t, const char *name)
 {
     struct stage *st = t->st;
+    for (size_t i = 0; i < t->n; i++)
+        if (str_eq(t->v[i]->from.source, str_of(name)))
+            return t->v[i];
     struct tracked **v = realloc(t->v, (t->n + 1) * sizeof(*v));
     struct tracked *d = v ? calloc(1, sizeof(*d)) : NULL;
     t->v = v ? v : t->v;

@@ -44,7 +44,7 @@ static int add_records(struct reading *r, const char *uri,
                        const struct source_item *item)
 {
     struct str rest = item->text;
-    for (uint64_t line = item->line; rest.n; line++) {
+    for (uint64_t line = item->line; rest.n; line += line > 0) {
         const char *lf = memchr(rest.p, '\n', rest.n);
         size_t n = lf ? (size_t)(lf - rest.p) : rest.n;
         if (n && add_record(r, uri, (struct str){ rest.p, n }, line))
@@ -118,10 +118,10 @@ static int read_files(struct reading *r, const char *uri)
                   ? err_set(&r->st->err, ERR_USAGE,
                             "the reference cannot be stdin: the records to be "
                             "joined come from there")
-                  : files_add(&files, uri, &r->st->err);
+                  : files_add(&files, uri, NULL, &r->st->err);
     for (size_t i = 0; got == 0 && i < files.n; i++) {
-        stage_input(r->st, files.paths[i]);
-        got = read_file(r, files.paths[i]);
+        stage_input(r->st, files.v[i].path);
+        got = read_file(r, files.v[i].path);
         stage_input_end(r->st);
     }
     files_free(&files);
@@ -129,6 +129,14 @@ static int read_files(struct reading *r, const char *uri)
 }
 
 /* ---- databases ---- */
+
+/* The item's records without the last line end. */
+static struct str whole_lines(const struct source_item *item)
+{
+    struct str text = item->text;
+    text.n -= item->kind == SOURCE_RECORDS && text.n > 0;
+    return text;
+}
 
 /* Fetches all rows into the cache, which is then as new. */
 static int fetch(struct reading *r, const char *uri, struct cache *c)
@@ -143,7 +151,7 @@ static int fetch(struct reading *r, const char *uri, struct cache *c)
     while (got > 0 && (got = source_next(s, &item, &st->err)) > 0) {
         if (item.kind == SOURCE_REJECT)
             got = refuse(st, uri, &item);
-        else if (stage_tick(st) || cache_add(c, item.text, &st->err))
+        else if (stage_tick(st) || cache_add(c, whole_lines(&item), &st->err))
             got = -1;
     }
     source_close(s);
@@ -209,9 +217,7 @@ static int read_database(struct reading *r, const char *uri)
     if (!o->query == !o->table)
         return err_set(&st->err, ERR_USAGE,
                        "for '%s' say one of --query and --table", uri);
-    r->query = (struct source_query){ .table = o->table,
-                                      .app = "pipe-join",
-                                      .stop = stage_stopping };
+    r->query = (struct source_query){ 0 };
     r->sql.max = (size_t)1 << 20;
     if (stage_expand(st, &r->sql, o->query ? o->query : o->table))
         return -1;
@@ -254,6 +260,8 @@ static int prepare(struct reading *r)
     s->format = o->format;
     s->max_record = (size_t)r->st->opts.max_record;
     s->max_depth = (unsigned)r->st->opts.max_depth;
+    s->app = "pipe-join";
+    s->stop = stage_stopping;
     s->csv.nulls = o->nulls.v;
     s->csv.n_nulls = o->nulls.n;
     s->csv_option = o->delimiter ? "--ref-delimiter"

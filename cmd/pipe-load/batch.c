@@ -125,6 +125,14 @@ static int commit(struct stage *st, struct load *l)
     return 0;
 }
 
+/* Is it the middle of a transaction of a change stream? Read again from its
+ * beginning, not all of its events would do the same once more: they tell of
+ * changed columns only. */
+static bool is_within(const struct load *l)
+{
+    return l->cdc && l->sources.marked && l->sources.within;
+}
+
 int batch_written(struct stage *st, struct load *l)
 {
     struct batches *b = &l->batch;
@@ -134,7 +142,7 @@ int batch_written(struct stage *st, struct load *l)
     bool full = a->batch && b->open >= a->batch;
     bool late =
         a->batch_ms && clock_us() - b->since >= (int64_t)a->batch_ms * 1000;
-    return full || late ? commit(st, l) : 0;
+    return (full || late) && !is_within(l) ? commit(st, l) : 0;
 }
 
 /* There is nothing to read: waits as long as the batch may, then commits. */
@@ -143,7 +151,7 @@ static int on_idle(void *context, struct err *e)
     struct load *l = context;
     struct stage *st = l->st;
     struct batches *b = &l->batch;
-    if (!b->open || !l->args->batch_ms)
+    if (!b->open || !l->args->batch_ms || is_within(l))
         return 0;
     struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
     int64_t left = (int64_t)l->args->batch_ms - (clock_us() - b->since) / 1000;

@@ -40,6 +40,9 @@ extern const char *const load_modes[];
 /* The command's own options. */
 extern const struct opt load_options[];
 
+/* Those of the targets: the i-th table, NULL behind the last. */
+const struct opt *load_more(size_t i);
+
 #define AUDIT_COLUMNS 3
 
 struct columns {
@@ -67,6 +70,7 @@ struct sources {
     size_t n, n_frontiers;
     bool looked; /* at the first record */
     bool marked; /* which carried its position */
+    bool within; /* more is to come that the last position stands for */
     struct buf scratch;
 };
 

@@ -148,11 +148,19 @@ static const struct opt ask_options[] = {
     ASK, LOCK_TIMEOUT, TMPDIR_ROW, { 0 }
 };
 
+const struct opt *load_more(size_t i)
+{
+    for (const struct sink_type *const *t = sink_connectors; *t; t++)
+        if ((*t)->opts && i-- == 0)
+            return (*t)->opts;
+    return NULL;
+}
+
 #define LOADS                                                               \
     .name = "pipe-load",                                                    \
     .summary = "write records into a table, all or nothing, once",          \
     .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = load_options,  \
-    .operands = COMPLETE_FILE,                                              \
+    .more = load_more, .operands = COMPLETE_FILE,                           \
     .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB], " \
              "duckdb:FILE or\nfile:DIR; - holds the stream back until its " \
              "end is known to be good, then passes\nit to stdout."
@@ -179,6 +187,7 @@ static const struct command asks = {
     .summary = "say whether a load is committed",
     .usage = "--ask LOAD [OPTION...]",
     .opts = ask_options,
+    .more = load_more,
 };
 
 static bool is_option(const char *word, const char *option)

@@ -71,6 +71,7 @@ static int note(struct sources *s, const struct srcmark *m, struct err *e)
         return frontier_take(f, p, m->kind, m->value, m->tie, e);
     }
     int c = p->value.n ? position_cmp(m->kind, m->value, p->value, &order) : 1;
+    s->within = c == 0 && order;
     return c > 0 || (c == 0 && !order) ? position_set(p, m->kind, m->value, e)
                                        : 0;
 }

@@ -331,9 +331,10 @@ static int check_files(struct stage *st, const struct load_args *a)
                         : a->csv_columns.n ? "columns"
                                            : NULL;
     bool csv = a->format && strcmp(a->format, "csv") == 0;
-    if (stray && strncmp(st->argv[0], "file:", 5) != 0)
+    bool objects = strncmp(st->argv[0], "s3:", 3) == 0;
+    if (stray && !objects && strncmp(st->argv[0], "file:", 5) != 0)
         return err_set(&st->err, ERR_USAGE,
-                       "option --%s is for target file:DIR", stray);
+                       "option --%s is for targets file: and s3:", stray);
     if (a->csv_columns.n && !csv)
         return err_set(&st->err, ERR_USAGE,
                        "option --columns is for --format csv");

@@ -117,8 +117,10 @@ static int add_argv(struct stage *st, struct buf *out, const char *run_id)
         { "metrics", s->metrics }, { "lineage", s->lineage },
     };
     buf_addz(out, "[");
-    for (const struct opt *o = load_options; o->kind != OPT_END; o++)
-        add_own(out, o);
+    const struct opt *table = load_options;
+    for (size_t i = 0; table; table = load_more(i++))
+        for (const struct opt *o = table; o->kind != OPT_END; o++)
+            add_own(out, o);
     for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++)
         if (shared[i][1])
             add_option(out, "--%s=%s", shared[i][0], shared[i][1]);

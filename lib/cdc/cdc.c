@@ -58,7 +58,12 @@ enum cdc_result cdc_add(struct cdc *c, enum cdc_kind kind, struct str row,
         c->ops = grown;
         c->cap = cap;
     }
-    c->ops[c->n++] = (struct cdc_op){ kind, row, old_key };
+    c->ops[c->n++] = (struct cdc_op){ .kind = kind,
+                                      .op = c->op,
+                                      .row = row,
+                                      .old_key = old_key,
+                                      .schema = c->schema,
+                                      .table = c->whose };
     return CDC_OPS;
 }
 
@@ -101,6 +106,8 @@ enum cdc_result cdc_table(struct cdc *c, struct val schema, struct val table)
 {
     struct buf whole = { 0 };
     struct str s, t;
+    c->schema = schema.type == JSON_STRING ? schema.raw : STR("");
+    c->whose = table.type == JSON_STRING ? table.raw : STR("");
     if (str_eq(c->table, STR("*")))
         return CDC_OPS;
     enum cdc_result r = CDC_NOMEM;
@@ -266,6 +273,8 @@ enum cdc_result cdc_decode(struct cdc *c, struct str record,
     struct event ev;
     c->why = why;
     c->n = 0;
+    c->op = 'u';
+    c->schema = c->whose = STR("");
     c->position = (struct cdc_position){ 0 };
     buf_reset(&c->at);
     buf_reset(&c->text);
@@ -281,6 +290,8 @@ enum cdc_result cdc_decode(struct cdc *c, struct str record,
     enum cdc_result r = read_event(c, &ev);
     if (r != CDC_OPS || c->n == 0)
         return r == CDC_OPS ? CDC_NOTHING : r;
-    *event = (struct cdc_event){ c->ops, c->n, buf_str(&c->at), c->position };
+    *event = (struct cdc_event){
+        .ops = c->ops, .n = c->n, .at = buf_str(&c->at), .position = c->position
+    };
     return CDC_OPS;
 }

@@ -32,9 +32,11 @@ enum cdc_kind {
 
 struct cdc_op {
     enum cdc_kind kind;
+    char op;            /* what happened, in Debezium's letters: c r u d t */
     struct str row;     /* a JSON object; empty for CDC_TRUNCATE */
     struct str old_key; /* CDC_ROW: an object with the key that the row had,
                            where that changed; else empty */
+    struct str schema, table; /* as JSON strings; empty: not told */
 };
 
 /* Where an event stands in its source's log. */
@@ -87,6 +89,16 @@ void cdc_free(struct cdc *c);
 /* Reads record, checked JSON (on other bytes it stays within them). */
 enum cdc_result cdc_decode(struct cdc *c, struct str record,
                            struct cdc_event *event, struct cdc_fault *why);
+
+/* Appends what record says as rows, one JSON object a line (LF behind each):
+ * the row as it is, with fields in the manner of Debezium's
+ * ExtractNewRecordState behind its own: "__op" (c, r, u, d, t), "__deleted",
+ * and where the event tells them "__schema", "__table", "__lsn" and
+ * "__source_ts_ms". A row that is deleted is its key, or what else the source
+ * sends of it; a truncation has no fields of its own; a change of key is a
+ * delete of the old one and the row. *n counts the lines of CDC_OPS. */
+enum cdc_result cdc_unwrap(struct cdc *c, struct str record, struct buf *out,
+                           size_t *n, struct cdc_fault *why);
 
 /* <0, 0 or >0; 0 also where the logs differ or there is none. */
 int cdc_position_cmp(const struct cdc_position *a,

@@ -182,6 +182,7 @@ enum cdc_result debezium_read(struct cdc *c, const struct event *ev)
     enum cdc_result r = take_source(c, ev);
     if (r != CDC_OPS)
         return r;
+    c->op = op;
     switch (op) {
     case 'c':
     case 'r':
@@ -246,6 +247,7 @@ enum cdc_result debezium_read_flat(struct cdc *c, const struct event *ev)
     enum cdc_result r = take_flat_source(c, json_val(ev->text));
     if (r != CDC_OPS)
         return r;
+    c->op = gone ? 'd' : op.type != JSON_MISSING ? ch : 'u';
     if (ch == 't')
         return cdc_add(c, CDC_TRUNCATE, STR(""), STR(""));
     struct str row = build_row(c, ev->text);

@@ -1,7 +1,8 @@
 /* decoder: what the parts of cdc share; nobody else includes it.
  *
  * cdc.c tells the forms apart and knows table and keys, debezium.c and
- * wal2json.c read one form each, position.c the places in logs. */
+ * wal2json.c read one form each, position.c the places in logs, unwrap.c makes
+ * rows of what they read. */
 #ifndef CDC_DECODER_H
 #define CDC_DECODER_H
 
@@ -20,7 +21,9 @@ struct cdc {
     struct buf at;
     struct buf key[2], scratch;
     struct cdc_position position;
-    struct cdc_fault *why; /* of the call at hand */
+    char op;                  /* of the operations that are added */
+    struct str schema, whose; /* of the table, as JSON strings */
+    struct cdc_fault *why;    /* of the call at hand */
 };
 
 /* The members of an event that tell what it is. */

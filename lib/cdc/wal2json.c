@@ -91,6 +91,7 @@ enum cdc_result wal2json_read_action(struct cdc *c, const struct event *ev)
         r = cdc_table(c, ev->v[TOP_SCHEMA], json_get(event, STR("table")));
     if (r != CDC_OPS)
         return r;
+    c->op = op == 'I' ? 'c' : (char)(op | ' ');
     if (op == 'T')
         return cdc_add(c, CDC_TRUNCATE, STR(""), STR(""));
     if (op == 'D' && identity.type != JSON_ARRAY)
@@ -158,6 +159,7 @@ static enum cdc_result read_one(struct cdc *c, struct val change)
                         json_get(keys, STR("keyvalues")), &old);
     if (r != CDC_OPS)
         return r;
+    c->op = insert ? 'c' : update ? 'u' : delete ? 'd' : 't';
     if (delete)
         return cdc_add(c, CDC_DELETE, old, STR(""));
     if (!insert && !update)

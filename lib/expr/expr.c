@@ -1,9 +1,9 @@
 #include "expr/expr.h"
 
 #include "expr/private.h"
-#include "expr/regex.h"
 #include "json/pointer.h"
 #include "json/utf8.h"
+#include "regex/regex.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #define EXPR_FUNC_H
 
 #include "expr/private.h"
-#include "expr/regex.h"
+#include "regex/regex.h"
 
 struct func_table {
     const struct func *row;

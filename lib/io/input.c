@@ -1,6 +1,7 @@
 #include "io/input.h"
 
 #include "io/inflate.h"
+#include "io/recode.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,8 @@ static ssize_t read_fd(struct input *in, void *buf, size_t n, struct err *e)
         ssize_t r = read(in->fd, buf, n);
         if (r >= 0) {
             in->raw_bytes += (uint64_t)r;
+            if (in->tap)
+                in->tap(in->tap_ctx, buf, (size_t)r);
             return r;
         }
         if (errno != EINTR)
@@ -123,6 +126,16 @@ static int begin_inflate(struct input *in, enum inflate_kind kind,
     return 0;
 }
 
+/* In another encoding: what was read ahead goes to the recoder. */
+static void begin_recode(struct input *in)
+{
+    memcpy(recoder_room(in->recoder), in->head, in->head_n);
+    recoder_feed(in->recoder, in->head_n);
+    in->head_n = 0;
+    in->coded_eof = in->eof;
+    in->eof = false;
+}
+
 /* Reads the first bytes into head and looks whether they are compressed. */
 static int sniff(struct input *in, struct err *e)
 {
@@ -140,9 +153,21 @@ static int sniff(struct input *in, struct err *e)
         in->head_n += (size_t)r;
         kind = in->raw ? INFLATE_NONE : inflate_sniff(in->head, in->head_n);
     }
-    if (kind != INFLATE_GZIP && kind != INFLATE_ZSTD)
-        return 0;
-    return begin_inflate(in, kind, e);
+    if ((kind == INFLATE_GZIP || kind == INFLATE_ZSTD) &&
+        begin_inflate(in, kind, e))
+        return -1;
+    if (in->recoder)
+        begin_recode(in);
+    return 0;
+}
+
+int input_recode(struct input *in, const char *encoding, struct err *e)
+{
+    if (recoder_new(&in->recoder, encoding, input_name(in), e))
+        return -1;
+    if (in->sniffed)
+        begin_recode(in);
+    return 0;
 }
 
 /* True if a read would not wait. */
@@ -174,20 +199,43 @@ static ssize_t read_inflated(struct input *in, void *buf, size_t n,
     }
 }
 
+static ssize_t read_plain(struct input *in, void *buf, size_t n, struct err *e)
+{
+    return in->inflater ? read_inflated(in, buf, n, e) : read_fd(in, buf, n, e);
+}
+
+/* The recoder is fed only when it has nothing more to give, so that what has
+ * come is handed out at once. */
+static ssize_t read_recoded(struct input *in, void *buf, size_t n,
+                            struct err *e)
+{
+    for (;;) {
+        ssize_t got = recoder_read(in->recoder, buf, n, in->coded_eof, e);
+        in->eof = got <= 0 && in->coded_eof;
+        if (got != 0 || in->coded_eof)
+            return got;
+        ssize_t r = read_plain(in, recoder_room(in->recoder), RECODE_ROOM, e);
+        if (r < 0)
+            return -1;
+        in->coded_eof = r == 0;
+        recoder_feed(in->recoder, (size_t)r);
+    }
+}
+
 /* The next bytes behind head. */
 static ssize_t pull(struct input *in, void *buf, size_t n, struct err *e)
 {
     if (in->eof)
         return 0;
     ssize_t r =
-        in->inflater ? read_inflated(in, buf, n, e) : read_fd(in, buf, n, e);
-    in->eof = r == 0;
+        in->recoder ? read_recoded(in, buf, n, e) : read_plain(in, buf, n, e);
+    in->eof = in->eof || r == 0;
     return r;
 }
 
 ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e)
 {
-    if (!in->sniffed && !in->raw && sniff(in, e))
+    if (!in->sniffed && (!in->raw || in->recoder) && sniff(in, e))
         return -1;
     ssize_t r = (ssize_t)(in->head_n - in->head_at);
     if (r > 0) {
@@ -231,8 +279,10 @@ void input_close(struct input *in)
     if (in->owned && in->fd >= 0)
         close(in->fd);
     inflater_free(in->inflater);
+    recoder_free(in->recoder);
     free(in->head);
     in->inflater = NULL;
+    in->recoder = NULL;
     in->head = NULL;
     in->fd = -1;
     in->owned = false;

@@ -1,8 +1,9 @@
 /* input: bytes from a file, stdin or memory, decompressed on the way.
  *
  * gzip (also several members in a row) and zstd are recognised by their magic
- * bytes. Truncated or corrupt compression is ERR_DATA. Sizes and ratios are
- * capped against bombs. */
+ * bytes. What is in another encoding than UTF-8 is converted behind that.
+ * Truncated or corrupt compression is ERR_DATA. Sizes and ratios are capped
+ * against bombs. */
 #ifndef IO_INPUT_H
 #define IO_INPUT_H
 
@@ -17,6 +18,7 @@
 #define INPUT_PEEK_MAX ((size_t)64 << 10)
 
 struct inflater;
+struct recoder;
 
 struct input_limits {
     uint64_t max_bytes; /* decompressed bytes at most; 0: no limit */
@@ -29,14 +31,18 @@ struct input {
     bool owned;         /* fd is closed with the input */
     bool raw;           /* never decompress */
     const char *uri;    /* borrowed: for messages */
+    const char *format; /* of the bytes, where whoever opened it was told
+                           (source_formats), static; NULL: nobody was */
     uint64_t raw_bytes; /* read from fd so far */
     uint64_t bytes;     /* handed out so far */
     uint64_t size;      /* of a regular file, in bytes on disk; else 0 */
     struct input_limits limits;
     struct inflater *inflater; /* owned; NULL for plain bytes */
+    struct recoder *recoder;   /* owned; NULL where there is no encoding */
     char *head;                /* owned: decompressed bytes read ahead, */
     size_t head_at, head_n;    /* of which head[head_at .. head_n) are left */
     bool sniffed, eof;
+    bool coded_eof; /* the bytes before the recoder are at their end */
     /* Instead of fd: reads 1 to n bytes, 0 at the end, -1 with e. It waits
      * where it must, and notices signals itself. */
     ssize_t (*reader)(void *from, void *buf, size_t n, struct err *e);
@@ -50,6 +56,9 @@ struct input {
     /* Called behind every read. NULL: none. */
     int (*progress)(void *ctx, struct err *e);
     void *ctx;
+    /* Shown every byte read from fd, as it stands there. NULL: nobody looks. */
+    void (*tap)(void *ctx, const void *p, size_t n);
+    void *tap_ctx;
 };
 
 /* Opens path ("-" is stdin, not owned). ERR_NOINPUT, ERR_NOPERM or ERR_IO. */
@@ -64,6 +73,11 @@ void input_reader(struct input *in,
                   ssize_t (*reader)(void *from, void *buf, size_t n,
                                     struct err *e),
                   void *from, uint64_t size, const char *uri);
+
+/* From now on, before the first input_read, the decompressed bytes are in the
+ * encoding that iconv(3) calls so (borrowed): they become UTF-8, as io/recode.h
+ * says. 0; -1 with ERR_USAGE where nobody knows it. */
+int input_recode(struct input *in, const char *encoding, struct err *e);
 
 /* Reads 1 to n decompressed bytes; 0 at the end; -1 with e. */
 ssize_t input_read(struct input *in, void *buf, size_t n, struct err *e);

@@ -11,7 +11,9 @@
 #define ZSTD_LEVEL 3
 
 struct pack {
-    int fd;           /* owned */
+    int fd; /* owned; -1: there is a writer, or it is closed */
+    int (*write)(void *to, struct str bytes, struct err *e);
+    void *to;         /* borrowed */
     const char *name; /* borrowed */
     enum pack_kind kind;
     char *block; /* owned: what is to be written next */
@@ -45,27 +47,53 @@ static int start(struct pack *p)
                : -1;
 }
 
-struct pack *pack_new(int fd, enum pack_kind kind, size_t block,
-                      const char *name, struct err *e)
+/* NULL without memory; what it is of is not closed then. */
+static struct pack *make(const struct pack *like)
 {
-    struct pack *p = calloc(1, sizeof(*p));
-    if (!p) {
-        close(fd);
-        err_nomem(e);
+    struct pack *p = malloc(sizeof(*p));
+    if (!p)
         return NULL;
-    }
-    *p = (struct pack){ .fd = fd, .name = name, .kind = kind, .cap = block };
-    p->block = malloc(block);
+    *p = *like;
+    p->block = malloc(p->cap);
     if (!p->block || start(p)) {
+        p->fd = -1;
         pack_free(p);
-        err_nomem(e);
         return NULL;
     }
     return p;
 }
 
+struct pack *pack_new(int fd, enum pack_kind kind, size_t block,
+                      const char *name, struct err *e)
+{
+    struct pack *p = make(
+        &(struct pack){ .fd = fd, .name = name, .kind = kind, .cap = block });
+    if (!p) {
+        close(fd);
+        err_nomem(e);
+    }
+    return p;
+}
+
+struct pack *
+pack_new_to(int (*write)(void *to, struct str bytes, struct err *e), void *to,
+            enum pack_kind kind, size_t block, const char *name, struct err *e)
+{
+    struct pack *p = make(&(struct pack){ .fd = -1,
+                                          .write = write,
+                                          .to = to,
+                                          .name = name,
+                                          .kind = kind,
+                                          .cap = block });
+    if (!p)
+        err_nomem(e);
+    return p;
+}
+
 static int write_out(struct pack *p, const char *s, size_t n, struct err *e)
 {
+    if (p->write)
+        return n ? p->write(p->to, (struct str){ s, n }, e) : 0;
     while (n) {
         ssize_t w = write(p->fd, s, n);
         if (w < 0 && errno == EINTR)
@@ -157,6 +185,8 @@ int pack_end(struct pack *p, bool sync, struct err *e)
         r = write_zstd(p, STR(""), ZSTD_e_end, e);
     if (r || flush(p, e))
         return -1;
+    if (p->write)
+        return 0;
     if (sync && fsync(p->fd) != 0)
         return err_sys(e, ERR_IO, errno, "cannot sync '%s'", p->name);
     int fd = p->fd;

@@ -1,4 +1,4 @@
-/* pack: bytes into a descriptor, plain, as gzip or as zstd.
+/* pack: bytes into a descriptor or a writer, plain, as gzip or as zstd.
  *
  * The opposite of inflate. The same bytes give the same file: no name and no
  * time goes into a gzip header. Not thread-safe. */
@@ -24,10 +24,17 @@ const char *pack_suffix(enum pack_kind kind);
 struct pack *pack_new(int fd, enum pack_kind kind, size_t block,
                       const char *name, struct err *e);
 
-/* Appends bytes. ERR_IO. */
+/* The same into a writer: called with the bytes that are ready, it takes all
+ * of them (0) or fails (-1 with e). to is borrowed. */
+struct pack *
+pack_new_to(int (*write)(void *to, struct str bytes, struct err *e), void *to,
+            enum pack_kind kind, size_t block, const char *name, struct err *e);
+
+/* Appends bytes. ERR_IO, or what the writer gives. */
 int pack_write(struct pack *p, struct str s, struct err *e);
 
-/* Ends the frame and writes everything out; with sync, down to the disk.
+/* Ends the frame and writes everything out; with sync, down to the disk
+ * (of a descriptor).
  * Nothing may follow but pack_free. */
 int pack_end(struct pack *p, bool sync, struct err *e);
 

@@ -39,6 +39,15 @@ void pglink_line(char *out, size_t size, const char *message)
     out[n] = '\0';
 }
 
+void pglink_cancel(PGconn *db)
+{
+    char text[256];
+    PGcancel *cancel = PQgetCancel(db);
+    if (cancel)
+        (void)PQcancel(cancel, text, sizeof(text));
+    PQfreeCancel(cancel);
+}
+
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)
 {
     struct pollfd p = { PQsocket(db), (short)(POLLIN | (write ? POLLOUT : 0)),
@@ -50,11 +59,7 @@ int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)
         if (n < 0 && errno != EINTR)
             return err_sys(e, ERR_IO, errno, "cannot wait for the server");
         if (stop && stop()) {
-            char text[256];
-            PGcancel *cancel = PQgetCancel(db);
-            if (cancel)
-                (void)PQcancel(cancel, text, sizeof(text));
-            PQfreeCancel(cancel);
+            pglink_cancel(db);
             return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
         }
     }
@@ -127,12 +132,13 @@ static void ignore_notice(void *context, const PGresult *r)
     (void)r;
 }
 
-int pglink_open(PGconn **db, const char *uri, const char *app,
-                bool (*stop)(void), struct err *e)
+static int open_as(PGconn **db, const char *uri, const char *app,
+                   const char *replication, bool (*stop)(void), struct err *e)
 {
     const char *const names[] = { "dbname", "fallback_application_name",
-                                  "client_encoding", NULL };
-    const char *const values[] = { uri, app, "UTF8", NULL };
+                                  "client_encoding",
+                                  replication ? "replication" : NULL, NULL };
+    const char *const values[] = { uri, app, "UTF8", replication, NULL };
     *db = PQconnectStartParams(names, values, 1);
     if (!*db)
         return err_nomem(e);
@@ -142,4 +148,16 @@ int pglink_open(PGconn **db, const char *uri, const char *app,
         return -1;
     PQsetNoticeReceiver(*db, ignore_notice, NULL);
     return 0;
+}
+
+int pglink_open(PGconn **db, const char *uri, const char *app,
+                bool (*stop)(void), struct err *e)
+{
+    return open_as(db, uri, app, NULL, stop, e);
+}
+
+int pglink_open_replication(PGconn **db, const char *uri, const char *app,
+                            bool (*stop)(void), struct err *e)
+{
+    return open_as(db, uri, app, "database", stop, e);
 }

@@ -23,9 +23,17 @@ int pglink_check(const char *uri, const char *role, struct err *e);
 int pglink_open(PGconn **db, const char *uri, const char *app,
                 bool (*stop)(void), struct err *e);
 
+/* The same for a connection that also takes the commands of logical
+ * replication, beside simple queries. */
+int pglink_open_replication(PGconn **db, const char *uri, const char *app,
+                            bool (*stop)(void), struct err *e);
+
 /* Waits until the connection can be read (or also written). When stopped it
  * cancels what the server does: -1 with ERR_TEMPFAIL. */
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e);
+
+/* Asks the server to give up what it does. */
+void pglink_cancel(PGconn *db);
 
 /* A message of the server, on one line. */
 void pglink_line(char *out, size_t size, const char *message);

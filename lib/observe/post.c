@@ -1,61 +1,16 @@
 #include "observe/post.h"
 
 #include "base/buf.h"
+#include "http/curl.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 
-/* What of libcurl is used, found by name. */
-struct library {
-    void *handle;
-    CURLcode (*global_init)(long flags);
-    CURL *(*init)(void);
-    CURLcode (*setopt)(CURL *c, CURLoption option, ...);
-    CURLcode (*perform)(CURL *c);
-    CURLcode (*getinfo)(CURL *c, CURLINFO info, ...);
-    void (*cleanup)(CURL *c);
-    struct curl_slist *(*slist_append)(struct curl_slist *l, const char *s);
-    void (*slist_free)(struct curl_slist *l);
-};
-
 struct post {
-    struct library lib;
+    const struct curl_lib *lib;
     CURL *curl;
     struct curl_slist *headers;
     char why[CURL_ERROR_SIZE];
 };
-
-/* dlsym gives an object pointer for what is a function. */
-static int find(const struct library *lib, const char *name, void *function)
-{
-    void *found = dlsym(lib->handle, name);
-    memcpy(function, &found, sizeof(found));
-    return found ? 0 : -1;
-}
-
-static int load(struct library *lib, struct err *e)
-{
-    static const char *const names[] = { "libcurl.so.4",
-                                         "libcurl-gnutls.so.4" };
-    for (size_t i = 0; i < 2 && !lib->handle; i++)
-        lib->handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    if (!lib->handle)
-        return err_set(e, ERR_UNAVAILABLE,
-                       "libcurl is not installed (package libcurl4)");
-    if (find(lib, "curl_global_init", &lib->global_init) ||
-        find(lib, "curl_easy_init", &lib->init) ||
-        find(lib, "curl_easy_setopt", &lib->setopt) ||
-        find(lib, "curl_easy_perform", &lib->perform) ||
-        find(lib, "curl_easy_getinfo", &lib->getinfo) ||
-        find(lib, "curl_easy_cleanup", &lib->cleanup) ||
-        find(lib, "curl_slist_append", &lib->slist_append) ||
-        find(lib, "curl_slist_free_all", &lib->slist_free))
-        return err_set(e, ERR_UNAVAILABLE, "libcurl is not one that we know");
-    return lib->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
-               ? 0
-               : err_set(e, ERR_UNAVAILABLE, "libcurl does not start");
-}
 
 static size_t drop(char *data, size_t size, size_t n, void *ctx)
 {
@@ -66,7 +21,7 @@ static size_t drop(char *data, size_t size, size_t n, void *ctx)
 
 static int add_header(struct post *p, const char *header)
 {
-    struct curl_slist *l = p->lib.slist_append(p->headers, header);
+    struct curl_slist *l = p->lib->slist_append(p->headers, header);
     if (l)
         p->headers = l;
     return l ? 0 : -1;
@@ -87,7 +42,7 @@ static int add_key(struct post *p, const char *key, struct err *e)
 
 static int prepare(struct post *p, const char *url, struct err *e)
 {
-    CURLcode (*set)(CURL *, CURLoption, ...) = p->lib.setopt;
+    CURLcode (*set)(CURL *, CURLoption, ...) = p->lib->setopt;
     CURL *c = p->curl;
     if (add_header(p, "Content-Type: application/json") ||
         add_header(p, "Expect:") || set(c, CURLOPT_URL, url) != CURLE_OK)
@@ -109,8 +64,9 @@ struct post *post_open(const char *url, const char *key, struct err *e)
         err_nomem(e);
         return NULL;
     }
-    if (load(&p->lib, e) == 0) {
-        p->curl = p->lib.init();
+    p->lib = curl_lib(e);
+    if (p->lib) {
+        p->curl = p->lib->easy_init();
         if (!p->curl)
             err_nomem(e);
         else if ((!key || add_key(p, key, e) == 0) && prepare(p, url, e) == 0)
@@ -124,14 +80,14 @@ int post_send(struct post *p, struct str body, struct err *e)
 {
     long status = 0;
     p->why[0] = '\0';
-    (void)p->lib.setopt(p->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                        (curl_off_t)body.n);
-    (void)p->lib.setopt(p->curl, CURLOPT_POSTFIELDS, body.p);
-    CURLcode r = p->lib.perform(p->curl);
+    (void)p->lib->setopt(p->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)body.n);
+    (void)p->lib->setopt(p->curl, CURLOPT_POSTFIELDS, body.p);
+    CURLcode r = p->lib->perform(p->curl);
     if (r != CURLE_OK)
         return err_set(e, ERR_UNAVAILABLE, "%s",
                        p->why[0] ? p->why : "no answer");
-    (void)p->lib.getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)p->lib->getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
     return status >= 200 && status < 300
                ? 0
                : err_set(e, ERR_UNAVAILABLE, "HTTP status %ld", status);
@@ -142,9 +98,8 @@ void post_close(struct post *p)
     if (!p)
         return;
     if (p->curl)
-        p->lib.cleanup(p->curl);
+        p->lib->easy_cleanup(p->curl);
     if (p->headers)
-        p->lib.slist_free(p->headers);
-    /* The library stays: its threads may still be looking up a name. */
+        p->lib->slist_free(p->headers);
     free(p);
 }

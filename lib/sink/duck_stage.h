@@ -10,7 +10,7 @@
 #ifndef SINK_DUCK_STAGE_H
 #define SINK_DUCK_STAGE_H
 
-#include "sink/duck_talk.h"
+#include "duck/duck_talk.h"
 #include "sink/table.h"
 
 __extension__ typedef __int128 duck_int;

@@ -3,7 +3,7 @@
  * Characters that file systems or shells take amiss are written as %XX; null,
  * missing and the empty string are __HIVE_DEFAULT_PARTITION__. Numbers are
  * spelled one way for each value, so that 7, 7.0 and 7e0 share a folder.
- * Internal to lib/sink. */
+ * For connectors. */
 #ifndef SINK_HIVE_H
 #define SINK_HIVE_H
 

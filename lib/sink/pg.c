@@ -289,6 +289,7 @@ static int pg_group(struct sink *base, enum sink_group what, struct err *e)
         s->grouped = true;
         s->group = s->backlog.n;
         s->was_truncated = s->truncated;
+        s->moved = false;
         return 0;
     case SINK_GROUP_KEEP:
         s->grouped = false;
@@ -299,6 +300,10 @@ static int pg_group(struct sink *base, enum sink_group what, struct err *e)
         return err_set(e, ERR_DATA,
                        "a change that comes with a truncation was refused: "
                        "the truncation cannot be undone");
+    if (s->moved)
+        return err_set(e, ERR_DATA,
+                       "a change that comes with one of a key was refused: "
+                       "that one cannot be undone");
     /* Its rows may still be on their way: told already, whatever comes. */
     int r = pg_copy_undo(s, s->group, e);
     s->grouped = false;

@@ -5,10 +5,10 @@
  * COPY on the connection, pg_name.c names, pg_table.c the table's columns as
  * they are, pg_create.c making and changing them, pg_row.c one record's values
  * as COPY text, pg_copy.c blocks of rows on their way, pg_merge.c from the
- * staging table to the target, pg_scd2.c the same for versions of rows,
- * pg_view.c the view that the load keeps, pg_order.c the order in which rows
- * came, pg_version.c versions of the table, pg_rights.c who may read what is
- * made anew. */
+ * staging table to the target, pg_move.c rows that get another key, pg_scd2.c
+ * the same for versions of rows, pg_view.c the view that the load keeps,
+ * pg_order.c the order in which rows came, pg_version.c versions of the table,
+ * pg_rights.c who may read what is made anew. */
 #ifndef SINK_PG_H
 #define SINK_PG_H
 
@@ -88,6 +88,7 @@ struct pg_sink {
     struct buf refused; /* uint64_t: numbers that the target refused */
     bool truncated;     /* cdc: all rows before this load are gone */
     bool was_truncated; /* when the group began */
+    bool moved;         /* since then a row was moved in the target */
     bool grouped;       /* a group is open... */
     uint64_t group;     /* ...and the number of its first record */
     bool split;         /* a record was refused of which more is there */
@@ -261,6 +262,14 @@ int pg_merge_stage(struct pg_sink *s, struct err *e);
 
 /* Brings the staging table into the target. */
 int pg_merge(struct pg_sink *s, struct err *e);
+
+/* ---- pg_move.c */
+
+/* The record with this number, of a key that changed, is staged; fields
+ * ("0110...") are the columns it tells of, not all there are. Brings what is
+ * staged into the target and moves the row there. 1, 0 with why, -1. */
+int pg_move(struct pg_sink *s, uint64_t number, const char *fields,
+            struct sink_refusal *why, struct err *e);
 
 /* ---- pg_view.c */
 

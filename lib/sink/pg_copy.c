@@ -544,6 +544,34 @@ static int take_truncate(struct pg_sink *s, struct err *e)
     return s->stage_made ? pg_run(s, "TRUNCATE _pipe_stage", "write to", e) : 0;
 }
 
+/* Does the row that was added last tell of all columns? */
+static bool is_whole(const struct pg_sink *s)
+{
+    for (size_t i = 0; s->last && i < s->last->n_fields; i++)
+        if (s->last->fields[i] == '0' && !s->table.v[i].derived &&
+            !s->table.v[i].dropped)
+            return false;
+    return true;
+}
+
+/* A row whose key changed, and what has the key that it had. */
+static int take_moved(struct pg_sink *s, const struct sink_record *r,
+                      uint64_t number, struct sink_refusal *why, struct err *e)
+{
+    char *fields = NULL;
+    if (s->base.spec->mode == SINK_CDC && !is_whole(s)) {
+        fields = strndup(s->last->fields, s->last->n_fields);
+        if (!fields)
+            return err_nomem(e);
+    }
+    /* The old key's row goes only if the new one can come. */
+    int done = take_delete(s, r, number, why, e);
+    if (done > 0 && fields)
+        done = pg_move(s, number, fields, why, e);
+    free(fields);
+    return done;
+}
+
 int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
                  uint64_t number, struct sink_refusal *why, struct err *e)
 {
@@ -554,9 +582,10 @@ int pg_copy_take(struct pg_sink *s, const struct sink_record *r,
         return take_truncate(s, e) ? -1 : 1;
     if (r->op == SINK_ROW)
         done = take_row(s, r, number, why, e);
-    /* The old key's row goes only if the new one can come. */
-    if (done > 0 && (r->op == SINK_DELETE || r->old_key.n))
+    if (done > 0 && r->op == SINK_DELETE)
         done = take_delete(s, r, number, why, e);
+    else if (done > 0 && r->old_key.n)
+        done = take_moved(s, r, number, why, e);
     if (done > 0 && s->pending >= s->room)
         return send_waiting(s, e) ? -1 : 1;
     if (s->unsent.n && s->pending - s->fed >= FEED) {

@@ -37,6 +37,7 @@ struct csvbatch {
     const struct source_csv *opts; /* borrowed */
     bool plain;                    /* no column has a type, no cell is null */
     int quote;                     /* -1: none */
+    int comment;                   /* a row that starts so is none; -1: none */
     char delimiter, row_end;
     size_t max;
     struct buf out;     /* BATCH and room for one more row: never grows */
@@ -97,7 +98,7 @@ int csvbatch_new(struct csvbatch **bp, const struct columns *columns,
     *bp = NULL;
     for (size_t i = 0; i < columns->n; i++)
         keys += columns->at[i].key.n;
-    if (columns->n == 0 || keys > KEYS_MAX || has_odd_null(o, d))
+    if (columns->n == 0 || keys > KEYS_MAX || d.escape || has_odd_null(o, d))
         return 0;
     struct csvbatch *b = malloc(sizeof(*b));
     if (!b)
@@ -108,6 +109,7 @@ int csvbatch_new(struct csvbatch **bp, const struct columns *columns,
     b->opts = o;
     b->plain = o->n_nulls == 0;
     b->quote = d.no_quote ? -1 : (unsigned char)d.quote;
+    b->comment = d.comment ? (unsigned char)d.comment : -1;
     b->delimiter = d.delimiter;
     b->row_end = cr_ends ? '\r' : '\n';
     b->max = max;
@@ -363,7 +365,8 @@ static enum stop put_rows(struct csvbatch *b, const char *p, struct done *done)
     while (o < full) {
         uint32_t last = k + (uint32_t)b->columns - 1;
         char *next = NULL;
-        if (last < s->n && s->end[last] < s->whole)
+        if (last < s->n && s->end[last] < s->whole &&
+            (unsigned char)p[from] != b->comment)
             next = put_row(b, &at, from, s->end + k, o);
         if (next && check &&
             !utf8_valid((struct str){ p + from, s->end[last] - from }))

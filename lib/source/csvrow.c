@@ -43,6 +43,55 @@ static const char *line_end(const struct csvrow_reader *r, size_t *at)
     return lf ? lf + 1 : NULL;
 }
 
+/* Drops the line at the sight's start, of any length: 1; 0 if there is none;
+ * -1. */
+static int pass_line(struct csvrow_reader *r, struct err *e)
+{
+    bool any = false;
+
+    for (;;) {
+        size_t at = 0;
+        const char *end = r->w.n ? line_end(r, &at) : NULL;
+        any = any || r->w.n;
+        if (!end && r->w.eof) {
+            r->lines += any;
+            sight_drop(&r->w, r->w.n);
+            return any;
+        }
+        if (end) {
+            r->lines++;
+            sight_drop(&r->w, (size_t)(end - r->w.p));
+            return 1;
+        }
+        sight_drop(&r->w, at);
+        if (sight_more(&r->w, e) < 0)
+            return -1;
+    }
+}
+
+int csvrow_skip(struct csvrow_reader *r, uint64_t n, struct err *e)
+{
+    int more = 1;
+
+    for (; more > 0 && n > 0; n--)
+        more = pass_line(r, e);
+    return more < 0 ? -1 : 0;
+}
+
+/* Drops the lines at the sight's start that are comments. 0 or -1. */
+static int pass_comments(struct csvrow_reader *r, struct err *e)
+{
+    for (;;) {
+        while (r->w.n == 0 && !r->w.eof)
+            if (sight_more(&r->w, e) < 0)
+                return -1;
+        if (r->w.n == 0 || *r->w.p != r->dialect.comment)
+            return 0;
+        if (pass_line(r, e) < 0)
+            return -1;
+    }
+}
+
 enum found { FOUND_END = 0, FOUND_LINE, FOUND_LONG };
 
 /* Brings the next line of the row, p[from .. from + *n), into the sight.
@@ -90,7 +139,9 @@ static int truncated(const struct csvrow_reader *r, const struct csvrow *row,
                      struct err *e)
 {
     err_set(e, ERR_DATA,
-            "'%s' is truncated: quote of line %llu is never closed",
+            r->dialect.escape
+                ? "'%s' is truncated: row of line %llu has no end"
+                : "'%s' is truncated: quote of line %llu is never closed",
             input_name(r->w.in), (unsigned long long)row->line);
     e->line = row->line;
     return -1;
@@ -108,29 +159,40 @@ static int keep_head(struct csvrow_reader *r, struct csvrow *row, struct err *e)
     return 0;
 }
 
-enum skip { AT_CELL, IN_PLAIN, IN_QUOTED, AT_QUOTE };
+enum skip_place { AT_CELL, IN_PLAIN, IN_QUOTED, AT_QUOTE };
 
-/* Where the row ends, of which a part is in *state already: a pointer behind
- * its line end, or NULL. */
-static const char *skip_row(struct csvrow_reader *r, enum skip *state)
+struct skip {
+    enum skip_place place;
+    bool escaped; /* an escape was the last byte */
+};
+
+/* Where the row ends, of which a part is in *s already: a pointer behind its
+ * line end, or NULL. */
+static const char *skip_row(struct csvrow_reader *r, struct skip *s)
 {
+    const struct csvtok_dialect *d = &r->dialect;
     const char *end = r->w.p + r->w.n;
     char stop = r->ends == CSVROW_CR ? '\r' : '\n';
-    char quote = r->dialect.quote, delimiter = r->dialect.delimiter;
-    bool quotes = !r->dialect.no_quote;
+    bool quotes = !d->no_quote;
 
     for (const char *p = r->w.p; p < end; p++) {
-        if (*state == IN_QUOTED) {
+        if (s->escaped) {
             r->lines += *p == '\n';
-            if (*p == quote)
-                *state = AT_QUOTE;
+            s->escaped = *p == '\r' && stop == '\n'; /* of CRLF both are */
+        } else if (d->escape && *p == d->escape && s->place != AT_QUOTE) {
+            s->escaped = true;
+            s->place = s->place == IN_QUOTED ? IN_QUOTED : IN_PLAIN;
+        } else if (s->place == IN_QUOTED) {
+            r->lines += *p == '\n';
+            if (*p == d->quote)
+                s->place = AT_QUOTE;
         } else if (*p == stop) {
             r->lines++;
             return p + 1;
-        } else if (quotes && *p == quote && *state != IN_PLAIN) {
-            *state = IN_QUOTED;
+        } else if (quotes && *p == d->quote && s->place != IN_PLAIN) {
+            s->place = IN_QUOTED;
         } else {
-            *state = *p == delimiter ? AT_CELL : IN_PLAIN;
+            s->place = *p == d->delimiter ? AT_CELL : IN_PLAIN;
         }
     }
     return NULL;
@@ -139,7 +201,7 @@ static const char *skip_row(struct csvrow_reader *r, enum skip *state)
 /* Reads over the row in the sight, which is too long, in bounded memory. */
 static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
 {
-    enum skip state = AT_CELL;
+    struct skip state = { .place = AT_CELL };
     const char *end;
 
     if (keep_head(r, row, e) != 0 || csvtok_reset(r->tok, e) != 0)
@@ -159,7 +221,7 @@ static int read_over(struct csvrow_reader *r, struct csvrow *row, struct err *e)
     }
     if (end)
         r->taken = (size_t)(end - r->w.p);
-    else if (state == IN_QUOTED)
+    else if (state.place == IN_QUOTED || state.escaped)
         return truncated(r, row, e);
     row->length = r->w.offset + r->taken - row->offset;
     return 1;
@@ -193,6 +255,8 @@ int csvrow_next(struct csvrow_reader *r, struct csvrow *row, struct err *e)
 
     sight_drop(&r->w, r->taken);
     r->taken = 0;
+    if (r->dialect.comment && pass_comments(r, e) != 0)
+        return -1;
     *row = (struct csvrow){ .line = r->lines + 1, .offset = r->w.offset };
     for (;;) {
         enum csvtok_state state = CSVTOK_ROW;

@@ -1,7 +1,8 @@
 /* csvrow: a CSV input row by row, each with its exact bytes and place.
  *
  * Lines end with LF or CRLF; with CR alone if the first row does. A row that
- * is no CSV ends with its line. Memory is bounded by the longest row allowed:
+ * is no CSV ends with its line. Lines that start with the dialect's comment are
+ * passed over. Memory is bounded by the longest row allowed:
  * a longer one is read over, quotes respected. */
 #ifndef SOURCE_CSVROW_H
 #define SOURCE_CSVROW_H
@@ -43,6 +44,10 @@ struct csvrow_reader {
 int csvrow_open(struct csvrow_reader *r, struct input *in,
                 struct csvtok_dialect d, size_t keep, size_t max,
                 struct err *e);
+
+/* Passes over n lines, whatever is in them; fewer where there are no more. For
+ * the start of the input. 0 or -1. */
+int csvrow_skip(struct csvrow_reader *r, uint64_t n, struct err *e);
 
 /* 1 with row filled, 0 at the end, -1 with e: ERR_DATA where the input ends
  * inside quotes. */

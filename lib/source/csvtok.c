@@ -1,6 +1,7 @@
 #include "source/csvtok.h"
 
 #include "base/buf.h"
+#include "source/csvesc.h"
 
 #include <csv.h>
 #include <stdint.h>
@@ -17,9 +18,10 @@ struct csvtok {
     struct csvtok_dialect dialect;
     size_t keep;
     struct csv_parser parser;
-    struct buf text;   /* the row's cells, end to end */
-    struct str *cells; /* owned; while the row is open .p is only NULL for
-                          an unquoted empty cell, set to text at its end */
+    struct csvesc escaped; /* in its place where the dialect has an escape */
+    struct buf text;       /* the row's cells, end to end */
+    struct str *cells;     /* owned; while the row is open .p is only NULL for
+                              an unquoted empty cell, set to text at its end */
     size_t cap, total;
     bool nomem;      /* an addition failed: known after csv_parse */
     bool ended;      /* the row has ended */
@@ -39,6 +41,7 @@ static int start_parser(struct csvtok *t, struct err *e)
 {
     unsigned char options = CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL;
 
+    csvesc_reset(&t->escaped, t->dialect);
     if (csv_init(&t->parser, options) != 0)
         return err_nomem(e);
     csv_set_delim(&t->parser, (unsigned char)t->dialect.delimiter);
@@ -189,11 +192,38 @@ static int parse(struct csvtok *t, struct str line, bool *whole)
     }
 }
 
+static int bad_quote(struct csvtok *t, enum csvtok_state *state, struct err *e)
+{
+    return bad(t, state, "bad_quote",
+               "text stands behind the closing quote of a cell", e);
+}
+
+/* csvtok_feed where the dialect has an escape. */
+static int feed_escaped(struct csvtok *t, struct str line, bool last,
+                        enum csvtok_state *state, struct err *e)
+{
+    enum csvesc_found f = csvesc_run(&t->escaped, line, last, on_cell, t);
+
+    if (t->nomem || f == CSVESC_NOMEM)
+        return err_nomem(e);
+    if (f == CSVESC_QUOTE)
+        return bad_quote(t, state, e);
+    if (f == CSVESC_BEHIND)
+        return bad_line_end(t, state, e);
+    *state = f == CSVESC_ROW ? CSVTOK_ROW : CSVTOK_MORE;
+    t->ended = f == CSVESC_ROW;
+    if (t->ended)
+        place_cells(t);
+    return 0;
+}
+
 int csvtok_feed(struct csvtok *t, struct str line, bool last,
                 enum csvtok_state *state, struct err *e)
 {
     if (t->ended)
         clear_row(t);
+    if (t->dialect.escape)
+        return feed_escaped(t, line, last, state, e);
     if (t->dialect.no_quote && memchr(line.p, 0, line.n))
         return bad(t, state, "nul_byte", "a cell holds a NUL byte", e);
 
@@ -205,8 +235,7 @@ int csvtok_feed(struct csvtok *t, struct str line, bool last,
     if (parse(t, line, &parsed) != 0 || t->nomem)
         return err_nomem(e);
     if (!parsed)
-        return bad(t, state, "bad_quote",
-                   "text stands behind the closing quote of a cell", e);
+        return bad_quote(t, state, e);
     if (last && !t->ended && csv_fini(&t->parser, on_cell, on_row, t) != 0) {
         *state = CSVTOK_MORE;
         return 0;
@@ -240,6 +269,7 @@ void csvtok_free(struct csvtok *t)
     if (!t)
         return;
     csv_free(&t->parser);
+    csvesc_free(&t->escaped);
     buf_free(&t->text);
     free(t->cells);
     free(t);

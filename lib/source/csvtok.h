@@ -3,7 +3,8 @@
  * Fed a line (bytes up to and including its line end) it says whether the row
  * has ended with it, goes on inside a quoted cell, or is no CSV. So at most one
  * row ends per call and the caller knows the row's bytes and first line. This
- * interface is all that csv.c knows of the tokenizer; libcsv stands behind it.
+ * interface is all that csv.c knows of the tokenizer; libcsv stands behind it,
+ * or csvesc where there is an escape.
  *
  * Quotes count only around a whole cell; inside, a doubled quote is one. In a
  * cell that does not start with one they are ordinary characters. Blanks
@@ -20,6 +21,9 @@ struct csvtok;
 struct csvtok_dialect {
     char delimiter, quote;
     bool no_quote; /* quote is ignored: no cell is quoted */
+    char escape;   /* before a delimiter, quote, line end or itself it makes
+                      that an ordinary character; 0: none */
+    char comment;  /* a line that starts so is no row; 0: none. For csvrow */
 };
 
 enum csvtok_state {

@@ -1,4 +1,5 @@
-/* json: documents: arrays of records, and objects in a row, at any spacing.
+/* json: documents: arrays of records, and objects in a row, at any spacing; or
+ * what a path leads to in each document.
  *
  * Elements are found by their brackets and quotes and handed out one by one,
  * so a document of any size takes the memory of one record. What is no object
@@ -7,9 +8,8 @@
  * can tell where a record starts. */
 #include "io/lines.h"
 #include "json/check.h"
-#include "source/jsonscan.h"
+#include "source/jsonwalk.h"
 #include "source/ops.h"
-#include "source/sight.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,77 +18,95 @@ enum place {
     AT_TOP,     /* between documents */
     AT_FIRST,   /* behind '[' */
     AT_ELEMENT, /* behind ',' */
-    BEHIND      /* behind an element */
+    BEHIND,     /* behind an element */
+    AT_ONE,     /* at the one record that a path leads to */
+    BEHIND_ONE
 };
 
 struct json {
     struct source base;
-    struct sight w;
+    struct jsontext t;
+    struct jsonwalk walk; /* path NULL: the documents are wanted */
     enum place place;
-    uint64_t line;     /* of the sight's first byte */
-    uint64_t start;    /* offset of the element or byte looked at */
+    bool any;          /* a document came */
     size_t taken;      /* bytes of the sight that the last item used */
     uint64_t newlines; /* in them */
     struct buf text;   /* a record whose line breaks became spaces, or the
                           first bytes of one that is too long */
     struct source_fault fault;
     char message[120];
-    struct jsonscan scan;
 };
 
 static int json_open(struct source *s, struct err *e)
 {
     struct json *j = (struct json *)s;
+    const struct path *records = s->opts->records;
 
-    j->line = 1;
     j->text.max = s->opts->max_record;
     if (j->text.max < LINES_KEEP)
         j->text.max = LINES_KEEP;
-    sight_init(&j->w, s->in);
-    return sight_skip_bom(&j->w, e);
+    j->walk.path = records && records->n ? records : NULL;
+    j->walk.max_key = s->opts->max_record;
+    if (records && records->n > JSONWALK_MAX)
+        return err_set(e, ERR_USAGE, "'%.*s' has more than %d steps",
+                       STR_ARG(records->text), JSONWALK_MAX);
+    return jsontext_open(&j->t, s->in, s->uri, e);
 }
 
 static void json_close(struct source *s)
 {
     struct json *j = (struct json *)s;
 
-    sight_free(&j->w);
+    jsontext_close(&j->t);
     buf_free(&j->text);
-}
-
-static int broken(const struct json *j, const char *what, struct err *e)
-{
-    err_set(e, ERR_DATA, "'%s' is not JSON at line %llu, byte %llu: %s",
-            j->base.uri, (unsigned long long)j->line,
-            (unsigned long long)j->start, what);
-    e->line = j->line;
-    return -1;
-}
-
-static int truncated(const struct json *j, struct err *e)
-{
-    err_set(e, ERR_DATA, "'%s' is truncated: it ends inside a JSON document",
-            j->base.uri);
-    e->line = j->line;
-    return -1;
 }
 
 /* ---- between elements ---- */
 
-/* Drops white space; 1 if a byte is there, 0 at the end, -1. */
-static int skip_space(struct json *j, struct err *e)
+/* From a document's first byte to what the path leads to. */
+static int find_records(struct json *j, struct err *e)
 {
-    for (;;) {
-        size_t i = 0;
-        for (; i < j->w.n && memchr(" \t\r\n", j->w.p[i], 4); i++)
-            j->line += j->w.p[i] == '\n';
-        sight_drop(&j->w, i);
-        if (j->w.n > 0)
-            return 1;
-        int r = sight_more(&j->w, e);
-        if (r <= 0)
-            return r;
+    const struct path *path = j->walk.path;
+
+    if (jsonwalk_down(&j->walk, &j->t, e) != 0)
+        return -1;
+    char c = *j->t.w.p;
+    if (c == '{') {
+        j->place = AT_ONE;
+    } else if (c == '[') {
+        j->place = AT_FIRST;
+        jsontext_drop(&j->t, 1, 0);
+    } else if (c == 'n') { /* how some write an array of nothing */
+        j->place = BEHIND_ONE;
+        return jsontext_skip(&j->t, e);
+    } else {
+        err_set(e, ERR_DATA,
+                "'%.*s' of '%s' at line %llu is neither array nor object",
+                STR_ARG(path->text), j->base.uri,
+                (unsigned long long)j->t.line);
+        e->line = j->t.line;
+        return -1;
     }
+    return 0;
+}
+
+static int at_end(const struct json *j, struct err *e)
+{
+    if (j->place != AT_TOP)
+        return jsontext_truncated(&j->t, e);
+    if (!j->walk.path || j->any)
+        return 0;
+    return err_set(e, ERR_DATA,
+                   "'%s' is empty: a document with '%.*s' is "
+                   "wanted",
+                   j->base.uri, STR_ARG(j->walk.path->text));
+}
+
+/* The records of a document are behind us: to its end. */
+static int end_records(struct json *j, struct err *e)
+{
+    j->place = AT_TOP;
+    return j->walk.path ? jsonwalk_up(&j->walk, &j->t, e) : 0;
 }
 
 /* Takes brackets and commas up to the first byte of an element: 1; 0 at the
@@ -96,27 +114,37 @@ static int skip_space(struct json *j, struct err *e)
 static int find_element(struct json *j, struct err *e)
 {
     for (;;) {
-        int r = skip_space(j, e);
-        if (r < 0)
+        if (j->place == AT_ONE)
+            return 1;
+        if (j->place == BEHIND_ONE && end_records(j, e) != 0)
             return -1;
-        if (r == 0)
-            return j->place == AT_TOP ? 0 : truncated(j, e);
+        int r = jsontext_space(&j->t, e);
+        if (r <= 0)
+            return r < 0 ? -1 : at_end(j, e);
 
-        char c = *j->w.p;
-        j->start = j->w.offset;
+        char c = *j->t.w.p;
+        j->any = true;
+        bool value = memchr("{[\"-0123456789tfn", c, 17) != NULL;
+        if (j->place == AT_TOP && j->walk.path && value) {
+            if (find_records(j, e) != 0)
+                return -1;
+            continue;
+        }
         if (j->place == BEHIND && c != ',' && c != ']')
-            return broken(j, "expected ',' or ']' behind an element", e);
+            return jsontext_broken(&j->t,
+                                   "expected ',' or ']' behind an element", e);
+        bool end = c == ']' && (j->place == BEHIND || j->place == AT_FIRST);
         if (c == ',' && j->place == BEHIND)
             j->place = AT_ELEMENT;
-        else if (c == ']' && (j->place == BEHIND || j->place == AT_FIRST))
-            j->place = AT_TOP;
         else if (c == '[' && j->place == AT_TOP)
             j->place = AT_FIRST;
-        else if (memchr("{[\"-0123456789tfn", c, 17))
+        else if (!end && value)
             return 1;
-        else
-            return broken(j, "expected a value", e);
-        sight_drop(&j->w, 1);
+        else if (!end)
+            return jsontext_broken(&j->t, "expected a value", e);
+        jsontext_drop(&j->t, 1, 0);
+        if (end && end_records(j, e) != 0)
+            return -1;
     }
 }
 
@@ -139,38 +167,36 @@ static int scan_element(struct json *j, uint64_t *length, struct err *e)
 {
     size_t max = j->base.opts->max_record, at = 0, used = 0;
     uint64_t dropped = 0;
+    struct sight *w = &j->t.w;
 
-    jsonscan_start(&j->scan);
+    jsonscan_start(&j->t.scan);
     for (;;) {
         enum jsonscan_found f =
-            jsonscan_run(&j->scan, j->w.p + at, j->w.n - at, &used);
+            jsonscan_run(&j->t.scan, w->p + at, w->n - at, &used);
         at += used;
         if (f == JSONSCAN_BROKEN)
-            return broken(j,
-                          "brackets do not match in the value that starts "
-                          "here",
-                          e);
+            return jsontext_mismatch(&j->t, at, e);
         if (f == JSONSCAN_END)
             break;
         if (at > max) {
             if (dropped == 0) {
                 buf_reset(&j->text);
-                buf_add(&j->text, j->w.p, max < LINES_KEEP ? max : LINES_KEEP);
+                buf_add(&j->text, w->p, max < LINES_KEEP ? max : LINES_KEEP);
             }
             dropped += at;
-            sight_drop(&j->w, at);
+            sight_drop(w, at);
             at = 0;
         }
-        int r = sight_more(&j->w, e);
+        int r = sight_more(w, e);
         if (r < 0)
             return -1;
-        if (r == 0 && (!jsonscan_is_word(&j->scan) || j->place != AT_TOP))
-            return truncated(j, e);
+        if (r == 0 && (!jsonscan_is_word(&j->t.scan) || j->place != AT_TOP))
+            return jsontext_truncated(&j->t, e);
         if (r == 0)
             break;
     }
     j->taken = at;
-    j->newlines = j->scan.newlines;
+    j->newlines = j->t.scan.newlines;
     *length = dropped + at;
     return 0;
 }
@@ -203,9 +229,9 @@ static int check_word(const struct json *j, struct str word, struct err *e)
 {
     struct json_fault f;
 
-    if (!jsonscan_is_word(&j->scan) || json_check_value(word, 1, &f) == 0)
+    if (!jsonscan_is_word(&j->t.scan) || json_check_value(word, 1, &f) == 0)
         return 0;
-    return broken(j, "expected a value", e);
+    return jsontext_broken(&j->t, "expected a value", e);
 }
 
 static int take_element(struct json *j, struct source_item *item, struct err *e)
@@ -214,11 +240,11 @@ static int take_element(struct json *j, struct source_item *item, struct err *e)
     uint64_t length;
 
     *item = (struct source_item){ .kind = SOURCE_UNCHECKED,
-                                  .line = j->line,
-                                  .offset = j->w.offset };
+                                  .line = j->t.line,
+                                  .offset = j->t.w.offset };
     if (scan_element(j, &length, e) != 0)
         return -1;
-    item->text = item->raw = (struct str){ j->w.p, j->taken };
+    item->text = item->raw = (struct str){ j->t.w.p, j->taken };
     if (length > max) {
         if (length == j->taken) {
             item->raw.n = max < LINES_KEEP ? max : LINES_KEEP;
@@ -236,7 +262,7 @@ static int take_element(struct json *j, struct source_item *item, struct err *e)
     }
     if (check_word(j, item->raw, e) != 0)
         return -1;
-    return j->scan.broken_lines ? join_lines(j, item, e) : 0;
+    return j->t.scan.broken_lines ? join_lines(j, item, e) : 0;
 }
 
 static int json_next_item(struct source *s, struct source_item *item,
@@ -244,8 +270,7 @@ static int json_next_item(struct source *s, struct source_item *item,
 {
     struct json *j = (struct json *)s;
 
-    sight_drop(&j->w, j->taken);
-    j->line += j->newlines;
+    jsontext_drop(&j->t, j->taken, j->newlines);
     j->taken = 0;
     j->newlines = 0;
     int r = find_element(j, e);
@@ -254,7 +279,7 @@ static int json_next_item(struct source *s, struct source_item *item,
     if (take_element(j, item, e) != 0)
         return -1;
     if (j->place != AT_TOP)
-        j->place = BEHIND;
+        j->place = j->place == AT_ONE ? BEHIND_ONE : BEHIND;
     return 1;
 }
 

@@ -97,8 +97,10 @@ enum jsonscan_found jsonscan_run(struct jsonscan *s, const char *p, size_t n,
     while (i < n) {
         if (s->state == JSONSCAN_STRING || s->state == JSONSCAN_ESCAPE)
             i += take_string(s, p + i, n - i);
-        else if (!take_structure(s, p[i++]))
+        else if (!take_structure(s, p[i++])) {
+            *used = i - 1;
             return JSONSCAN_BROKEN;
+        }
         if (s->state == JSONSCAN_INSIDE && s->depth == 0) {
             *used = i;
             return JSONSCAN_END;

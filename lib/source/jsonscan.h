@@ -29,7 +29,8 @@ struct jsonscan {
 enum jsonscan_found {
     JSONSCAN_MORE,  /* all n bytes belong to the value, and it goes on */
     JSONSCAN_END,   /* *used bytes end it */
-    JSONSCAN_BROKEN /* a bracket closes what was not opened so */
+    JSONSCAN_BROKEN /* the bracket behind *used bytes closes what was not
+                       opened so */
 };
 
 /* Prepares for a value that starts with the first byte scanned next. */

@@ -1,6 +1,7 @@
 /* kafka: messages of Kafka topics. A partition's position is the offset behind
  * what was read. */
 #include "base/date.h"
+#include "registry/remote.h"
 #include "source/kafka_items.h"
 #include "source/ops.h"
 
@@ -10,7 +11,8 @@ static const char *group, *from, *value_format, *if_gone;
 static bool fields, envelope;
 static uint64_t patience_ms = 30000;
 
-static const char *const value_formats[] = { "json", "text", "base64", NULL };
+static const char *const value_formats[] = { "json", "text", "base64",
+                                             "registry", NULL };
 static const char *const gone_choices[] = { "fail", "skip", NULL };
 
 static const struct opt opts[] = {
@@ -26,8 +28,9 @@ static const struct opt opts[] = {
       "time (RFC 3339)",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_CHOICE, 0, "kafka-value", "FORMAT", &value_format,
-      "what values are: json (default), which must be an object; text or "
-      "base64: a string in the field value",
+      "what values are: json, which must be an object; text or "
+      "base64: a string in the field value; registry: framed messages, the "
+      "default with --registry",
       value_formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 0, "kafka-fields", NULL, &fields,
       "add a last field _kafka with topic, partition, offset, timestamp, key "
@@ -45,13 +48,15 @@ static const struct opt opts[] = {
       "wait so long for a broker that does not answer; default 30s", NULL, 1, 0,
       0, COMPLETE_NONE, NULL },
     RD_OPTION,
+    REMOTE_OPTIONS,
     { 0 }
 };
 
 struct kafka {
     struct source base;
     struct consumer_spec spec;
-    struct kafka_items items; /* and its consumer, owned here */
+    struct kafka_items items; /* and its consumer and registry, owned here */
+    struct remote *remote;
 };
 
 /* ---- options ---- */
@@ -80,10 +85,38 @@ static int parse_from(int64_t *at, struct err *e)
 
 static enum kafka_value parse_value(void)
 {
-    const char *v = value_format ? value_format : "json";
-    return strcmp(v, "json") == 0   ? KAFKA_JSON
-           : strcmp(v, "text") == 0 ? KAFKA_TEXT
-                                    : KAFKA_BASE64;
+    const char *v = value_format       ? value_format
+                    : remote_given.url ? "registry"
+                                       : "json";
+    return strcmp(v, "json") == 0       ? KAFKA_JSON
+           : strcmp(v, "text") == 0     ? KAFKA_TEXT
+           : strcmp(v, "registry") == 0 ? KAFKA_REGISTRY
+                                        : KAFKA_BASE64;
+}
+
+static int open_registry(struct kafka *k, struct err *e)
+{
+    const struct source_opts *o = k->base.opts;
+    struct registry_options how = {
+        .max_record = o->max_record,
+        .max_depth = o->max_depth - (envelope && o->max_depth > 1),
+        .any_value = envelope,
+        .validate = remote_given.validate,
+        .tagged_unions = remote_given.tagged_unions,
+        .json_names = remote_given.json_names,
+    };
+    if ((k->items.value == KAFKA_REGISTRY) != (remote_given.url != NULL))
+        return err_set(e, ERR_USAGE,
+                       "--kafka-value registry and --registry URL need each "
+                       "other");
+    if (!remote_given.url)
+        return 0;
+    if (remote_open(&k->remote, &remote_given, o->state_dir, o->app, o->stop,
+                    e))
+        return -1;
+    struct registry_fetch fetch = { remote_get, k->remote };
+    k->items.registry = registry_new(&fetch, &how);
+    return k->items.registry ? 0 : err_nomem(e);
 }
 
 /* ---- where to go on ---- */
@@ -151,7 +184,8 @@ static int kafka_open(struct source *s, struct err *e)
                                : fields ? MESSAGE_FIELDS
                                         : MESSAGE_VALUE;
     if (!rd || parse_from(&k->spec.from, e) ||
-        kafka_items_init(&k->items, rd, s->opts, parse_value(), shape, e))
+        kafka_items_init(&k->items, rd, s->opts, parse_value(), shape, e) ||
+        open_registry(k, e))
         return -1;
     k->spec.uri = s->uri;
     k->spec.app = s->opts->app;
@@ -170,6 +204,8 @@ static void kafka_close(struct source *s)
     struct kafka *k = (struct kafka *)s;
     consumer_close(k->items.consumer);
     kafka_items_free(&k->items);
+    registry_free(k->items.registry);
+    remote_close(k->remote);
 }
 
 static int kafka_next(struct source *s, struct source_item *item, struct err *e)

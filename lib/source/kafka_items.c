@@ -84,10 +84,22 @@ static int add_inner(struct kafka_items *k, struct str value)
     return 1;
 }
 
+/* A framed value, as its schema has it. */
+static int add_framed(struct kafka_items *k, struct str value, bool inner,
+                      struct err *e)
+{
+    int r = registry_decode(k->registry, value, &k->scratch, &k->why, e);
+    if (r != REGISTRY_REJECTED)
+        return r;
+    snprintf(k->path, sizeof(k->path), "%s%s", inner ? "/value" : "",
+             k->why.path);
+    return refuse(k, k->why.code, str_of(k->path), str_of(k->why.message));
+}
+
 /* Leaves the value as JSON text on one line in scratch: 1; 0 where it is no
  * good, with the fault, or without one where the caller's check of JSON has
- * it. */
-static int value_json(struct kafka_items *k, struct str value)
+ * it; -1 where the registry does not answer. */
+static int value_json(struct kafka_items *k, struct str value, struct err *e)
 {
     struct json_fault f;
     bool inner = k->shape == MESSAGE_ENVELOPE;
@@ -99,6 +111,8 @@ static int value_json(struct kafka_items *k, struct str value)
                           "--kafka-envelope takes"));
     if (!value.p)
         return buf_addz(&k->scratch, "null") == 0;
+    if (k->value == KAFKA_REGISTRY)
+        return add_framed(k, value, inner, e);
     if (k->value == KAFKA_TEXT && !utf8_valid(value))
         return refuse(k, "invalid_utf8", inner ? STR("/value") : STR(""),
                       STR("value is not UTF-8: --kafka-value base64 takes it"));
@@ -131,9 +145,9 @@ static int add_record(struct kafka_items *k, const rd_kafka_message_t *m,
     size_t from = out->n;
     if (value.n > k->opts->max_record)
         return refuse_long(k, value.n);
-    int good = value_json(k, value);
-    if (!good)
-        return 0;
+    int good = value_json(k, value, e);
+    if (good <= 0)
+        return good;
     if (k->scratch.failed ||
         message_record(out, k->rd, m, k->shape, buf_str(&k->scratch)))
         return err_nomem(e);

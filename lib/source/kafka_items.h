@@ -10,19 +10,22 @@
 #include "kafka/consumer.h"
 #include "kafka/message.h"
 #include "record/reader.h"
+#include "registry/registry.h"
 #include "source/source.h"
 
 /* What a value is. */
 enum kafka_value {
     KAFKA_JSON,
-    KAFKA_TEXT,  /* {"value":"..."} */
-    KAFKA_BASE64 /* {"value":"..."} */
+    KAFKA_TEXT,    /* {"value":"..."} */
+    KAFKA_BASE64,  /* {"value":"..."} */
+    KAFKA_REGISTRY /* framed: its schema is in a registry */
 };
 
 #define KAFKA_ITEMS_MAX 2048 /* messages */
 
 struct kafka_items {
     struct consumer *consumer;      /* borrowed */
+    struct registry *registry;      /* borrowed; KAFKA_REGISTRY */
     const struct rd *rd;            /* borrowed */
     const struct source_opts *opts; /* borrowed */
     enum kafka_value value;
@@ -43,6 +46,8 @@ struct kafka_items {
     bool reads; /* reader is to be freed */
     struct buf text, one, scratch;
     struct source_fault fault;
+    struct registry_fault why; /* what fault borrows from, registry's */
+    char path[264];
     char message[160], partition[300], position[32];
 };
 

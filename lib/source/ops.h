@@ -19,6 +19,7 @@ struct source_ops {
     const char *name; /* what --format calls it */
     size_t size;      /* of the connector's struct, allocated zeroed */
     bool tabular;     /* takes the options of CSV */
+    bool lines;       /* takes those of formats of lines */
     int (*open)(struct source *s, struct err *e);
     /* As source_next. */
     int (*next)(struct source *s, struct source_item *item, struct err *e);
@@ -28,7 +29,8 @@ struct source_ops {
      * adds to what source.c has begun. */
     int (*context)(const struct source *s, struct buf *json);
     int (*args)(const struct source *s, struct buf *args);
-    /* May be NULL: nothing to say. */
+    /* These two may be NULL: nothing to say. */
+    int (*found)(const struct source *s, struct buf *text);
     int (*doubt)(const struct source *s, struct buf *text);
 
     /* ---- for connectors without an input ---- */
@@ -58,6 +60,7 @@ extern const struct source_ops *const source_connectors[];
 
 /* Formats: they read an input. */
 extern const struct source_ops source_csv_ops, source_tsv_ops,
-    source_ndjson_ops, source_json_ops;
+    source_ndjson_ops, source_json_ops, source_fixed_ops, source_regex_ops,
+    source_parquet_ops;
 
 #endif

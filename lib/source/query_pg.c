@@ -1,306 +1,398 @@
-/* postgresql: rows of a PostgreSQL database, one at a time as they come. */
-#include "base/base64.h"
+/* postgresql: rows of a PostgreSQL database, by COPY where it can be had, from
+ * several connections where they are to share the work. */
 #include "io/pglink.h"
-#include "json/value.h"
+#include "source/pgrow.h"
+#include "source/pgsession.h"
+#include "source/pgsplit.h"
 #include "source/query.h"
+#include "source/query_opts.h"
 
 #include <stdlib.h>
 
-/* Types by their number in pg_type, the same in every database. */
-enum oid {
-    OID_BOOL = 16,
-    OID_BYTEA = 17,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_OID = 26,
-    OID_JSON = 114,
-    OID_FLOAT4 = 700,
-    OID_FLOAT8 = 701,
-    OID_TIMESTAMP = 1114,
-    OID_TIMESTAMPTZ = 1184,
-    OID_NUMERIC = 1700,
-    OID_JSONB = 3802
+#define JOBS_MAX PGSESSION_MAX
+
+struct link {
+    struct pgsession session;
+    uint64_t rows; /* that it gave */
+    bool begun, over;
 };
 
 struct postgres {
     struct source base;
-    PGconn *db;
-    PGresult *row; /* the first one is read when opening */
-    struct query_columns columns;
-    struct buf text, bytes;
-    struct source_fault fault;
-    bool has_json;
-    bool held, over;
+    struct link *links; /* owned, n of them; the first one describes */
+    size_t n, turn;
+    struct pgrow row;
+    struct query_rows rows;
+    bool single; /* row by row: COPY will not have the statement */
 };
 
-/* ---- the server ---- */
+/* ---- what is asked ---- */
 
-static int fail_connection(struct postgres *s, struct err *e)
+/* What the statement gives, without running it. Its tables are locked from now
+ * on, against changes of their columns. */
+static int describe(struct postgres *s, const char *sql, struct err *e)
 {
-    char text[600];
-    pglink_line(text, sizeof(text), PQerrorMessage(s->db));
-    return err_set(e, ERR_TEMPFAIL, "cannot read from PostgreSQL: %s",
-                   *text ? text : "the connection is lost");
+    struct pgsession *p = &s->links[0].session;
+    PGresult *r = NULL, *description = NULL;
+    int got = 0;
+    if (!PQsendPrepare(p->db, "", sql, 0, NULL))
+        return pgsession_fail(p, NULL, e);
+    while ((got = pgsession_result(p, &r, e)) > 0) {
+        int bad =
+            PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : pgsession_fail(p, r, e);
+        PQclear(r);
+        if (bad)
+            return -1;
+    }
+    if (got < 0 || !PQsendDescribePrepared(p->db, ""))
+        return got < 0 ? -1 : pgsession_fail(p, NULL, e);
+    while ((got = pgsession_result(p, &r, e)) > 0) {
+        PQclear(description);
+        description = r;
+    }
+    if (got == 0)
+        got = description && PQresultStatus(description) == PGRES_COMMAND_OK
+                  ? pgrow_describe(&s->row, p, description, e)
+                  : pgsession_fail(p, description, e);
+    PQclear(description);
+    return got;
 }
 
-static int fail_result(struct postgres *s, const PGresult *r, struct err *e)
+static int add_cursor(struct postgres *s, struct buf *select, struct err *e)
+{
+    const struct source_cursor *c = s->base.opts->cursor;
+    bool text;
+    int i = query_find(&s->row.columns, "--cursor", c->field, e);
+    if (i < 0)
+        return -1;
+    if (!pgtype_is_cursor(s->row.oids[i], &text))
+        return err_set(e, ERR_USAGE,
+                       "--cursor: column '%s' is no number, time, text, UUID "
+                       "or LSN: rows have no order by it that can be kept",
+                       c->field);
+    return query_since(c, QUERY_POSTGRESQL, text ? " COLLATE \"C\"" : "",
+                       select, e);
+}
+
+static int cut(struct postgres *s, struct str select, struct pgsplit *split,
+               struct err *e)
+{
+    const struct source_opts *o = s->base.opts;
+    const char *column = o->query->split;
+    struct buf table = { 0 };
+    struct pgsplit_spec spec = { .select = select,
+                                 .column = column,
+                                 .wanted =
+                                     o->jobs < JOBS_MAX ? o->jobs : JOBS_MAX };
+    bool ctid = strcmp(column, "ctid") == 0 && o->query->table;
+    int i = ctid ? 0 : query_find(&s->row.columns, "--split", column, e);
+    if (i < 0)
+        return -1;
+    if (!ctid)
+        spec.oid = s->row.oids[i];
+    else
+        query_table(&table, o->query->table);
+    spec.table = ctid ? buf_z(&table) : "";
+    int r = spec.table ? pgsplit_cut(split, &s->links[0].session, &spec, e)
+                       : err_nomem(e);
+    buf_free(&table);
+    return r;
+}
+
+/* ---- starting ---- */
+
+/* Is it that COPY will not have the statement, which is right by itself? */
+static bool is_refused(const PGresult *r)
 {
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    char text[600];
-    if (PQstatus(s->db) != CONNECTION_OK || !message)
-        return fail_connection(s, e);
-    pglink_line(text, sizeof(text), message);
-    return err_set(e, pglink_code(state ? state : ""),
-                   "cannot read from PostgreSQL: %s", text);
+    return state &&
+           (strcmp(state, "42601") == 0 || strcmp(state, "0A000") == 0);
 }
 
-/* The next result: 1 with *r, 0 at the end of them, -1. */
-static int next_result(struct postgres *s, PGresult **r, struct err *e)
+static int send_copy(struct pgsession *p, struct str sql, struct err *e)
 {
-    bool (*stop)(void) = s->base.opts->query->stop;
-    int left;
-    while ((left = PQflush(s->db)) > 0)
-        if (pglink_wait(s->db, true, stop, e))
-            return -1;
-    if (left < 0)
-        return fail_connection(s, e);
-    while (PQisBusy(s->db)) {
-        if (pglink_wait(s->db, false, stop, e))
-            return -1;
-        if (!PQconsumeInput(s->db))
-            return fail_connection(s, e);
-    }
-    *r = PQgetResult(s->db);
-    return *r != NULL;
+    struct buf copy = { 0 };
+    buf_addz(&copy, "COPY (\n");
+    buf_add_str(&copy, sql);
+    buf_addz(&copy, "\n) TO STDOUT");
+    const char *z = buf_z(&copy);
+    int r = z ? pgsession_send(p, z, e) : err_nomem(e);
+    buf_free(&copy);
+    return r;
 }
 
-/* Sends a statement that gives no rows. */
-static int run(struct postgres *s, const char *sql, struct err *e)
+/* Waits for COPY to begin: 1; 0 where it is refused; -1. */
+static int begin_copy(struct link *l, struct err *e)
 {
-    PGresult *r;
-    int got, bad = 0;
-    if (!PQsendQuery(s->db, sql))
-        return fail_connection(s, e);
-    while ((got = next_result(s, &r, e)) > 0) {
-        if (!bad && PQresultStatus(r) != PGRES_COMMAND_OK)
-            bad = fail_result(s, r, e);
+    PGresult *r = NULL;
+    int got = pgsession_result(&l->session, &r, e);
+    l->begun = got > 0 && PQresultStatus(r) == PGRES_COPY_OUT;
+    if (got >= 0 && !l->begun)
+        got = is_refused(r) ? 0 : pgsession_fail(&l->session, r, e);
+    PQclear(r);
+    while (got == 0 && pgsession_result(&l->session, &r, e) > 0)
         PQclear(r);
-    }
-    return got < 0 || bad ? -1 : 0;
+    return got;
 }
 
-static int ask(struct postgres *s, struct err *e)
+static int begin_rows(struct postgres *s, const char *sql, struct err *e)
 {
-    const char *sql;
-    if (query_sql(s->base.opts->query, &s->text) || !(sql = buf_z(&s->text)))
-        return err_nomem(e);
-    /* With parameters, be it none, the server takes one statement only. */
-    if (!PQsendQueryParams(s->db, sql, 0, NULL, NULL, NULL, NULL, 0) ||
-        !PQsetSingleRowMode(s->db))
-        return fail_connection(s, e);
-    return 0;
-}
-
-/* Reads the next row into s->row: 1, 0 behind the last, -1. The result behind
- * the last has no rows, but their columns. */
-static int read_row(struct postgres *s, struct err *e)
-{
-    if (s->over)
-        return 0;
-    PQclear(s->row);
-    s->row = NULL;
-    int got = next_result(s, &s->row, e);
-    if (got <= 0)
-        return got;
-    ExecStatusType t = PQresultStatus(s->row);
-    if (t == PGRES_SINGLE_TUPLE)
-        return 1;
-    s->over = true;
-    if (t == PGRES_TUPLES_OK)
-        return 0;
-    if (t == PGRES_COMMAND_OK || t == PGRES_EMPTY_QUERY || t == PGRES_COPY_OUT)
-        return err_set(e, ERR_USAGE,
-                       "query of PostgreSQL is not a statement that gives "
-                       "rows");
-    return fail_result(s, s->row, e);
-}
-
-static int read_columns(struct postgres *s, struct err *e)
-{
-    for (int i = 0; i < PQnfields(s->row); i++) {
-        Oid type = PQftype(s->row, i);
-        s->has_json |= type == OID_JSON || type == OID_JSONB;
-        if (query_column(&s->columns, PQfname(s->row, i), e))
-            return -1;
-    }
-    return s->columns.n
+    struct pgsession *p = &s->links[0].session;
+    s->single = true;
+    return PQsendQueryParams(p->db, sql, 0, NULL, NULL, NULL, NULL, 0) &&
+                   PQsetSingleRowMode(p->db)
                ? 0
-               : err_set(e, ERR_USAGE, "query of PostgreSQL gives no columns");
+               : pgsession_fail(p, NULL, e);
+}
+
+/* As one statement, by COPY or without. */
+static int start(struct postgres *s, struct buf *sql, struct err *e)
+{
+    struct pgsession *p = &s->links[0].session;
+    if (pgsession_run(p, "SAVEPOINT copy", e))
+        return -1;
+    int got = send_copy(p, buf_str(sql), e) ? -1 : begin_copy(&s->links[0], e);
+    if (got)
+        return got < 0 ? -1 : 0;
+    const char *z = buf_z(sql);
+    if (pgsession_run(p, "ROLLBACK TO SAVEPOINT copy", e))
+        return -1;
+    return z ? begin_rows(s, z, e) : err_nomem(e);
+}
+
+/* A connection for each range, all in the snapshot of the first one. */
+static int connect_others(struct postgres *s, size_t n, struct err *e)
+{
+    struct pgsession *first = &s->links[0].session;
+    PGresult *r = NULL;
+    int got = pgsession_ask(first, "SELECT pg_export_snapshot()", &r, e);
+    for (; got == 0 && s->n < n; s->n++)
+        got = pgsession_open(&s->links[s->n].session, s->base.uri,
+                             s->base.opts->app, first->stop,
+                             PQgetvalue(r, 0, 0), e);
+    PQclear(r);
+    return got;
+}
+
+static int start_split(struct postgres *s, struct str select, struct err *e)
+{
+    struct pgsplit split = { 0 };
+    struct buf sql = { 0 };
+    int got = cut(s, select, &split, e);
+    if (got == 0 && split.n > 1)
+        got = connect_others(s, split.n, e);
+    for (size_t i = 0; got == 0 && i < s->n; i++) {
+        buf_reset(&sql);
+        buf_add_str(&sql, select);
+        buf_add_str(&sql, buf_str(&split.conditions[i]));
+        got = sql.failed ? err_nomem(e)
+                         : send_copy(&s->links[i].session, buf_str(&sql), e);
+    }
+    buf_free(&sql);
+    pgsplit_free(&split);
+    return got;
+}
+
+static int ask(struct postgres *s, struct buf *sql, struct buf *select,
+               struct err *e)
+{
+    const struct source_opts *o = s->base.opts;
+    bool placed;
+    const char *z;
+    if (query_sql(o, QUERY_POSTGRESQL, sql, &placed, e))
+        return -1;
+    if (!(z = buf_z(sql)))
+        return err_nomem(e);
+    if (describe(s, z, e))
+        return -1;
+    if (!o->query->split && (!o->cursor || placed))
+        return start(s, sql, e);
+    query_select(o->query, buf_str(sql), select);
+    if (o->query->split)
+        return start_split(s, buf_str(select), e);
+    return add_cursor(s, select, e) ? -1 : start(s, select, e);
+}
+
+static int check(const struct source *base, struct err *e)
+{
+    const struct source_opts *o = base->opts;
+    if (pglink_check(base->uri, "source", e))
+        return -1;
+    if (!o->query || !o->query->split)
+        return 0;
+    if (o->cursor)
+        return err_set(e, ERR_USAGE,
+                       "--split mixes the order that --cursor needs: give one "
+                       "of them");
+    return o->jobs ? 0 : err_set(e, ERR_USAGE, "--split goes with -j");
 }
 
 static int postgres_open(struct source *base, struct err *e)
 {
     struct postgres *s = (struct postgres *)base;
-    const struct source_query *q = base->opts->query;
-    if (pglink_check(base->uri, "source", e) ||
-        pglink_open(&s->db, base->uri, q->app, q->stop, e))
+    const struct source_opts *o = base->opts;
+    struct buf sql = { 0 }, select = { 0 };
+    if (check(base, e))
         return -1;
-    if (PQsetnonblocking(s->db, 1))
-        return fail_connection(s, e);
-    if (run(s,
-            "SET default_transaction_read_only = on; SET datestyle = ISO;"
-            " SET timezone = 'UTC'; SET intervalstyle = iso_8601;"
-            " SET bytea_output = hex; SET extra_float_digits = 1;"
-            " SET standard_conforming_strings = on",
-            e) ||
-        ask(s, e))
-        return -1;
-    int got = read_row(s, e);
-    if (got < 0)
-        return -1;
-    s->held = got == 1;
-    return read_columns(s, e);
+    if (!(s->links = calloc(JOBS_MAX, sizeof(*s->links))))
+        return err_nomem(e);
+    s->n = 1;
+    s->row.max_record = o->max_record;
+    s->row.max_depth = o->max_depth;
+    int r = pgsession_open(&s->links[0].session, base->uri, o->app, o->stop,
+                           NULL, e) ||
+                    ask(s, &sql, &select, e)
+                ? -1
+                : 0;
+    buf_free(&sql);
+    buf_free(&select);
+    return r;
 }
 
 static void postgres_close(struct source *base)
 {
     struct postgres *s = (struct postgres *)base;
-    PQclear(s->row);
-    PQfinish(s->db);
-    query_columns_free(&s->columns);
-    buf_free(&s->text);
-    buf_free(&s->bytes);
+    for (size_t i = 0; s->links && i < JOBS_MAX; i++)
+        pgsession_close(&s->links[i].session);
+    free(s->links);
+    pgrow_free(&s->row);
+    query_rows_free(&s->rows);
 }
 
-/* ---- values ---- */
+/* ---- reading ---- */
 
-static int hex(char c)
+/* COPY has come to its end, by its own account or the server's. */
+static int end_copy(struct postgres *s, struct link *l, struct err *e)
 {
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-/* "\x0a1b" as base64. */
-static void add_bytes(struct postgres *s, struct str v)
-{
-    buf_reset(&s->bytes);
-    for (size_t i = 2; i + 1 < v.n; i += 2)
-        buf_addc(&s->bytes, (char)(hex(v.p[i]) << 4 | hex(v.p[i + 1])));
-    buf_addc(&s->text, '"');
-    base64_encode(&s->text, buf_str(&s->bytes));
-    buf_addc(&s->text, '"');
-}
-
-/* "2026-01-31 08:00:00+00" as RFC 3339 has it; what it cannot say (infinity,
- * years before Christ) stays as it is. */
-static void add_time(struct postgres *s, struct str v)
-{
-    const char *space = memchr(v.p, ' ', v.n);
-    bool odd =
-        !space || memchr(space + 1, ' ', v.n - 1 - (size_t)(space - v.p));
-    bool utc = !odd && v.n > 3 && memcmp(v.p + v.n - 3, "+00", 3) == 0;
-    if (odd) {
-        json_quote(&s->text, v);
-        return;
+    PGresult *r;
+    int got, bad = 0;
+    l->over = true;
+    while ((got = pgsession_result(&l->session, &r, e)) > 0) {
+        if (!bad && PQresultStatus(r) != PGRES_COMMAND_OK)
+            bad = pgsession_fail(&l->session, r, e);
+        else if (!bad && strtoull(PQcmdTuples(r), NULL, 10) != l->rows)
+            bad = err_set(e, ERR_TEMPFAIL,
+                          "cannot read from PostgreSQL: it says %s rows, %llu "
+                          "came",
+                          PQcmdTuples(r), (unsigned long long)l->rows);
+        PQclear(r);
     }
-    buf_addc(&s->text, '"');
-    buf_add(&s->text, v.p, (size_t)(space - v.p));
-    buf_addc(&s->text, 'T');
-    buf_add(&s->text, space + 1,
-            (size_t)(v.p + v.n - space) - 1 - (utc ? 3 : 0));
-    buf_addz(&s->text, utc ? "Z\"" : "\"");
+    (void)s;
+    return got < 0 || bad ? -1 : 0;
 }
 
-/* Line ends in JSON text are white space: in strings they are escaped. */
-static void add_json(struct postgres *s, struct str v)
+/* Takes what has come from one connection, up to a block: 1 if there was
+ * something, 0 if nothing is there for now, -1. The server tells that it has
+ * begun no earlier than with the first rows. */
+static int take_copy(struct postgres *s, struct link *l, struct err *e)
 {
-    size_t from = s->text.n;
-    if (buf_add_str(&s->text, v))
-        return;
-    for (char *p = s->text.p + from; p < s->text.p + s->text.n; p++)
-        if (*p == '\n' || *p == '\r')
-            *p = ' ';
-}
-
-/* Numbers, but NaN and Infinity. */
-static void add_number(struct postgres *s, struct str v)
-{
-    char last = v.n ? v.p[v.n - 1] : 'N';
-    if (last >= '0' && last <= '9')
-        buf_add_str(&s->text, v);
-    else
-        json_quote(&s->text, v);
-}
-
-static void add_value(struct postgres *s, int i)
-{
-    struct str v = { PQgetvalue(s->row, 0, i),
-                     (size_t)PQgetlength(s->row, 0, i) };
-    if (PQgetisnull(s->row, 0, i)) {
-        buf_addz(&s->text, "null");
-        return;
+    if (!l->begun) {
+        if (PQisBusy(l->session.db))
+            return 0;
+        int got = begin_copy(l, e);
+        if (got == 0)
+            err_set(e, ERR_USAGE,
+                    "--split: the statement of --query is no SELECT, and has "
+                    "no ranges");
+        return got > 0 ? 1 : -1;
     }
-    switch (PQftype(s->row, i)) {
-    case OID_BOOL: buf_addz(&s->text, *v.p == 't' ? "true" : "false"); break;
-    case OID_INT2:
-    case OID_INT4:
-    case OID_INT8:
-    case OID_OID:
-    case OID_FLOAT4:
-    case OID_FLOAT8:
-    case OID_NUMERIC: add_number(s, v); break;
-    case OID_JSON:
-    case OID_JSONB: add_json(s, v); break;
-    case OID_BYTEA: add_bytes(s, v); break;
-    case OID_TIMESTAMP:
-    case OID_TIMESTAMPTZ: add_time(s, v); break;
-    default: json_quote(&s->text, v);
+    bool some = false;
+    char *line = NULL;
+    int n = 0;
+    while (!query_full(&s->rows, s->base.opts) &&
+           (n = PQgetCopyData(l->session.db, &line, 1)) > 0) {
+        struct str text = { line, (size_t)n };
+        text.n -= text.p[text.n - 1] == '\n';
+        int bad = pgrow_copy(&s->row, text, &s->rows, e) ||
+                  (s->rows.rejected && query_raw(&s->rows, text, e));
+        PQfreemem(line);
+        if (bad)
+            return -1;
+        l->rows++;
+        some = true;
     }
+    if (n == -2)
+        return pgsession_fail(&l->session, NULL, e);
+    if (n == -1)
+        return end_copy(s, l, e) ? -1 : 1;
+    return some;
 }
 
-static int refuse_long(struct postgres *s, struct source_item *item)
+/* The same of a result's rows. */
+static int take_rows(struct postgres *s, struct link *l, struct err *e)
 {
-    s->fault =
-        (struct source_fault){ "too_long", STR(""), STR("row is too long") };
-    *item = (struct source_item){ .kind = SOURCE_REJECT,
-                                  .text = STR(""),
-                                  .raw = STR(""),
-                                  .faults = &s->fault,
-                                  .n_faults = 1 };
-    return 1;
+    PGresult *r;
+    if (PQisBusy(l->session.db))
+        return 0;
+    int got = pgsession_result(&l->session, &r, e);
+    if (got <= 0) {
+        l->over = true;
+        return got < 0 ? -1 : 1;
+    }
+    ExecStatusType t = PQresultStatus(r);
+    int bad = t == PGRES_SINGLE_TUPLE ? pgrow_result(&s->row, r, &s->rows, e)
+              : t == PGRES_TUPLES_OK  ? 0
+                                      : pgsession_fail(&l->session, r, e);
+    PQclear(r);
+    return bad ? -1 : 1;
+}
+
+/* One turn over all connections: 1 if one of them gave something or ended; 0 if
+ * none did, -1. */
+static int take_turn(struct postgres *s, struct err *e)
+{
+    bool some = false;
+    for (size_t k = 0; k < s->n && !query_full(&s->rows, s->base.opts); k++) {
+        struct link *l = &s->links[s->turn];
+        s->turn = (s->turn + 1) % s->n;
+        if (l->over)
+            continue;
+        int got = s->single ? take_rows(s, l, e) : take_copy(s, l, e);
+        if (got < 0)
+            return -1;
+        some |= got > 0;
+    }
+    return some;
+}
+
+/* The connections that are not at their end. */
+static size_t open_sessions(struct postgres *s, struct pgsession **v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->links[i].over)
+            v[n++] = &s->links[i].session;
+    return n;
 }
 
 static int postgres_next(struct source *base, struct source_item *item,
                          struct err *e)
 {
     struct postgres *s = (struct postgres *)base;
-    int got = s->held ? 1 : read_row(s, e);
-    s->held = false;
-    if (got <= 0)
-        return got;
-    buf_reset(&s->text);
-    for (size_t i = 0; i < s->columns.n; i++) {
-        buf_add_str(&s->text, buf_str(&s->columns.labels[i]));
-        add_value(s, (int)i);
+    struct pgsession *v[JOBS_MAX];
+    size_t n;
+    query_begin(&s->rows);
+    while (!query_full(&s->rows, base->opts) && (n = open_sessions(s, v))) {
+        int got = take_turn(s, e);
+        if (got < 0)
+            return -1;
+        if (got == 0 && (got = pgsession_wait(v, n, e)) < 0)
+            return -1;
+        if (got == 0 && s->rows.count)
+            break; /* the server is slow: what there is may go on */
     }
-    buf_addc(&s->text, '}');
-    if (s->text.failed || s->text.n > base->opts->max_record)
-        return refuse_long(s, item);
-    *item = (struct source_item){ .kind = s->has_json ? SOURCE_UNCHECKED
-                                                      : SOURCE_RECORD,
-                                  .text = buf_str(&s->text),
-                                  .raw = buf_str(&s->text) };
-    return 1;
+    return query_item(&s->rows, item);
 }
 
 static const char *const schemes[] = { "postgresql://", "postgres://", NULL };
 
-SOURCE_CONNECTOR(postgres) = {
+SOURCE_CONNECTOR(postgresql) = {
     .name = "postgresql",
     .size = sizeof(struct postgres),
     .open = postgres_open,
     .next = postgres_next,
     .close = postgres_close,
     .schemes = schemes,
+    .opts = query_opts,
+    .position_kind = POSITION_MARK,
 };

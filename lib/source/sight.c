@@ -67,8 +67,8 @@ int sight_skip_bom(struct sight *w, struct err *e)
     if (w->n >= 2 &&
         (memcmp(w->p, "\xff\xfe", 2) == 0 || memcmp(w->p, "\xfe\xff", 2) == 0))
         return err_set(e, ERR_DATA,
-                       "'%s' is UTF-16 or UTF-32: convert it "
-                       "with iconv -t UTF-8",
+                       "'%s' is UTF-16 or UTF-32: say --encoding, or convert "
+                       "it with iconv -t UTF-8",
                        input_name(w->in));
     if (w->n >= 3 && memcmp(w->p, "\xef\xbb\xbf", 3) == 0)
         sight_drop(w, 3);

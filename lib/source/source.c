@@ -9,12 +9,14 @@
 #include <strings.h>
 
 static const struct source_ops *const formats[] = {
-    &source_csv_ops, &source_tsv_ops, &source_ndjson_ops, &source_json_ops
+    &source_csv_ops,   &source_tsv_ops,   &source_ndjson_ops, &source_json_ops,
+    &source_fixed_ops, &source_regex_ops, &source_parquet_ops
 };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-const char *const source_formats[] = { "csv", "tsv", "ndjson", "json", NULL };
+const char *const source_formats[] = { "csv",   "tsv",   "ndjson",  "json",
+                                       "fixed", "regex", "parquet", NULL };
 
 static const struct source_ops *find_ops(const char *format)
 {
@@ -42,14 +44,19 @@ static bool cut_end(struct str *s, const char *end)
 
 static const char *format_by_name(struct str name)
 {
-    if (!cut_end(&name, ".gz"))
-        cut_end(&name, ".zst");
+    static const char *const packed[] = { ".gz", ".zst", ".bz2", ".xz",
+                                          ".lz4" };
+    bool cut = false;
+    for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]) && !cut; i++)
+        cut = cut_end(&name, packed[i]);
     if (ends_with(name, ".csv"))
         return "csv";
     if (ends_with(name, ".tsv") || ends_with(name, ".tab"))
         return "tsv";
     if (ends_with(name, ".ndjson") || ends_with(name, ".jsonl"))
         return "ndjson";
+    if (ends_with(name, ".parquet") || ends_with(name, ".parq"))
+        return "parquet";
     return ends_with(name, ".json") ? "json" : NULL;
 }
 
@@ -126,6 +133,12 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
     struct str line;
     char behind;
 
+    if (input_peek(in, 4, &line, e) != 0)
+        return -1;
+    if (line.n >= 4 && memcmp(line.p, "PAR1", 4) == 0) {
+        *format = "parquet";
+        return 0;
+    }
     if (peek_line(in, opts->max_depth, &line, &behind, e) != 0)
         return -1;
     if (json || line.n == 0 || *line.p == '{' || *line.p == '[' ||
@@ -136,6 +149,8 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
         *format = "csv";
     else if (memchr(line.p, '\t', line.n))
         *format = "tsv";
+    else if (memchr(line.p, ';', line.n) || memchr(line.p, '|', line.n))
+        *format = "csv"; /* which looks at the row behind it, too */
     else
         return err_set(e, ERR_DATA,
                        "cannot tell the format of '%s' from its name or first "
@@ -163,14 +178,23 @@ static int check_compression(struct input *in, struct err *e)
                    in->uri, gzip ? "gzip" : "zstd");
 }
 
+/* The format that an option is of alone. */
+static const char *format_by_option(const struct source_opts *opts)
+{
+    return opts->records    ? "json"
+           : opts->n_widths ? "fixed"
+           : opts->regex    ? "regex"
+                            : NULL;
+}
+
 static int find_format(struct input *in, const struct source_opts *opts,
                        const char **format, struct err *e)
 {
-    *format = opts->format;
+    *format = opts->format ? opts->format : format_by_option(opts);
     if (*format)
         return 0;
-    *format = format_by_name(str_of(in->uri));
-    if (!*format && opts->csv_option)
+    *format = in->format ? in->format : format_by_name(str_of(in->uri));
+    if (!*format && (opts->csv_option || opts->line_option))
         *format = "csv";
     if (*format && strcmp(*format, "json") != 0)
         return 0;
@@ -212,19 +236,48 @@ static int open_as(struct source **sp, const struct source_ops *ops,
     return 0;
 }
 
+/* Options that the format does not take are no use, and so are a mistake. */
+static int check_options(const struct source_ops *ops, const struct input *in,
+                         const struct source_opts *opts, struct err *e)
+{
+    const char *option = NULL, *of = NULL;
+
+    if (opts->csv_option && !ops->tabular) {
+        option = opts->csv_option;
+        of = "CSV and TSV";
+    } else if (opts->line_option && !ops->lines) {
+        option = opts->line_option;
+        of = "CSV, TSV, fixed and regex";
+    } else if (opts->records && ops != &source_json_ops) {
+        option = "--records";
+        of = "JSON";
+    } else if (opts->n_widths && ops != &source_fixed_ops) {
+        option = "--widths";
+        of = "fixed";
+    } else if ((opts->regex || opts->multiline) && ops != &source_regex_ops) {
+        option = opts->regex ? "--regex" : "--multiline";
+        of = "regex";
+    }
+    if (!option)
+        return 0;
+    return err_set(e, ERR_USAGE, "%s is for %s, '%s' is %s", option, of,
+                   input_name(in), ops->name);
+}
+
 int source_open(struct source **sp, struct input *in,
                 const struct source_opts *opts, struct err *e)
 {
     const char *format = NULL;
 
+    if (opts->encoding && input_recode(in, opts->encoding, e) != 0)
+        return -1;
     if (check_compression(in, e) != 0 || find_format(in, opts, &format, e) != 0)
         return -1;
     const struct source_ops *ops = find_ops(format);
     if (!ops)
         return err_set(e, ERR_USAGE, "no format '%s'", format);
-    if (opts->csv_option && !ops->tabular)
-        return err_set(e, ERR_USAGE, "%s is for CSV and TSV, '%s' is %s",
-                       opts->csv_option, input_name(in), format);
+    if (check_options(ops, in, opts, e) != 0)
+        return -1;
     return open_as(sp, ops, in, input_name(in), opts, e);
 }
 
@@ -279,6 +332,18 @@ int source_lag(struct source *s, uint64_t *lag)
 enum position_kind source_position_kind(const struct source *s)
 {
     return s->in ? POSITION_MARK : s->ops->position_kind;
+}
+
+int source_found(const struct source *s, struct buf *text, struct err *e)
+{
+    struct buf what = { 0 };
+    int r = s->ops->found ? s->ops->found(s, &what) : 0;
+
+    if (r == 0 && what.n)
+        r = buf_addf(text, "'%s' as %s: %.*s", s->uri, s->ops->name,
+                     STR_ARG(buf_str(&what)));
+    buf_free(&what);
+    return r == 0 ? 0 : err_nomem(e);
 }
 
 int source_doubt(const struct source *s, struct buf *text, struct err *e)

@@ -56,11 +56,21 @@ struct source_item {
     struct str position;
 };
 
+/* How much of the dialect of CSV is found out (source/csvsniff.h). */
+enum source_detect {
+    SOURCE_DETECT_SAFE, /* the delimiter, where the header has no comma */
+    SOURCE_DETECT_AUTO, /* what was not said, from the first 64 KiB */
+    SOURCE_DETECT_NONE  /* nothing */
+};
+
 /* How CSV is written. The defaults are RFC 4180. */
 struct source_csv {
-    char delimiter;            /* 0: ',' (csv) or tab (tsv) */
-    char quote;                /* 0: '"' */
-    bool no_quote;             /* quotes are ordinary characters */
+    char delimiter; /* 0: ',' (csv) or tab (tsv) */
+    char quote;     /* 0: '"' */
+    bool no_quote;  /* quotes are ordinary characters */
+    char escape;    /* makes the next delimiter, quote, line end or
+                       escape an ordinary character; 0: none */
+    enum source_detect detect;
     bool no_header;            /* the first row is a record */
     const struct str *columns; /* names instead of the header's; borrowed */
     size_t n_columns;          /* 0: none given */
@@ -70,6 +80,13 @@ struct source_csv {
                     compare the two. PIPE_SIMD=libcsv says so too */
 };
 
+/* A field of lines of fixed width. */
+struct source_width {
+    struct str name; /* empty: nothing is made of it */
+    size_t width;    /* characters of UTF-8; 0, in the last one: the rest */
+};
+
+struct path;
 struct source_query;
 
 /* What --cursor asks of a connector that can look for it (a database, an API);
@@ -82,11 +99,25 @@ struct source_cursor {
 struct source_opts {
     const char *format; /* of source_formats; NULL: found out */
     struct source_csv csv;
-    const struct types *types; /* of CSV columns; borrowed; NULL: strings */
-    const char *csv_option;    /* an option given that only CSV and TSV take,
-                                  for the message where they are not; NULL */
-    size_t max_record;         /* bytes */
-    unsigned max_depth;        /* levels of nesting */
+    const char *encoding; /* of the bytes, as iconv(3) calls it; borrowed; NULL:
+                             UTF-8 */
+    const struct path *records; /* json: where the records are in each document;
+                                   borrowed; NULL: they are the documents */
+    /* Formats of lines: csv, tsv, fixed, regex. */
+    uint64_t skip; /* lines passed over at the beginning */
+    char comment;  /* lines that start so are passed over; 0: none */
+    const struct types *types;         /* of columns; borrowed; NULL: strings */
+    const struct source_width *widths; /* fixed: n_widths fields; borrowed */
+    size_t n_widths;
+    const char *regex;     /* regex: the pattern, or the name of one that is
+                              known (source/logpattern.h); borrowed */
+    const char *multiline; /* regex: a line that this pattern is found in starts
+                              a record; borrowed; NULL: each does */
+    const char *csv_option;  /* an option given that only CSV and TSV take, and
+                                one that only formats of lines take, for the */
+    const char *line_option; /* message where the source is not; or NULL */
+    size_t max_record;       /* bytes */
+    unsigned max_depth;      /* levels of nesting */
     const struct source_query *query;   /* of a database (source/query.h);
                                            borrowed; NULL where there is none */
     const struct source_cursor *cursor; /* borrowed; NULL: none */
@@ -100,16 +131,24 @@ struct source_opts {
     const char *app;    /* what servers shall call us */
     const char *state_dir; /* a folder for what the connector must keep
                               (a journal); made when used; NULL: none */
+    bool notes; /* what a feed notes of inputs that were read reaches the load,
+                   and all of them are read to their end */
+    struct input_limits limits; /* of inputs that a feed opens */
+    /* Told, under -v, what is worth a word. NULL: nobody listens. */
+    void (*say)(void *listener, const char *text);
+    void *listener;
 };
 
-/* For options: "csv", "tsv", "ndjson", "json", NULL. */
+/* For options: "csv", "tsv", "ndjson", "json", "fixed", "regex", "parquet",
+ * NULL. */
 extern const char *const source_formats[];
 
 struct source;
 
 /* Opens the records of in (borrowed until source_close; hooks and limits set
- * before). The format is opts->format, else what the name in->uri says
- * (.csv .tsv .ndjson .jsonl .json, also with .gz or .zst behind), else what
+ * before). The format is opts->format, else in->format, else what the name
+ * in->uri says (.csv .tsv .ndjson .jsonl .json .parquet, also with .gz, .zst,
+ * .bz2, .xz or .lz4 behind), else what
  * the first bytes look like. opts is borrowed. Reads the CSV header. Returns
  * 0 with *s owned, freed with source_close; -1 with ERR_DATA (no format, a
  * header that is no header), ERR_USAGE (opts do not fit the format) or what
@@ -154,6 +193,10 @@ enum position_kind source_position_kind(const struct source *s);
  * "--columns=a,b" ...). Returns 0 or -1 (memory). */
 int source_context(const struct source *s, struct buf *json, struct err *e);
 int source_args(const struct source *s, struct buf *args, struct err *e);
+
+/* Appends a line on what was found out about how the source is written, where
+ * that is not what its format is by default; or nothing. 0 or -1 (memory). */
+int source_found(const struct source *s, struct buf *text, struct err *e);
 
 /* Appends a line on what was read well but looks as if the options do not fit
  * the source, or nothing. Returns 0 or -1 (memory). */

@@ -160,8 +160,15 @@ static const struct opt rows_heading[] = { { OPT_GROUP, 0, "options", NULL,
                                              COMPLETE_NONE, NULL },
                                            { 0 } };
 
-/* Tables of our own, the heading counted. */
-#define TABLES_SHARED 6
+/* Behind groups of a command's own. */
+static const struct opt rows_shared_heading[] = {
+    { OPT_GROUP, 0, "common", NULL, NULL, "Common to all tools", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { 0 }
+};
+
+/* Tables of our own, headings counted. */
+#define TABLES_SHARED 7
 
 static void build_tables(struct stage *st)
 {
@@ -173,6 +180,8 @@ static void build_tables(struct stage *st)
     for (size_t i = 0; st->cmd->more && (more = st->cmd->more(i)); i++)
         if (t < st->priv->tables + OPT_TABLES_MAX - TABLES_SHARED)
             *t++ = more;
+    if (st->cmd->more)
+        *t++ = rows_shared_heading;
     if (st->cmd->flags & STAGE_EMITS)
         *t++ = rows_output;
     if (st->cmd->flags & STAGE_LANES)

@@ -268,6 +268,13 @@ bool stage_plain_name(const char *name);
  * ERR_USAGE where there is a template but no date. */
 int stage_expand(struct stage *st, struct buf *out, const char *text);
 
+/* The same on a day of the caller's (base/date.h). */
+int stage_expand_on(struct stage *st, struct buf *out, const char *text,
+                    int64_t day);
+
+/* True if there is something to be replaced. */
+bool stage_has_template(const char *text);
+
 /* What --date names, as expressions see it: the day, its first instant and
  * that of the next day. .p is NULL where there is no date. */
 struct interval {

@@ -80,10 +80,31 @@ int where_dlq(struct stage *st)
     return 0;
 }
 
-int stage_expand(struct stage *st, struct buf *out, const char *text)
+static const char *const templates[] = { "{date}", "{start}", "{end}" };
+
+#define TEMPLATES (sizeof(templates) / sizeof(templates[0]))
+
+/* Which of them stands at p; TEMPLATES: none. */
+static size_t template_at(const char *p)
 {
-    int64_t day = 0;
-    bool dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    size_t i = 0;
+    while (i < TEMPLATES && strncmp(p, templates[i], strlen(templates[i])) != 0)
+        i++;
+    return i;
+}
+
+bool stage_has_template(const char *text)
+{
+    for (const char *p = text; (p = strchr(p, '{')); p++)
+        if (template_at(p) < TEMPLATES)
+            return true;
+    return false;
+}
+
+/* day NULL: there is none. */
+static int expand(struct stage *st, struct buf *out, const char *text,
+                  const int64_t *day)
+{
     for (const char *p = text; *p;) {
         const char *open = strchr(p, '{');
         size_t n = open ? (size_t)(open - p) : strlen(p);
@@ -91,32 +112,41 @@ int stage_expand(struct stage *st, struct buf *out, const char *text)
         p += n;
         if (!open)
             break;
-        static const char *const names[] = { "{date}", "{start}", "{end}" };
-        size_t i = 0;
-        while (i < 3 && strncmp(p, names[i], strlen(names[i])) != 0)
-            i++;
-        if (i == 3) {
+        size_t i = template_at(p);
+        if (i == TEMPLATES) {
             buf_addc(out, *p++);
             continue;
         }
-        if (!dated)
+        if (!day)
             return err_set(&st->err, ERR_USAGE, "'%s' needs --date", text);
         if (i == 0)
-            date_format(out, day);
+            date_format(out, *day);
         else
-            time_format_tz(out, tz_day_start(day + (i == 2), st->opts.tz),
+            time_format_tz(out, tz_day_start(*day + (i == 2), st->opts.tz),
                            st->opts.tz);
-        p += strlen(names[i]);
+        p += strlen(templates[i]);
     }
     return out->failed ? err_nomem(&st->err) : 0;
 }
 
+int stage_expand(struct stage *st, struct buf *out, const char *text)
+{
+    int64_t day = 0;
+    bool dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    return expand(st, out, text, dated ? &day : NULL);
+}
+
+int stage_expand_on(struct stage *st, struct buf *out, const char *text,
+                    int64_t day)
+{
+    return expand(st, out, text, &day);
+}
+
 int stage_interval(struct stage *st, struct interval *v)
 {
-    static const char *const texts[] = { "{date}", "{start}", "{end}" };
     struct str *const values[] = { &v->date, &v->start, &v->end };
     for (size_t i = 0; i < 3 && st->opts.date; i++) {
-        if (stage_expand(st, &v->text[i], texts[i]))
+        if (stage_expand(st, &v->text[i], templates[i]))
             return -1;
         *values[i] = buf_str(&v->text[i]);
     }

@@ -230,3 +230,24 @@ leave_in_doubt() {
     unset PIPE_PIPELINE
     run -64 pipe-extract --show-state
 }
+
+@test "a source that is not complete, or not fresh, is never loaded" {
+    ids 1 3 >in.ndjson
+    for want in 3 1..3 3.. ..3; do pipe-extract --expect $want in.ndjson >/dev/null; done
+    for want in 2 4 4.. ..2; do
+        run -65 --separate-stderr pipe-extract --expect $want in.ndjson
+        [[ $stderr == *"3 records, expected "* ]]
+    done
+    for bad in x 5..3 .. 1.5; do run -64 pipe-extract --expect $bad in.ndjson; done
+    run pipe-run -- 'pipe-extract --expect 4 in.ndjson | pipe-load sqlite:t.db -t t --mode append --create'
+    [ "$status" = 65 ]
+    [ ! -e t.db ] || [ "$(sqlite3 t.db "SELECT count(*) FROM sqlite_schema WHERE name = 't'")" = 0 ]
+    pipe-extract --max-age 1h in.ndjson >/dev/null
+    touch -d '2 hours ago' in.ndjson
+    run -65 --separate-stderr pipe-extract --max-age 1h in.ndjson
+    [[ $stderr == *"not fresh: the newest is of "* ]]
+    echo '{"at":"2026-01-01T10:00:00Z"}' >in.ndjson
+    pipe-extract --date 2026-01-01 --max-age 15h --cursor at --resume-from sqlite:t.db in.ndjson >/dev/null
+    run -65 pipe-extract --date 2026-01-01 --max-age 13h --cursor at --resume-from sqlite:t.db in.ndjson
+    run -65 bash -c 'cat in.ndjson | pipe-extract --max-age 1h'
+}

@@ -17,6 +17,28 @@ static void check_ops(const struct cdc_event *ev)
     }
 }
 
+static void check_rows(struct cdc *c, struct str text)
+{
+    struct buf out = { 0 };
+    struct json_fault f;
+    struct cdc_fault why;
+    size_t n, from = 0;
+    if (cdc_unwrap(c, text, &out, &n, &why) == CDC_OPS) {
+        MUST(n > 0 && out.n > 0 && out.p[out.n - 1] == '\n');
+        for (; n > 0; n--) {
+            const char *lf = memchr(out.p + from, '\n', out.n - from);
+            MUST(lf);
+            struct str line = { out.p + from, (size_t)(lf - out.p) - from };
+            /* Line ends within a row stay where the record had them. */
+            MUST(memchr(text.p, '\n', text.n) ||
+                 !json_check_object(line, JSON_DEPTH_MAX, &f));
+            from += line.n + 1;
+        }
+        MUST(from == out.n || memchr(text.p, '\n', text.n));
+    }
+    buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const struct str keys[] = { { "id", 2 }, { "v", 1 } };
@@ -35,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             if (r == CDC_OPS && sound)
                 check_ops(&ev);
             MUST(r != CDC_REFUSED || (why.code && *why.message));
+            if (sound)
+                check_rows(c, text);
             MUST(r != CDC_OPS || cdc_position_json(&b, &ev.position) == 0);
         }
         cdc_free(c);

@@ -1,6 +1,7 @@
 /* Any bytes as CSV: rows that are read in batches give the records, and all
  * others the items, that libcsv gives one by one, however the bytes arrive. The
- * first two bytes choose the dialect, header, types, nulls and limit. */
+ * first two bytes choose the dialect (with a space as delimiter, # is a
+ * comment), header, types, nulls and limit. */
 #include "fuzz.h"
 #include "../lib/csvdiff.h"
 
@@ -28,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                  .no_header = data[0] & 64,
                  .nulls = nulls,
                  .n_nulls = data[0] & 128 ? 2 : 0 },
+        .comment = (data[0] & 7) == 7 ? '#' : '\0',
         .types = data[1] & 1 ? &types : NULL,
         .max_record = data[1] & 2 ? 40 : 1 << 20,
         .max_depth = 256,

@@ -2,10 +2,13 @@
  * limit, raw bytes are those of the input at the offset told, items come in
  * order, and nothing of it depends on how the bytes arrive. The first byte
  * chooses the format, and whether columns are typed, quotes count and the
- * first row is a header. */
+ * first row is a header; with its highest bit the second byte chooses what else
+ * there is: fixed widths, log lines, records inside documents, dialects,
+ * encodings. */
 #include "fuzz.h"
 #include "base/hash.h"
 #include "json/check.h"
+#include "json/path.h"
 #include "json/utf8.h"
 #include "source/source.h"
 
@@ -117,13 +120,13 @@ static uint64_t read_items(int fd, const struct source_opts *opts,
     in.limits.max_bytes = 1 << 20;
     int r = source_open(&s, &in, opts, &e) == 0 ? 1 : -1;
     while (r > 0 && (r = source_next(s, &item, &e)) > 0) {
-        if (!input_is_compressed(&in))
+        if (!input_is_compressed(&in) && !opts->encoding)
             check_item(&item, all, &last);
         say_item(&said, &item);
     }
     MUST(r == 0 || e.code == ERR_DATA);
     /* How far corrupt compression gets depends on how it arrives. */
-    if (r < 0 && input_is_compressed(&in))
+    if (r < 0 && (input_is_compressed(&in) || opts->encoding))
         buf_reset(&said);
     else
         buf_addf(&said, "%d %s", r, e.msg);
@@ -132,6 +135,50 @@ static uint64_t read_items(int fd, const struct source_opts *opts,
     uint64_t hash = hash64(buf_str(&said));
     buf_free(&said);
     return hash;
+}
+
+/* What the second byte chooses. */
+static void choose_more(struct source_opts *o, uint8_t byte)
+{
+    static const struct source_width widths[] = { { { "a", 1 }, 2 },
+                                                  { { "", 0 }, 1 },
+                                                  { { "b", 1 }, 3 },
+                                                  { { "c", 1 }, 0 } };
+    static const char *const encodings[] = { "UTF-16", "UTF-16LE", "SHIFT_JIS",
+                                             "ISO-2022-JP" };
+    static struct path path;
+    struct err e = { 0 };
+
+    if (path.n == 0)
+        MUST(path_parse(&path, STR("a.b[1]"), &e) == 0);
+    o->format = NULL;
+    o->skip = byte >> 6 & 1;
+    o->comment = byte & 128 ? '#' : '\0';
+    switch (byte & 7) {
+    case 0:
+    case 1:
+        o->widths = widths;
+        o->n_widths = byte & 1 ? 4 : 3;
+        break;
+    case 2:
+    case 3:
+        o->regex = byte & 8 ? "(?<a>[0-9]+)(?: (?<b>x*))?" : "syslog";
+        o->multiline = byte & 1 ? "^[0-9]" : NULL;
+        break;
+    case 4: o->records = &path; break;
+    case 5: o->csv.escape = '\\'; break;
+    case 6: o->csv.detect = SOURCE_DETECT_AUTO; break;
+    default: o->encoding = encodings[byte >> 3 & 3];
+    }
+    bool csv = (byte & 7) > 4;
+    if (csv)
+        o->format = "csv";
+    if (o->records) {
+        o->skip = 0;
+        o->comment = '\0';
+    }
+    if (!csv)
+        o->csv = (struct source_csv){ 0 };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -151,7 +198,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         .max_record = MAX_RECORD,
         .max_depth = 256,
     };
-    struct str all = { (const char *)data + 1, n - 1 };
+    size_t used = data[0] & 128 && n > 1 ? 2 : 1;
+    if (used == 2)
+        choose_more(&opts, data[1]);
+    struct str all = { (const char *)data + used, n - used };
     uint64_t whole = read_items(from_memory(all.p, all.n), &opts, all);
     if (all.n <= 150) {
         size_t step = data[0] & 64 ? 3 : 1;

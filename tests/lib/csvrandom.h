@@ -20,9 +20,16 @@ static inline uint32_t random_below(uint32_t n)
 }
 
 static const struct csvtok_dialect dialects[] = {
-    { ',', '"', false },  { ';', '\'', false }, { '\t', '"', false },
-    { '|', '"', true },   { ',', '\\', false }, { '\x01', 'x', false },
-    { '\\', '"', false }, { '"', 0, true },
+    { .delimiter = ',', .quote = '"' },
+    { .delimiter = ';', .quote = '\'' },
+    { .delimiter = '\t', .quote = '"' },
+    { .delimiter = '|', .quote = '"', .no_quote = true },
+    { .delimiter = ',', .quote = '\\' },
+    { .delimiter = '\x01', .quote = 'x' },
+    { .delimiter = '\\', .quote = '"' },
+    { .delimiter = '"', .no_quote = true },
+    { .delimiter = ',', .quote = '"', .comment = 'a' },
+    { .delimiter = ',', .quote = '"', .comment = '#' },
 };
 #define DIALECTS (sizeof(dialects) / sizeof(*dialects))
 

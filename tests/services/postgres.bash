@@ -3,6 +3,8 @@
 #   setup_file() { pg_start; }      exports PGHOST PGPORT PGUSER PGDATABASE URL
 #   teardown_file() { pg_stop; }
 #
+# PG_CONF has more lines for its postgresql.conf.
+#
 # Its files are in /tmp and not in the tests' folder, because root has to hand
 # them to a user who may run a server.
 # shellcheck shell=bash disable=SC2317 # functions that a campaign calls
@@ -50,6 +52,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '$PG_DIR'
 fsync = off
 max_connections = 60
+${PG_CONF-}
 END
     export PGHOST=127.0.0.1 PGUSER=pipe PGDATABASE=postgres PGPORT
     local try

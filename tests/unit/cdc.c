@@ -496,4 +496,99 @@ TEST("events of other tools are refused, each")
     }
 }
 
+/* ---- unwrapped ---- */
+
+static const char *unwrapped(const char *text)
+{
+    static char out[4096];
+    struct cdc *c = cdc_new(keys, 1, STR("*"));
+    struct buf b = { 0 };
+    size_t n, lines = 0;
+    switch (cdc_unwrap(c, str_of(text), &b, &n, &fault)) {
+    case CDC_NOMEM: strcpy(out, "no memory"); break;
+    case CDC_NOTHING: strcpy(out, "nothing"); break;
+    case CDC_REFUSED: strcpy(out, fault.code); break;
+    case CDC_OPS:
+        snprintf(out, sizeof(out), "%.*s", STR_ARG(buf_str(&b)));
+        for (const char *p = out; *p; p++)
+            lines += *p == '\n';
+        CHECK(lines == n);
+    }
+    CHECK(b.n == 0 || fault.code || *out == '{');
+    buf_free(&b);
+    cdc_free(c);
+    return out;
+}
+
+TEST("unwrapped, an event is its row with what happened behind it")
+{
+    CHECK_STR(unwrapped("{\"payload\":{\"op\":\"c\",\"before\":null,\"after\":"
+                        "{\"id\": 1.0},\"source\":{\"schema\":\"s\",\"table\":"
+                        "\"t\",\"lsn\":7,\"ts_ms\":1500}}}"),
+              "{\"id\": 1.0,\"__op\":\"c\",\"__deleted\":false,\"__schema\":"
+              "\"s\",\"__table\":\"t\",\"__lsn\":7,\"__source_ts_ms\":1500}\n");
+    CHECK_STR(unwrapped("{\"op\":\"d\",\"before\":{\"id\":1},\"after\":null}"),
+              "{\"id\":1,\"__op\":\"d\",\"__deleted\":true}\n");
+    CHECK_STR(unwrapped("{\"op\":\"t\",\"source\":{\"table\":\"t\"}}"),
+              "{\"__op\":\"t\",\"__deleted\":true,\"__table\":\"t\"}\n");
+    CHECK_STR(unwrapped("{\"op\":\"c\",\"after\":{}}"),
+              "{\"__op\":\"c\",\"__deleted\":false}\n");
+    CHECK_STR(unwrapped("{\"schema\":null,\"payload\":null}"), "nothing");
+    CHECK_STR(unwrapped("{\"ts_ms\":1}"), "nothing");
+    CHECK_STR(unwrapped("{\"id\":1}"), "not_an_event");
+}
+
+TEST("unwrapped, a change of key is a delete and the row")
+{
+    CHECK_STR(unwrapped("{\"op\":\"u\",\"before\":{\"id\":1},\"after\":"
+                        "{\"id\":2,\"v\":3}}"),
+              "{\"id\":1,\"__op\":\"d\",\"__deleted\":true}\n"
+              "{\"id\":2,\"v\":3,\"__op\":\"u\",\"__deleted\":false}\n");
+}
+
+TEST("unwrapped, a transaction of wal2json is a row for each change")
+{
+    CHECK_STR(
+        unwrapped("{\"change\":[{\"kind\":\"insert\",\"schema\":\"s\","
+                  "\"table\":\"a\",\"columnnames\":[\"id\"],\"columnvalues\":"
+                  "[1]},{\"kind\":\"delete\",\"schema\":\"s\",\"table\":\"b\","
+                  "\"oldkeys\":{\"keynames\":[\"id\"],\"keyvalues\":[2]}}]}"),
+        "{\"id\":1,\"__op\":\"c\",\"__deleted\":false,\"__schema\":\"s\","
+        "\"__table\":\"a\"}\n"
+        "{\"id\":2,\"__op\":\"d\",\"__deleted\":true,\"__schema\":\"s\","
+        "\"__table\":\"b\"}\n");
+    CHECK_STR(unwrapped("{\"action\":\"U\",\"lsn\":\"0/10\",\"schema\":\"s\","
+                        "\"table\":\"t\",\"columns\":[{\"name\":\"id\","
+                        "\"value\":1}],\"identity\":[{\"name\":\"id\","
+                        "\"value\":1}]}"),
+              "{\"id\":1,\"__op\":\"u\",\"__deleted\":false,\"__schema\":\"s\","
+              "\"__table\":\"t\",\"__lsn\":16}\n");
+}
+
+TEST("unwrapped, a stream of Debezium still ends in its table")
+{
+    size_t n, lines;
+    char *text = data("cdc-debezium/debezium-data.txt", &n);
+    struct cdc *c = cdc_new(keys, 1, STR("*"));
+    struct buf b = { 0 };
+    if (!text) {
+        printf("# skip: data set cdc-debezium is not in PIPE_TEST_DATA\n");
+        cdc_free(c);
+        return;
+    }
+    for (const char *p = text; *p;) {
+        size_t len = strcspn(p, "\n");
+        CHECK(len == 0 || cdc_unwrap(c, (struct str){ p, len }, &b, &lines,
+                                     &fault) == CDC_OPS);
+        p += len + (p[len] == '\n');
+    }
+    CHECK(buf_z(&b) != NULL && b.n > 0);
+    apply_lines(c, b.p, 0);
+    check_products();
+    clear_rows();
+    buf_free(&b);
+    cdc_free(c);
+    free(text);
+}
+
 UNIT_MAIN

@@ -395,8 +395,8 @@ TEST("every short text is cut as the grammar says")
     static const char letters[] = "a\",\n";
     struct csvtok *t;
     struct err e = { 0 };
-    CHECK(csvtok_new(&t, (struct csvtok_dialect){ ',', '"', false }, 100, &e) ==
-          0);
+    struct csvtok_dialect d = { .delimiter = ',', .quote = '"' };
+    CHECK(csvtok_new(&t, d, 100, &e) == 0);
     for (unsigned code = 0; code < 4 * 4 * 4 * 4 * 4 * 4 * 4; code++) {
         char text[8];
         unsigned c = code;

@@ -45,6 +45,8 @@ static void add_rows(struct buf *b, struct csvtok_dialect d, uint32_t columns,
                                          "true", "",          "N",
                                          "007",  "\xc3\xa9x", "some text" };
     for (; n > 0; n--) {
+        if (d.comment && random_below(10) == 0)
+            buf_addc(b, d.comment);
         if (random_below(1000) < odd) {
             add_text(b, d, random_below(6), random_below(2), end);
             continue;
@@ -87,6 +89,7 @@ static struct source_opts random_opts(struct csvtok_dialect d,
                  .no_header = true,
                  .nulls = nulls,
                  .n_nulls = random_below(3) },
+        .comment = d.comment,
         .types = random_below(3) ? NULL : types,
         .max_record = random_below(5) ? 1000000 : 60 + random_below(100),
         .max_depth = 10,

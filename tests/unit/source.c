@@ -341,11 +341,11 @@ static const char *add(const char *operand)
     struct files f = { 0 };
     struct err e = { 0 };
     size_t n = 0;
-    if (files_add(&f, operand, &e) != 0)
+    if (files_add(&f, operand, NULL, &e) != 0)
         snprintf(out, sizeof(out), "=%d", (int)e.code);
     for (size_t i = 0; i < f.n && !e.code; i++)
         n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s", i ? " " : "",
-                              f.paths[i]);
+                              f.v[i].path);
     files_free(&f);
     return out;
 }
