@@ -159,12 +159,14 @@ static bool is_plain(const struct extract *x)
            !x->unwraps;
 }
 
-/* Many at once, line by line. */
+/* Many at once, line by line. The position is that behind the last: those
+ * before it have none that would be true. */
 static int take_lines(struct extract *x, const struct place *at,
                       const struct source_item *item)
 {
     struct stage *st = x->st;
     const char *p = item->text.p, *end = p + item->text.n;
+    struct source_item line = *item;
     int r = 1;
     for (size_t i = 0; p < end && r > 0; i++) {
         const char *lf = memchr(p, '\n', (size_t)(end - p));
@@ -174,7 +176,8 @@ static int take_lines(struct extract *x, const struct place *at,
                               .line = item->line ? item->line + i : 0,
                               .offset = item->offset };
         st->counts.in++;
-        r = pass(x, at, item, &rec);
+        line.position = i + 1 < item->count ? STR("") : item->position;
+        r = pass(x, at, &line, &rec);
         p += n + 1;
     }
     return r;

@@ -415,9 +415,9 @@ all_ids='0 24 25 '
         3>&- >out &
     pid=$!
     sleep 0.5
-    tr '\0' ' ' <"/proc/$pid/cmdline" >ps
-    grep -F pipe-extract ps
-    run -1 grep -F s3cret ps
+    tr '\0' ' ' <"/proc/$pid/cmdline" >seen
+    grep -F pipe-extract seen
+    run -1 grep -F s3cret seen
     wait "$pid"
 }
 
