@@ -97,6 +97,11 @@ $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/%.o,$$(call cmd_src,$(1))) $$(LIB)
 endef
 $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 
+# pipe-extract with sources from elsewhere: EXTRA are C files, among them a
+# table of connectors that takes the place of ours. For tests.
+pipe-extract-with:
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(patsubst %.c,$(BUILD)/%.o,$(call cmd_src,pipe-extract)) $(EXTRA) $(LIB) $(LIBS) -o $(EXTRA_OUT)
+
 $(BUILD)/bin/%: scripts/% Makefile
 	@mkdir -p $(@D)
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
@@ -174,7 +179,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
+.PHONY: pipe-extract-with all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
