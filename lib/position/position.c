@@ -18,7 +18,8 @@ static int copy(struct str *to, struct str from, struct err *e)
     memcpy(p, from.p, from.n);
     p[from.n] = '\0';
     free((char *)(uintptr_t)to->p);
-    *to = (struct str){ p, from.n };
+    to->p = p;
+    to->n = from.n;
     return 0;
 }
 
