@@ -88,7 +88,8 @@ void stage_input(struct stage *st, const char *uri)
                                             buf_str(&o->name));
     o->input = d ? d - o->facts.inputs : -1;
     o->rows_before = st->counts.in;
-    o->bytes_before = bytes_so_far(st);
+    /* An input that is watched already may have been looked into. */
+    o->bytes_before = st->priv->raw_in;
 }
 
 void stage_output(struct stage *st, const char *uri, const char *table)

@@ -19,8 +19,10 @@ static void check_row(struct str message, const struct relation *rel,
 static void check_event(const struct pgoutput_message *m,
                         const struct relation *rel)
 {
+    static struct pgvalue room;
     static const struct pgevent_source source = { .db = { "\"d\"", 3 },
-                                                  .lsn = 1 };
+                                                  .lsn = 1,
+                                                  .room = &room };
     struct buf b = { 0 };
     MUST(pgevent_add(&b, m->kind, rel, &m->before, &m->after, &source) == 0);
     MUST(b.n > 2 && b.p[0] == '{' && b.p[b.n - 1] == '}');
