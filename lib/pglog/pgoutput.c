@@ -132,16 +132,16 @@ static int find_relation(struct pgoutput *d, struct reader *r,
     return *rel ? 0 : refuse(e, "a change of a table that was not described");
 }
 
-/* Room for two rows. */
+/* Room for two rows, even of no columns. */
 static int make_room(struct pgoutput *d, size_t n, struct err *e)
 {
-    if (2 * n <= d->cap)
+    if (2 * n < d->cap)
         return 0;
-    struct pgoutput_value *v = realloc(d->values, 2 * n * sizeof(*v));
+    struct pgoutput_value *v = realloc(d->values, (2 * n + 1) * sizeof(*v));
     if (!v)
         return err_nomem(e);
     d->values = v;
-    d->cap = 2 * n;
+    d->cap = 2 * n + 1;
     return 0;
 }
 

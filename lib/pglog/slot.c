@@ -26,20 +26,26 @@ int slot_session(PGconn *db, bool (*stop)(void), struct err *e)
                        "server is PostgreSQL %d, a change stream needs 13 or "
                        "newer",
                        PQserverVersion(db) / 10000);
-    return pgask(db,
-                 "SELECT set_config(name, CASE name"
-                 " WHEN 'DateStyle' THEN 'ISO' WHEN 'TimeZone' THEN 'UTC'"
-                 " WHEN 'IntervalStyle' THEN 'iso_8601'"
-                 " WHEN 'bytea_output' THEN 'hex'"
-                 " WHEN 'extra_float_digits' THEN '1'"
-                 " WHEN 'standard_conforming_strings' THEN 'on'"
-                 " ELSE '0' END, false) FROM pg_catalog.pg_settings"
-                 " WHERE name IN ('DateStyle', 'TimeZone', 'IntervalStyle',"
-                 " 'bytea_output', 'extra_float_digits',"
-                 " 'standard_conforming_strings', 'statement_timeout',"
-                 " 'idle_session_timeout',"
-                 " 'idle_in_transaction_session_timeout')",
-                 stop, NULL, e);
+    return pgask(
+        db,
+        "SELECT set_config(name, CASE name"
+        " WHEN 'DateStyle' THEN 'ISO' WHEN 'TimeZone' THEN 'UTC'"
+        " WHEN 'IntervalStyle' THEN 'iso_8601'"
+        " WHEN 'bytea_output' THEN 'hex'"
+        " WHEN 'extra_float_digits' THEN '1'"
+        " WHEN 'standard_conforming_strings' THEN 'on'"
+        " WHEN 'client_encoding' THEN 'SQL_ASCII'"
+        " ELSE '0' END, false) FROM pg_catalog.pg_settings"
+        " WHERE name IN ('DateStyle', 'TimeZone', 'IntervalStyle',"
+        " 'bytea_output', 'extra_float_digits',"
+        " 'standard_conforming_strings', 'statement_timeout',"
+        " 'idle_session_timeout',"
+        " 'idle_in_transaction_session_timeout')"
+        /* A database of mere bytes: else its first one that is no
+         * text would end the stream, every time. */
+        " OR (name = 'client_encoding' AND"
+        " pg_catalog.current_setting('server_encoding') = 'SQL_ASCII')",
+        stop, NULL, e);
 }
 
 static int not_told(struct err *e, const char *what)

@@ -140,12 +140,12 @@ static int describe(struct snapshot *s, const PGresult *r, struct err *e)
                                  pgask_value(r, (int)i, 2)))
             return err_nomem(e);
     }
-    if (n > s->cap) {
-        struct pgoutput_value *v = realloc(s->values, n * sizeof(*v));
+    if (n >= s->cap) { /* a row of no columns is a row */
+        struct pgoutput_value *v = realloc(s->values, (n + 1) * sizeof(*v));
         if (!v)
             return err_nomem(e);
         s->values = v;
-        s->cap = n;
+        s->cap = n + 1;
     }
     return 0;
 }

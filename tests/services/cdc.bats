@@ -212,6 +212,31 @@ END
     [ "$(cat out)" = $'["c",{"id":2,"v":"c"}]\n["part",{"id":16}]' ]
 }
 
+@test "a truncation of several tables is one of each; a row without columns is a row" {
+    need_command jq
+    sql "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE none ();
+        INSERT INTO none DEFAULT VALUES; INSERT INTO none DEFAULT VALUES; CREATE PUBLICATION p FOR TABLE a, b, none"
+    [ "$(extract | jq -c '[.op, .source.table, .after]' | tr '\n' ' ')" = '["t","a",null] ["t","b",null] ["t","none",null] ["r","none",{}] ["r","none",{}] ' ]
+    sql "TRUNCATE a, b; INSERT INTO none DEFAULT VALUES"
+    extract --snapshot never | jq -c '[.op, .source.table, .after]' >out
+    [ "$(cat out)" = $'["t","a",null]\n["t","b",null]\n["c","none",{}]' ] || fail "$(cat out)"
+}
+
+@test "a database without an encoding: text that is not UTF-8 is rejected, the stream goes on" {
+    sql "DROP DATABASE IF EXISTS raw WITH (FORCE)" 2>/dev/null
+    sql "CREATE DATABASE raw ENCODING SQL_ASCII TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    raw() { PGDATABASE=raw PGCLIENTENCODING=SQL_ASCII sql "$1"; }
+    raw "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION p FOR TABLE t;
+        INSERT INTO t VALUES (1, convert_from('\xff41', 'SQL_ASCII')), (2, 'x')"
+    CDC=${CDC%/*}/raw
+    extract --dlq dead --max-reject 1 | jq -c .after.id >out
+    [ "$(cat out)" = $'null\n2' ]
+    raw "INSERT INTO t VALUES (3, convert_from('\xff41', 'SQL_ASCII')), (4, 'y')"
+    extract --snapshot never --dlq dead --max-reject 1 | jq -c .after.id >out
+    [ "$(cat out)" = 4 ]
+    [ "$(jq -r '.errors[0].code' dead | sort | uniq -c | tr -s ' ')" = ' 2 invalid_utf8' ]
+}
+
 @test "columns that come and go in mid stream; a table described anew" {
     need_command jq
     make_table
