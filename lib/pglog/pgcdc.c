@@ -267,7 +267,7 @@ static int pgcdc_open(struct source *base, struct err *e)
     if (check_options(base->opts, e) || take_uri(s, e) ||
         pglink_open_replication(&s->db, s->uri.p, base->opts->app, stop, e) ||
         slot_session(s->db, stop, e) ||
-        slot_publication(s->db, publication, stop, &s->tables, e) ||
+        slot_publication(s->db, publication, plugin, stop, &s->tables, e) ||
         slot_ask_server(s->db, stop, &server, e))
         return -1;
     s->target = server.end;

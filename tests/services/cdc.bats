@@ -212,6 +212,22 @@ END
     [ "$(cat out)" = $'["c",{"id":2,"v":"c"}]\n["part",{"id":16}]' ]
 }
 
+@test "wal2json comes with partitions by their names, and refuses a publication by their root's" {
+    need_command jq
+    has_plugin wal2json
+    sql "CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (10); INSERT INTO part VALUES (1);
+        CREATE PUBLICATION p FOR TABLE part WITH (publish_via_partition_root)"
+    assert_exit 78 extract --plugin wal2json
+    grep -q publish_via_partition_root err
+    [ "$(sql 'SELECT count(*) FROM pg_replication_slots')" = 0 ]
+    sql "ALTER PUBLICATION p SET (publish_via_partition_root = false)"
+    extract --plugin wal2json >/dev/null
+    sql "INSERT INTO part VALUES (2)"
+    extract --plugin wal2json --snapshot never | jq -c '[.table, .columns[0].value]' >out
+    assert_file out '["part1",2]'
+}
+
 @test "a truncation of several tables is one of each; a row without columns is a row" {
     need_command jq
     sql "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE none ();
