@@ -2,11 +2,18 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define LOOK_MS 100 /* how often a signal is looked for */
 #define CONNECT_S 30
+#define HEAR_MS 1000 /* how long a server may take to hear of a cancel */
+#define ASK_MS 10
 
 static bool starts(const char *state, const char *class)
 {
@@ -39,13 +46,81 @@ void pglink_line(char *out, size_t size, const char *message)
     out[n] = '\0';
 }
 
+/* A request to cancel, shared with the thread that makes it. */
+struct cancelling {
+    PGcancel *cancel;
+    sem_t over;
+    atomic_int holders;
+};
+
+static void let_go(struct cancelling *c)
+{
+    if (atomic_fetch_sub(&c->holders, 1) > 1)
+        return;
+    PQfreeCancel(c->cancel);
+    sem_destroy(&c->over);
+    free(c);
+}
+
+static void *cancel(void *context)
+{
+    struct cancelling *c = context;
+    char text[256];
+    (void)PQcancel(c->cancel, text, sizeof(text));
+    sem_post(&c->over);
+    let_go(c);
+    return NULL;
+}
+
+static struct cancelling *start_cancel(PGconn *db)
+{
+    struct cancelling *c = calloc(1, sizeof(*c));
+    sigset_t all, before;
+    pthread_t thread;
+    if (!c || !(c->cancel = PQgetCancel(db))) {
+        free(c);
+        return NULL;
+    }
+    sem_init(&c->over, 0, 0);
+    atomic_init(&c->holders, 2);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int bad = pthread_create(&thread, NULL, cancel, c);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!bad) {
+        pthread_detach(thread);
+        return c;
+    }
+    atomic_store(&c->holders, 1);
+    let_go(c);
+    return NULL;
+}
+
+static struct timespec in_ms(long ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += ms * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
+/* libpq waits without end for a server that does not answer: so a thread does
+ * it, and who waited in vain once waits no longer than it takes to ask. */
 void pglink_cancel(PGconn *db)
 {
-    char text[256];
-    PGcancel *cancel = PQgetCancel(db);
-    if (cancel)
-        (void)PQcancel(cancel, text, sizeof(text));
-    PQfreeCancel(cancel);
+    static atomic_bool deaf;
+    struct timespec until = in_ms(atomic_load(&deaf) ? ASK_MS : HEAR_MS);
+    struct cancelling *c = start_cancel(db);
+    if (!c)
+        return;
+    while (sem_timedwait(&c->over, &until))
+        if (errno != EINTR) {
+            atomic_store(&deaf, true);
+            break;
+        }
+    let_go(c);
 }
 
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e)

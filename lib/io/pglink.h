@@ -32,7 +32,8 @@ int pglink_open_replication(PGconn **db, const char *uri, const char *app,
  * cancels what the server does: -1 with ERR_TEMPFAIL. */
 int pglink_wait(PGconn *db, bool write, bool (*stop)(void), struct err *e);
 
-/* Asks the server to give up what it does. */
+/* Asks the server to give up what it does, and waits a second at most for it to
+ * have heard. */
 void pglink_cancel(PGconn *db);
 
 /* A message of the server, on one line. */

@@ -17,6 +17,7 @@
 #include "pglog/lsn.h"
 #include "pglog/pgask.h"
 #include "pglog/pgevent.h"
+#include "pglog/pgforms.h"
 #include "pglog/pgoutput.h"
 #include "pglog/slot.h"
 #include "pglog/snapshot.h"
@@ -74,6 +75,7 @@ struct pgcdc {
     struct snapshot *snapshot; /* NULL: none, or over */
     struct walstream *wal;
     struct pgoutput *decoder;
+    struct pgforms forms;
     struct pgevent_source from; /* of the transaction at hand */
     struct pgvalue room;
     uint64_t start;  /* LSN: what ends by there was had */
@@ -173,7 +175,7 @@ static int take_snapshot(struct pgcdc *s, struct err *e)
     s->from.snapshot = true;
     s->from.lsn = s->point.lsn;
     return snapshot_open(&s->snapshot, s->uri.p, s->base.opts->app, name,
-                         publication, stop, e) ||
+                         publication, &s->forms, stop, e) ||
                    slot_release(s->db, &s->point, stop, e)
                ? -1
                : 0;
@@ -265,7 +267,7 @@ static int pgcdc_open(struct source *base, struct err *e)
     if (check_options(base->opts, e) || take_uri(s, e) ||
         pglink_open_replication(&s->db, s->uri.p, base->opts->app, stop, e) ||
         slot_session(s->db, stop, e) ||
-        slot_publication(s->db, publication, stop, &s->tables, e) ||
+        slot_publication(s->db, publication, plugin, stop, &s->tables, e) ||
         slot_ask_server(s->db, stop, &server, e))
         return -1;
     s->target = server.end;
@@ -285,6 +287,7 @@ static void pgcdc_close(struct source *base)
     snapshot_close(s->snapshot);
     walstream_close(s->wal);
     pgoutput_free(s->decoder);
+    pgforms_free(&s->forms);
     PQfinish(s->db);
     slot_publication_free(&s->tables);
     buf_free(&s->point.snapshot);
@@ -411,7 +414,12 @@ static enum step step_pgoutput(struct pgcdc *s, const struct walmsg *w,
     s->truncated = 0;
     s->from.lsn = w->lsn;
     switch (m->kind) {
-    case PGOUTPUT_NOTICE: return STEP_IDLE;
+    case PGOUTPUT_NOTICE:
+        return m->described &&
+                       pgforms_complete(&s->forms, m->described, s->uri.p,
+                                        s->base.opts->app, stop_of(s), e)
+                   ? STEP_FAILED
+                   : STEP_IDLE;
     case PGOUTPUT_BEGIN:
         s->from.at_us = m->at_us;
         s->from.xid = m->xid;

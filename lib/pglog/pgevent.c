@@ -10,19 +10,12 @@
 
 #define VALUE_DEPTH 1000 /* of a json column: what is deeper is a string */
 
-static struct pgtype type_of(uint32_t oid)
+static void add_value(struct buf *out, struct pgvalue *room,
+                      const struct pgtype *form, struct str text)
 {
-    struct pgtype t;
-    return pgtype_of(oid, &t) ? t : (struct pgtype){ .kind = PGTYPE_TEXT };
-}
-
-static void add_value(struct buf *out, struct pgvalue *room, uint32_t oid,
-                      struct str text)
-{
-    struct pgtype t = type_of(oid);
     const char *why;
     size_t from = out->n;
-    if (!pgvalue_add(room, out, &t, text, VALUE_DEPTH, &why))
+    if (!pgvalue_add(room, out, form, text, VALUE_DEPTH, &why))
         return;
     out->n = from;
     json_quote(out, text);
@@ -60,7 +53,7 @@ static void add_row(struct buf *out, const struct relation *rel,
         if (v.kind == PGOUTPUT_NULL)
             buf_addz(out, "null");
         else
-            add_value(out, room, rel->columns[i].type, v.text);
+            add_value(out, room, &rel->columns[i].form, v.text);
     }
     buf_addc(out, '}');
 }
@@ -113,7 +106,8 @@ int pgevent_add(struct buf *out, enum pgoutput_kind kind,
 static void add_wal2json_value(struct buf *out, uint32_t type, struct str v)
 {
     char last = v.n ? v.p[v.n - 1] : '\0';
-    enum pgtype_kind kind = type_of(type).kind;
+    struct pgtype t;
+    enum pgtype_kind kind = pgtype_of(type, &t) ? t.kind : PGTYPE_TEXT;
     if (kind == PGTYPE_NUMBER)
         buf_add_str(out, last >= '0' && last <= '9' ? v : STR("null"));
     else if (kind == PGTYPE_BOOL)

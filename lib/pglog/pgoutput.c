@@ -92,7 +92,8 @@ static int refuse(struct err *e, const char *what)
 
 /* ---- tables and rows ---- */
 
-static int read_relation(struct pgoutput *d, struct reader *r, struct err *e)
+static int read_relation(struct pgoutput *d, struct reader *r,
+                         struct pgoutput_message *m, struct err *e)
 {
     uint32_t oid = (uint32_t)take(r, 4);
     struct str schema = take_name(r), name = take_name(r);
@@ -109,7 +110,7 @@ static int read_relation(struct pgoutput *d, struct reader *r, struct err *e)
     for (size_t i = 0; i < n && !r->bad; i++) {
         rel->columns[i].key = take(r, 1) & 1;
         struct str column = take_name(r);
-        rel->columns[i].type = (uint32_t)take(r, 4);
+        relation_type_column(rel, i, (uint32_t)take(r, 4));
         (void)take(r, 4); /* length or precision */
         if (relation_name_column(rel, i, column, STR(""))) {
             relation_free(rel);
@@ -120,6 +121,7 @@ static int read_relation(struct pgoutput *d, struct reader *r, struct err *e)
         relation_free(rel);
         return refuse(e, "a table without its columns");
     }
+    m->described = rel;
     return relations_put(&d->relations, rel, e);
 }
 
@@ -130,16 +132,16 @@ static int find_relation(struct pgoutput *d, struct reader *r,
     return *rel ? 0 : refuse(e, "a change of a table that was not described");
 }
 
-/* Room for two rows. */
+/* Room for two rows, even of no columns. */
 static int make_room(struct pgoutput *d, size_t n, struct err *e)
 {
-    if (2 * n <= d->cap)
+    if (2 * n < d->cap)
         return 0;
-    struct pgoutput_value *v = realloc(d->values, 2 * n * sizeof(*v));
+    struct pgoutput_value *v = realloc(d->values, (2 * n + 1) * sizeof(*v));
     if (!v)
         return err_nomem(e);
     d->values = v;
-    d->cap = 2 * n;
+    d->cap = 2 * n + 1;
     return 0;
 }
 
@@ -294,7 +296,7 @@ int pgoutput_read(struct pgoutput *d, struct str message,
         m->kind = PGOUTPUT_TRUNCATE;
         done = read_truncate(d, &r, m, e);
         break;
-    case 'R': done = read_relation(d, &r, e); break;
+    case 'R': done = read_relation(d, &r, m, e); break;
     case 'Y':
     case 'O':
     case 'M': skip_notice(&r, type); break;

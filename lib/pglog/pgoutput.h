@@ -52,6 +52,7 @@ struct pgoutput_message {
     int64_t at_us; /* of the commit, since 1970 */
     uint32_t xid;
     const struct relation *relation;
+    struct relation *described; /* by a notice, for the caller to complete */
     struct pgoutput_row before, after;
     const struct relation *const *truncated;
     size_t n_truncated;

@@ -60,6 +60,13 @@ int relation_name_column(struct relation *r, size_t i, struct str name,
     return bad ? -1 : 0;
 }
 
+void relation_type_column(struct relation *r, size_t i, uint32_t type)
+{
+    struct relation_column *c = &r->columns[i];
+    c->type = type;
+    c->known = pgtype_of(type, &c->form);
+}
+
 void relation_free(struct relation *r)
 {
     if (!r)

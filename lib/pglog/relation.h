@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "source/pgtype.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,8 @@ struct relation_column {
     struct str label;     /* the name in JSON with its colon: "id": */
     struct str type_name; /* as SQL has it; empty where nobody told */
     uint32_t type;        /* in pg_type */
+    struct pgtype form;   /* of its values; PGTYPE_TEXT while it is not */
+    bool known;           /* which form that is: see pgforms.h */
     bool key;             /* part of the replica identity */
 };
 
@@ -49,6 +52,7 @@ struct relation *relation_new(uint32_t oid, char identity, struct str schema,
                               struct str name, size_t n);
 int relation_name_column(struct relation *r, size_t i, struct str name,
                          struct str type_name);
+void relation_type_column(struct relation *r, size_t i, uint32_t type);
 void relation_free(struct relation *r);
 
 /* True if a row of it can be told from others by what a change tells. */

@@ -26,20 +26,26 @@ int slot_session(PGconn *db, bool (*stop)(void), struct err *e)
                        "server is PostgreSQL %d, a change stream needs 13 or "
                        "newer",
                        PQserverVersion(db) / 10000);
-    return pgask(db,
-                 "SELECT set_config(name, CASE name"
-                 " WHEN 'DateStyle' THEN 'ISO' WHEN 'TimeZone' THEN 'UTC'"
-                 " WHEN 'IntervalStyle' THEN 'iso_8601'"
-                 " WHEN 'bytea_output' THEN 'hex'"
-                 " WHEN 'extra_float_digits' THEN '1'"
-                 " WHEN 'standard_conforming_strings' THEN 'on'"
-                 " ELSE '0' END, false) FROM pg_catalog.pg_settings"
-                 " WHERE name IN ('DateStyle', 'TimeZone', 'IntervalStyle',"
-                 " 'bytea_output', 'extra_float_digits',"
-                 " 'standard_conforming_strings', 'statement_timeout',"
-                 " 'idle_session_timeout',"
-                 " 'idle_in_transaction_session_timeout')",
-                 stop, NULL, e);
+    return pgask(
+        db,
+        "SELECT set_config(name, CASE name"
+        " WHEN 'DateStyle' THEN 'ISO' WHEN 'TimeZone' THEN 'UTC'"
+        " WHEN 'IntervalStyle' THEN 'iso_8601'"
+        " WHEN 'bytea_output' THEN 'hex'"
+        " WHEN 'extra_float_digits' THEN '1'"
+        " WHEN 'standard_conforming_strings' THEN 'on'"
+        " WHEN 'client_encoding' THEN 'SQL_ASCII'"
+        " ELSE '0' END, false) FROM pg_catalog.pg_settings"
+        " WHERE name IN ('DateStyle', 'TimeZone', 'IntervalStyle',"
+        " 'bytea_output', 'extra_float_digits',"
+        " 'standard_conforming_strings', 'statement_timeout',"
+        " 'idle_session_timeout',"
+        " 'idle_in_transaction_session_timeout')"
+        /* A database of mere bytes: else its first one that is no
+         * text would end the stream, every time. */
+        " OR (name = 'client_encoding' AND"
+        " pg_catalog.current_setting('server_encoding') = 'SQL_ASCII')",
+        stop, NULL, e);
 }
 
 static int not_told(struct err *e, const char *what)
@@ -201,16 +207,23 @@ int slot_release(PGconn *db, const struct slot_point *point, bool (*stop)(void),
 
 /* ---- the publication ---- */
 
-static int ask_publication(PGconn *db, const char *name, bool (*stop)(void),
-                           struct slot_publication *p, struct err *e)
+static int ask_publication(PGconn *db, const char *name, const char *plugin,
+                           bool (*stop)(void), struct slot_publication *p,
+                           struct err *e)
 {
     static const char *const actions[] = { "insert", "update", "delete",
                                            "truncate" };
     struct buf sql = { .max = 65536 };
     PGresult *r = NULL;
     buf_addz(&sql,
-             "SELECT puballtables, pubinsert, pubupdate, pubdelete,"
-             " pubtruncate FROM pg_catalog.pg_publication WHERE pubname = ");
+             "SELECT p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete,"
+             " p.pubtruncate, p.pubviaroot AND EXISTS (SELECT"
+             " FROM pg_catalog.pg_publication_tables t"
+             " JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
+             " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"
+             " AND c.relname = t.tablename"
+             " WHERE t.pubname = p.pubname AND c.relkind = 'p')"
+             " FROM pg_catalog.pg_publication p WHERE p.pubname = ");
     pgask_literal(&sql, str_of(name));
     int done = pgask_buf(db, &sql, stop, &r, e);
     if (done == 0 && PQntuples(r) == 0)
@@ -224,6 +237,13 @@ static int ask_publication(PGconn *db, const char *name, bool (*stop)(void),
             buf_addz(&p->actions, actions[i]);
         }
     p->all_tables = done == 0 && *PQgetvalue(r, 0, 0) == 't';
+    if (done == 0 && *PQgetvalue(r, 0, 5) == 't' &&
+        strcmp(plugin, "wal2json") == 0)
+        done = err_set(e, ERR_CONFIG,
+                       "publication '%s' has partitioned tables under their "
+                       "own names (publish_via_partition_root), wal2json knows "
+                       "their partitions only",
+                       name);
     PQclear(r);
     buf_free(&sql);
     return done;
@@ -260,10 +280,11 @@ static int ask_tables(PGconn *db, const char *name, bool (*stop)(void),
     return done;
 }
 
-int slot_publication(PGconn *db, const char *name, bool (*stop)(void),
-                     struct slot_publication *p, struct err *e)
+int slot_publication(PGconn *db, const char *name, const char *plugin,
+                     bool (*stop)(void), struct slot_publication *p,
+                     struct err *e)
 {
-    if (ask_publication(db, name, stop, p, e) ||
+    if (ask_publication(db, name, plugin, stop, p, e) ||
         (!p->all_tables && ask_tables(db, name, stop, p, e)))
         return -1;
     if (!p->all_tables && p->tables.n == 0)

@@ -73,8 +73,10 @@ struct slot_publication {
     struct buf actions; /* owned: "insert,update,delete,truncate" */
 };
 
-int slot_publication(PGconn *db, const char *name, bool (*stop)(void),
-                     struct slot_publication *p, struct err *e);
+/* ERR_CONFIG also where the plugin cannot tell of its tables. */
+int slot_publication(PGconn *db, const char *name, const char *plugin,
+                     bool (*stop)(void), struct slot_publication *p,
+                     struct err *e);
 void slot_publication_free(struct slot_publication *p);
 
 #endif

@@ -9,6 +9,7 @@
 struct snapshot {
     PGconn *db;
     const char *publication;
+    struct pgforms *forms; /* borrowed */
     bool (*stop)(void);
     PGresult *tables; /* oid, schema, name, rows wanted, whether ONLY */
     int table;
@@ -132,18 +133,19 @@ static int describe(struct snapshot *s, const PGresult *r, struct err *e)
     if (!s->relation)
         return err_nomem(e);
     for (size_t i = 0; i < n; i++) {
-        s->relation->columns[i].type =
-            (uint32_t)strtoul(PQgetvalue(r, (int)i, 1), NULL, 10);
+        relation_type_column(
+            s->relation, i,
+            (uint32_t)strtoul(PQgetvalue(r, (int)i, 1), NULL, 10));
         if (relation_name_column(s->relation, i, pgask_value(r, (int)i, 0),
                                  pgask_value(r, (int)i, 2)))
             return err_nomem(e);
     }
-    if (n > s->cap) {
-        struct pgoutput_value *v = realloc(s->values, n * sizeof(*v));
+    if (n >= s->cap) { /* a row of no columns is a row */
+        struct pgoutput_value *v = realloc(s->values, (n + 1) * sizeof(*v));
         if (!v)
             return err_nomem(e);
         s->values = v;
-        s->cap = n;
+        s->cap = n + 1;
     }
     return 0;
 }
@@ -186,6 +188,7 @@ static int start_table(struct snapshot *s, struct err *e)
     if (++s->table >= PQntuples(s->tables))
         return 0;
     int bad = ask_columns(s, &columns, e) || describe(s, columns, e) ||
+              pgforms_resolve(s->forms, s->relation, s->db, s->stop, e) ||
               start_copy(s, e);
     PQclear(columns);
     return bad ? -1 : 1;
@@ -258,13 +261,14 @@ static int begin(struct snapshot *s, const char *name, struct err *e)
 }
 
 int snapshot_open(struct snapshot **to, const char *uri, const char *app,
-                  const char *name, const char *publication, bool (*stop)(void),
-                  struct err *e)
+                  const char *name, const char *publication,
+                  struct pgforms *forms, bool (*stop)(void), struct err *e)
 {
     struct snapshot *s = calloc(1, sizeof(*s));
     if (!s)
         return err_nomem(e);
     s->publication = publication;
+    s->forms = forms;
     s->stop = stop;
     s->table = -1;
     if (pglink_open(&s->db, uri, app, stop, e) ||

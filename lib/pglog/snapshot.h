@@ -7,6 +7,7 @@
 #define PGLOG_SNAPSHOT_H
 
 #include "base/err.h"
+#include "pglog/pgforms.h"
 #include "pglog/pgoutput.h"
 #include "pglog/relation.h"
 
@@ -19,7 +20,7 @@ struct snapshot;
  * freed with snapshot_close; -1 with what pglink_open and pgask give. */
 int snapshot_open(struct snapshot **s, const char *uri, const char *app,
                   const char *snapshot, const char *publication,
-                  bool (*stop)(void), struct err *e);
+                  struct pgforms *forms, bool (*stop)(void), struct err *e);
 
 /* The next row, or the beginning of a table (row->v is NULL): 1, with slices
  * borrowed until the next call; 0 behind the last; -1. */

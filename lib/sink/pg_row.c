@@ -137,55 +137,6 @@ static int add_number(struct pg_sink *s, struct buf *out, struct column *c,
     }
 }
 
-/* ---- arrays ---- */
-
-/* A JSON array as PostgreSQL writes one: {1,2,"x"}. Elements are quoted where
- * they are strings; the server parses them. */
-static int add_array(struct pg_sink *s, struct buf *out, const struct column *c,
-                     struct str array, struct sink_refusal *why)
-{
-    struct json_iter it = json_iter(array);
-    struct str text;
-    struct val v;
-    bool first = true;
-    buf_addc(out, '{');
-    while (json_next(&it, NULL, &v)) {
-        if (!first)
-            buf_addc(out, ',');
-        first = false;
-        if (v.type == JSON_NULL) {
-            buf_addz(out, "NULL");
-        } else if (v.type == JSON_ARRAY) {
-            if (add_array(s, out, c, v.raw, why) <= 0)
-                return 0;
-        } else if (v.type == JSON_STRING) {
-            if (characters(s, c, v, &text, why) <= 0)
-                return 0;
-            buf_addc(out, '"');
-            for (size_t i = 0; i < text.n; i++) {
-                if (text.p[i] == '"' || text.p[i] == '\\')
-                    buf_addz(out, "\\\\"); /* one for COPY, one for it */
-                add_escaped(out, (struct str){ text.p + i, 1 });
-            }
-            buf_addc(out, '"');
-        } else if (v.type == JSON_OBJECT) {
-            buf_addc(out, '"');
-            for (size_t i = 0; i < v.raw.n; i++) {
-                if (v.raw.p[i] == '"' || v.raw.p[i] == '\\')
-                    buf_addz(out, "\\\\");
-                add_escaped(out, (struct str){ v.raw.p + i, 1 });
-            }
-            buf_addc(out, '"');
-        } else {
-            buf_add_str(out, v.raw);
-        }
-    }
-    buf_addc(out, '}');
-    return 1;
-}
-
-/* ---- values ---- */
-
 /* Bytes come in hexadecimal as PostgreSQL writes them, or in base64. */
 static int add_bytes(struct pg_sink *s, struct buf *out, const struct column *c,
                      struct str text, struct sink_refusal *why)
@@ -207,6 +158,79 @@ static int add_bytes(struct pg_sink *s, struct buf *out, const struct column *c,
     }
     return 1;
 }
+
+/* ---- arrays ---- */
+
+static enum column_kind element_kind(const struct column *c)
+{
+    if (strcmp(c->type, "json[]") == 0 || strcmp(c->type, "jsonb[]") == 0)
+        return COLUMN_JSON;
+    return strcmp(c->type, "bytea[]") == 0 ? COLUMN_BYTES : COLUMN_TEXT;
+}
+
+static void add_quoted(struct buf *out, struct str text)
+{
+    buf_addc(out, '"');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"' || text.p[i] == '\\')
+            buf_addz(out, "\\\\"); /* one for COPY, one for it */
+        add_escaped(out, (struct str){ text.p + i, 1 });
+    }
+    buf_addc(out, '"');
+}
+
+/* A string as an element: 1, or 0 where it is refused. */
+static int add_text(struct pg_sink *s, struct buf *out, const struct column *c,
+                    enum column_kind kind, struct val v,
+                    struct sink_refusal *why)
+{
+    struct str text;
+    if (characters(s, c, v, &text, why) <= 0)
+        return 0;
+    if (kind != COLUMN_BYTES) {
+        add_quoted(out, text);
+        return 1;
+    }
+    buf_addz(out, "\"\\\\");
+    if (add_bytes(s, out, c, text, why) <= 0)
+        return 0;
+    buf_addc(out, '"');
+    return 1;
+}
+
+/* A JSON array as PostgreSQL writes one: {1,2,"x"}. Elements are quoted where
+ * they are strings, or whole documents; the server parses them. */
+static int add_array(struct pg_sink *s, struct buf *out, const struct column *c,
+                     struct str array, struct sink_refusal *why)
+{
+    struct json_iter it = json_iter(array);
+    enum column_kind kind = element_kind(c);
+    struct val v;
+    bool first = true;
+    buf_addc(out, '{');
+    while (json_next(&it, NULL, &v)) {
+        if (!first)
+            buf_addc(out, ',');
+        first = false;
+        if (v.type == JSON_NULL) {
+            buf_addz(out, "NULL");
+        } else if (kind == COLUMN_JSON || v.type == JSON_OBJECT) {
+            add_quoted(out, v.raw);
+        } else if (v.type == JSON_ARRAY) {
+            if (add_array(s, out, c, v.raw, why) <= 0)
+                return 0;
+        } else if (v.type == JSON_STRING) {
+            if (add_text(s, out, c, kind, v, why) <= 0)
+                return 0;
+        } else {
+            buf_add_str(out, v.raw);
+        }
+    }
+    buf_addc(out, '}');
+    return 1;
+}
+
+/* ---- values ---- */
 
 static int add_string(struct pg_sink *s, struct buf *out,
                       const struct column *c, struct val v,

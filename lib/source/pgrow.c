@@ -6,33 +6,15 @@
 
 /* ---- columns ---- */
 
-/* The arrays among types that are not everybody's, and what their elements are
- * when domains are looked through. */
-static const char arrays_sql[] =
-    "WITH RECURSIVE e(a, oid, delim) AS ("
-    " SELECT t.oid, t.typelem, d.typdelim FROM pg_catalog.pg_type AS t"
-    " JOIN pg_catalog.pg_type AS d ON d.oid = t.typelem"
-    " WHERE t.typoutput = 'pg_catalog.array_out'::regproc AND t.oid IN (%s)"
-    " UNION ALL SELECT e.a, t.typbasetype, e.delim FROM e"
-    " JOIN pg_catalog.pg_type AS t ON t.oid = e.oid WHERE t.typtype = 'd')"
-    " SELECT e.a, e.oid, e.delim FROM e JOIN pg_catalog.pg_type AS t"
-    " ON t.oid = e.oid WHERE t.typtype <> 'd'";
-
-static unsigned number(const char *text)
+static void take_types(struct pgrow *r, const PGresult *rows)
 {
-    return (unsigned)strtoul(text, NULL, 10);
-}
-
-static void take_arrays(struct pgrow *r, const PGresult *rows)
-{
-    for (int k = 0; k < PQntuples(rows); k++)
-        for (size_t i = 0; i < r->columns.n; i++) {
-            if (r->oids[i] != number(PQgetvalue(rows, k, 0)))
-                continue;
-            pgtype_of(number(PQgetvalue(rows, k, 1)), &r->types[i]);
-            r->types[i].array = true;
-            r->types[i].delimiter = *PQgetvalue(rows, k, 2);
-        }
+    struct pgtype t;
+    for (int k = 0; k < PQntuples(rows); k++) {
+        unsigned oid = pgtype_answer(rows, k, &t);
+        for (size_t i = 0; i < r->columns.n; i++)
+            if (r->oids[i] == oid)
+                r->types[i] = t;
+    }
 }
 
 static int ask_types(struct pgrow *r, struct pgsession *s, struct str oids,
@@ -40,11 +22,11 @@ static int ask_types(struct pgrow *r, struct pgsession *s, struct str oids,
 {
     struct buf sql = { 0 };
     PGresult *rows = NULL;
-    buf_addf(&sql, arrays_sql, oids.p);
+    pgtype_ask(&sql, oids);
     const char *z = buf_z(&sql);
     int got = z ? pgsession_ask(s, z, &rows, e) : err_nomem(e);
     if (got == 0)
-        take_arrays(r, rows);
+        take_types(r, rows);
     PQclear(rows);
     buf_free(&sql);
     return got;

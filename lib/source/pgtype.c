@@ -1,5 +1,7 @@
 #include "source/pgtype.h"
 
+#include <stdlib.h>
+
 /* pg_type.dat of PostgreSQL's sources. */
 enum oid {
     OID_BOOL = 16,
@@ -70,6 +72,43 @@ bool pgtype_of(unsigned oid, struct pgtype *t)
     case OID_LSN: return true;
     default: return false;
     }
+}
+
+/* From each type down to what it is made of, through domains, one array, and
+ * domains again. An array of a domain of arrays has texts as its elements. */
+static const char ask_sql[] =
+    "WITH RECURSIVE e(a, oid, listed, delim) AS ("
+    " SELECT t.oid, t.oid, false, ',' FROM pg_catalog.pg_type AS t"
+    " WHERE t.oid IN (%.*s)"
+    " UNION ALL SELECT e.a,"
+    " CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,"
+    " e.listed OR t.typtype <> 'd',"
+    " CASE t.typtype WHEN 'd' THEN e.delim ELSE (SELECT d.typdelim::text"
+    " FROM pg_catalog.pg_type AS d WHERE d.oid = t.typelem) END"
+    " FROM e JOIN pg_catalog.pg_type AS t ON t.oid = e.oid"
+    " WHERE t.typtype = 'd' OR (NOT e.listed"
+    " AND t.typoutput = 'pg_catalog.array_out'::pg_catalog.regproc))"
+    " SELECT e.a, e.oid, e.listed, e.delim FROM e"
+    " JOIN pg_catalog.pg_type AS t ON t.oid = e.oid"
+    " WHERE t.typtype <> 'd' AND (e.listed"
+    " OR t.typoutput <> 'pg_catalog.array_out'::pg_catalog.regproc)";
+
+void pgtype_ask(struct buf *sql, struct str oids)
+{
+    buf_addf(sql, ask_sql, STR_ARG(oids));
+}
+
+static unsigned number(const char *text)
+{
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+unsigned pgtype_answer(const PGresult *rows, int row, struct pgtype *t)
+{
+    pgtype_of(number(PQgetvalue(rows, row, 1)), t);
+    t->array = *PQgetvalue(rows, row, 2) == 't';
+    t->delimiter = *PQgetvalue(rows, row, 3);
+    return number(PQgetvalue(rows, row, 0));
 }
 
 bool pgtype_is_cursor(unsigned oid, bool *text)

@@ -4,6 +4,10 @@
 #ifndef SOURCE_PGTYPE_H
 #define SOURCE_PGTYPE_H
 
+#include "base/buf.h"
+#include "base/str.h"
+
+#include <libpq-fe.h>
 #include <stdbool.h>
 
 enum pgtype_kind {
@@ -24,6 +28,14 @@ struct pgtype {
 /* Of a type by its number in pg_type, the same in every database. False where
  * it is not one of these: an array, or one that somebody defined. */
 bool pgtype_of(unsigned oid, struct pgtype *t);
+
+/* Appends the statement that asks a server for the types of these numbers, with
+ * commas between them: for domains and arrays, which are looked through. Who
+ * has no row in the answer is PGTYPE_TEXT. */
+void pgtype_ask(struct buf *sql, struct str oids);
+
+/* A row of the answer: the number of the type, and which form it has. */
+unsigned pgtype_answer(const PGresult *rows, int row, struct pgtype *t);
 
 /* May a position be kept of a column of this type: does the server order its
  * values as their text or number or time says, if texts compare by bytes? */

@@ -90,6 +90,51 @@ END
     [ "$(jq -r '[.nan, .z, .bs, .e, .m, has("made")] | tostring' stream)" = '["NaN",null,"\\N","","on",false]' ]
 }
 
+@test "arrays, domains and types of one's own are in snapshot and stream what a query gives" {
+    need_command jq
+    sql "CREATE TYPE mood AS ENUM ('sad', 'a,b'); CREATE TYPE pair AS (x int, y text);
+        CREATE DOMAIN cents AS bigint; CREATE DOMAIN list AS int[]; CREATE DOMAIN short AS list; CREATE DOMAIN doc AS jsonb;
+        CREATE TABLE t (id int PRIMARY KEY, a int[], n numeric[], s text[], b bytea[], tz timestamptz[], bo bool[],
+            j json[], m mood[], pa pair[], bx box[], ca cents[], la list[], c cents, l short, d doc, p pair,
+            r int4range, ra int4range[], ov oidvector, bc timestamp, inf date);
+        CREATE PUBLICATION p FOR TABLE t;
+        CREATE PROCEDURE fill() LANGUAGE sql AS \$\$
+        INSERT INTO t VALUES (1, '{{1,2},{3,NULL}}', '{NaN,Infinity,1.10}', ARRAY['NULL', NULL, '', 'a,\"b\"', E'\\\\\\n'],
+            ARRAY['\\x00ff'::bytea], '{2026-01-31 08:00+00,infinity}', '{t,f}', ARRAY[E'{\"a\":\\n1}'::json], '{sad,\"a,b\"}',
+            ARRAY[ROW(1, 'x \"y\"')::pair], ARRAY['(1,1),(0,0)'::box, '(3,3),(2,2)'], '{5}', ARRAY['{1,2}'::list],
+            7, '[0:1]={8,9}', E'{\"k\":\\n [1]}', ROW(NULL, ''), '[1,4)', '{\"[1,3)\",empty}', '1 2',
+            '0044-03-15 12:00 BC', '-infinity'); INSERT INTO t (id, a) VALUES (2, '{}') \$\$; CALL fill()"
+    pipe-extract "$URL" --table t >query
+    extract | jq -c 'select(.op == "r").after' >snapshot
+    jq -c . query | cmp - snapshot
+    # A new session learns the forms from the stream alone.
+    sql "TRUNCATE t; CALL fill(); UPDATE t SET c = c"
+    extract --snapshot never >out
+    jq -c 'select(.op == "c").after' out | cmp - snapshot
+    jq -c 'select(.op == "u").after' out | cmp - snapshot
+    [ "$(head -n 1 snapshot | jq -c '[.a, .m, .la, .c, .l, .d]')" = '[[[1,2],[3,null]],["sad","a,b"],["{1,2}"],7,[8,9],{"k":[1]}]' ]
+    # A type that comes, and one that goes, in mid-stream.
+    sql "CREATE TYPE late AS ENUM ('x'); ALTER TABLE t ADD late late[] DEFAULT '{x}'; UPDATE t SET c = 1 WHERE id = 1;
+        ALTER TABLE t DROP late; DROP TYPE late; UPDATE t SET c = 2 WHERE id = 1"
+    extract --snapshot never | jq -c 'select(.op == "u" and .after.id == 1) | .after | [.a[0], .c, .late]' >out
+    [ "$(tail -n 2 out)" = $'[[1,2],1,"{x}"]\n[[1,2],2,null]' ] || fail "$(cat out)"
+}
+
+@test "a table with arrays comes into a table of the same types" {
+    sql "CREATE TABLE t (id int PRIMARY KEY, a int[], s text[], n numeric[], b bytea[], j jsonb[]); CREATE PUBLICATION p FOR TABLE t;
+        INSERT INTO t VALUES (1, '{1,2}', ARRAY['q\"x,', NULL, ''], '{{1.10},{2}}', '{\"\\\\x0102\",NULL}',
+            ARRAY['{\"a\": [1]}', '\"s\"', '2', 'true', '[\"x\"]']::jsonb[]), (2, '{}', '{}', NULL, '{}', '{}')"
+    sql 'DROP DATABASE IF EXISTS target WITH (FORCE)' 2>/dev/null
+    sql 'CREATE DATABASE target'
+    TARGET=${URL%/*}/target
+    in_target 'CREATE TABLE t (id int PRIMARY KEY, a int[], s text[], n numeric[], b bytea[], j jsonb[])'
+    resume "$TARGET" | load_into "$TARGET"
+    same_table
+    sql "UPDATE t SET a = a || 3, b = b || '\xff'::bytea WHERE id = 1"
+    resume "$TARGET" | load_into "$TARGET"
+    same_table
+}
+
 @test "wal2json: its lines as they are, the snapshot's rows in the same form" {
     need_command jq
     has_plugin wal2json
@@ -165,6 +210,47 @@ END
     sql "INSERT INTO c VALUES (2, 'c', 's'), (30, 'd', 's'); INSERT INTO part VALUES (16)"
     extract --snapshot never | jq -c '[.source.table, .after]' >out
     [ "$(cat out)" = $'["c",{"id":2,"v":"c"}]\n["part",{"id":16}]' ]
+}
+
+@test "wal2json comes with partitions by their names, and refuses a publication by their root's" {
+    need_command jq
+    has_plugin wal2json
+    sql "CREATE TABLE part (id int PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (10); INSERT INTO part VALUES (1);
+        CREATE PUBLICATION p FOR TABLE part WITH (publish_via_partition_root)"
+    assert_exit 78 extract --plugin wal2json
+    grep -q publish_via_partition_root err
+    [ "$(sql 'SELECT count(*) FROM pg_replication_slots')" = 0 ]
+    sql "ALTER PUBLICATION p SET (publish_via_partition_root = false)"
+    extract --plugin wal2json >/dev/null
+    sql "INSERT INTO part VALUES (2)"
+    extract --plugin wal2json --snapshot never | jq -c '[.table, .columns[0].value]' >out
+    assert_file out '["part1",2]'
+}
+
+@test "a truncation of several tables is one of each; a row without columns is a row" {
+    need_command jq
+    sql "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE none ();
+        INSERT INTO none DEFAULT VALUES; INSERT INTO none DEFAULT VALUES; CREATE PUBLICATION p FOR TABLE a, b, none"
+    [ "$(extract | jq -c '[.op, .source.table, .after]' | tr '\n' ' ')" = '["t","a",null] ["t","b",null] ["t","none",null] ["r","none",{}] ["r","none",{}] ' ]
+    sql "TRUNCATE a, b; INSERT INTO none DEFAULT VALUES"
+    extract --snapshot never | jq -c '[.op, .source.table, .after]' >out
+    [ "$(cat out)" = $'["t","a",null]\n["t","b",null]\n["c","none",{}]' ] || fail "$(cat out)"
+}
+
+@test "a database without an encoding: text that is not UTF-8 is rejected, the stream goes on" {
+    sql "DROP DATABASE IF EXISTS raw WITH (FORCE)" 2>/dev/null
+    sql "CREATE DATABASE raw ENCODING SQL_ASCII TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    raw() { PGDATABASE=raw PGCLIENTENCODING=SQL_ASCII sql "$1"; }
+    raw "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE PUBLICATION p FOR TABLE t;
+        INSERT INTO t VALUES (1, convert_from('\xff41', 'SQL_ASCII')), (2, 'x')"
+    CDC=${CDC%/*}/raw
+    extract --dlq dead --max-reject 1 | jq -c .after.id >out
+    [ "$(cat out)" = $'null\n2' ]
+    raw "INSERT INTO t VALUES (3, convert_from('\xff41', 'SQL_ASCII')), (4, 'y')"
+    extract --snapshot never --dlq dead --max-reject 1 | jq -c .after.id >out
+    [ "$(cat out)" = 4 ]
+    [ "$(jq -r '.errors[0].code' dead | sort | uniq -c | tr -s ' ')" = ' 2 invalid_utf8' ]
 }
 
 @test "columns that come and go in mid stream; a table described anew" {
@@ -421,7 +507,8 @@ make_workload() {
 
 # kill_rounds N EXTRACT-OPTIONS... -- LOAD-OPTIONS...: runs the pipeline N
 # times, and kills one of its stages, or both, at a random moment; but for every
-# sixth, if it ends by itself.
+# sixth, if it ends by itself. A run that was over before is no kill: more rounds
+# come until there were enough of them.
 kill_rounds() {
     local rounds=$1 from=() to=() i shell victim span=2
     [[ $* != *--follow* ]] || span=6
@@ -431,7 +518,7 @@ kill_rounds() {
         shift
     done
     to=("${@:2}")
-    for ((i = 0; i < rounds; i++)); do
+    for ((i = 0; i < rounds || (killed < 8 && i < 10 * rounds); i++)); do
         (EXEC="exec"
             resume "$TARGET" "${from[@]}" 2>extract.err | load_into "$TARGET" "${to[@]}" 2>load.err) 3>&- &
         shell=$!

@@ -368,6 +368,24 @@ since() {
     within 10 eval '[ "$(sessions)" = 0 ]'
 }
 
+@test "SIGTERM ends the read of a server that does not answer any more" {
+    napping
+    pipe-extract "$URL" --query 'SELECT id, nap(60) FROM t' --split id -j 3 >out 2>err 3>&- &
+    local pid=$! code=0 server
+    within 10 eval "[ \"\$(sessions \" AND state = 'active'\")\" = 3 ]"
+    server=$(head -n 1 "$PG_DIR/data/postmaster.pid")
+    # shellcheck disable=SC2046 # one word a process
+    kill -STOP "$server" $(pgrep -P "$server")
+    kill -TERM $pid
+    timeout 10 tail --pid=$pid -f /dev/null || code=hangs
+    # shellcheck disable=SC2046
+    kill -CONT "$server" $(pgrep -P "$server")
+    [ "$code" = 0 ] || fail "the read goes on"
+    wait $pid || code=$?
+    [ "$code" = 143 ]
+    within 10 eval '[ "$(sessions)" = 0 ]'
+}
+
 @test "a reader that goes away ends the read" {
     extract --query 'SELECT generate_series(1, 100000000) AS i' | head -n 1 >out
     assert_file out '{"i":1}'

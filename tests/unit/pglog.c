@@ -6,6 +6,7 @@
 #include "json/check.h"
 #include "pglog/lsn.h"
 #include "pglog/pgevent.h"
+#include "pglog/pgforms.h"
 #include "pglog/pgoutput.h"
 #include "pglog/slot.h"
 #include "pglog/snapshot.h"
@@ -202,6 +203,35 @@ TEST("under a full identity the large value is taken from the row before")
               "{\"before\":{\"id\":1,\"v\":null,\"big\":\"BIG\",\"n\":3},"
               "\"after\":{\"id\":1,\"v\":\"b\",\"big\":\"BIG\",\"n\":4}," SOURCE
               ",\"op\":\"u\"}");
+    teardown();
+}
+
+TEST("a type that is not the server's own is text, until its form is known")
+{
+    struct pgform list = { 1007, { PGTYPE_NUMBER, true, ',' } };
+    struct pgforms forms = { &list, 1, 1 };
+    d = pgoutput_new();
+    start('R');
+    num(7, 4);
+    name("public");
+    name("t");
+    buf_addc(&wire, 'd');
+    num(2, 2);
+    for (int i = 0; i < 2; i++) {
+        num(i == 0, 1);
+        name(i ? "a" : "id");
+        num(i ? 1007 : 23, 4);
+        num(UINT32_MAX, 4);
+    }
+    CHECK(read_wire() == 0 && m.described);
+    struct relation *r = m.described;
+    CHECK(begin() == 0 && !m.described);
+    change('I');
+    ROW('N', "t1", "t{1,NULL}");
+    CHECK(read_wire() == 0);
+    CHECK(strstr(event(), "\"a\":\"{1,NULL}\""));
+    CHECK(!pgforms_fill(&(struct pgforms){ 0 }, r) && pgforms_fill(&forms, r));
+    CHECK(strstr(event(), "\"after\":{\"id\":1,\"a\":[1,null]}"));
     teardown();
 }
 
