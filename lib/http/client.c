@@ -152,8 +152,10 @@ static int set_up(struct http_call *c, const struct http_request *r,
     if (set(easy, CURLOPT_URL, r->url) != CURLE_OK ||
         set(easy, CURLOPT_USERAGENT,
             o->agent ? o->agent : "pipeutils/" PIPE_VERSION) != CURLE_OK ||
-        /* An empty name, unlike none, keeps libcurl from the environment. */
+        /* An empty name, unlike none, keeps libcurl from the environment;
+         * no_proxy there would have it connect to what nobody judged. */
         set(easy, CURLOPT_PROXY, o->proxy ? o->proxy : "") != CURLE_OK ||
+        set(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
         (o->ca_file && set(easy, CURLOPT_CAINFO, o->ca_file) != CURLE_OK))
         return err_nomem(e);
     (void)set(easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -407,6 +407,9 @@ all_ids='0 24 25 '
         jq -s length)" = 10 ]
     assert_exit 77 pipe-extract --http-proxy "$OTHER" "$WEB/page"
     [ -z "$(requests)" ]
+    export no_proxy=localhost,.invalid
+    [ "$(pipe-extract --http-proxy "$OTHER" http://api.invalid/page |
+        jq -s length)" = 10 ]
 }
 
 @test "a token is not in ps while it is used" {
