@@ -235,7 +235,10 @@ void http_end(struct http_call *c)
 static int fail(const struct http_call *c, struct err *e)
 {
     const char *name = c->name.p;
-    const char *why = c->why[0] ? c->why : c->h->lib->strerror(c->result);
+    /* Of a proxy's URL that is none libcurl says all, a password too. */
+    bool shown = c->h->opts.proxy && strstr(c->why, c->h->opts.proxy);
+    const char *why =
+        c->why[0] && !shown ? c->why : c->h->lib->strerror(c->result);
     if (c->stopped)
         return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
     if (c->late)
