@@ -45,10 +45,12 @@ static const char *value_of(struct buf *validator)
 
 /* ---- reading on ---- */
 
-/* True if the answer is the rest of what was read so far. */
+/* True if the answer is the rest of what was read so far, all of it: a server
+ * may give less than it was asked for (RFC 9110, section 14.2). */
 static bool is_rest(const struct download *d, const struct http_call *c)
 {
     struct str range;
+    unsigned long long last, size;
     if (http_status(c) != 206 || !http_header(c, "content-range", 0, &range) ||
         range.n <= 6 || strncasecmp(range.p, "bytes ", 6) != 0)
         return false;
@@ -56,10 +58,11 @@ static bool is_rest(const struct download *d, const struct http_call *c)
     unsigned long long from = strtoull(range.p + 6, &end, 10);
     if (from != d->got || *end != '-')
         return false;
-    strtoull(end + 1, &end, 10);
-    return *end == '/' &&
-           (!d->size || end[1] == '*' ||
-            strtoull(end + 1, NULL, 10) == (unsigned long long)d->size);
+    last = strtoull(end + 1, &end, 10);
+    if (*end != '/')
+        return false;
+    size = end[1] == '*' ? d->size : strtoull(end + 1, NULL, 10);
+    return last + 1 == size && (!d->size || size == d->size);
 }
 
 /* Asks for the rest. 0 or -1. */
@@ -85,7 +88,9 @@ static int read_on(struct download *d, const struct err *why, struct err *e)
     const struct http_call *c = fetch_call(d->fetch);
     if (whole ? http_status(c) == 200 : is_rest(d, c))
         return 0;
-    return err_set(e, ERR_TEMPFAIL, "'%s' broke off and has changed since",
+    return err_set(e, ERR_TEMPFAIL,
+                   "'%s' broke off and has changed since, or its server has "
+                   "not all of the rest",
                    d->uri.p);
 }
 

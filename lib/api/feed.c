@@ -95,30 +95,38 @@ static int set_request(struct feed_http *h, struct err *e)
     return request_template(o, &h->template, e);
 }
 
-static int check_url(const char *uri, struct err *e)
+static bool has_param(const struct api_opts *o, struct str name)
+{
+    for (size_t i = 0; i < o->params.n; i++)
+        if (strncasecmp(o->params.v[i], name.p, name.n) == 0 &&
+            o->params.v[i][name.n] == '=')
+            return true;
+    return false;
+}
+
+static int check_url(const char *uri, const struct api_opts *o, struct err *e)
 {
     if (url_check(uri, e))
         return -1;
-    struct str secret = url_secret_param(uri);
     static const struct str refused[] = { { "api_key", 7 },
                                           { "apikey", 6 },
                                           { "access_token", 12 },
                                           { "client_secret", 13 },
                                           { "password", 8 } };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        if (str_eq(secret, refused[i]))
+        if (url_has_param(uri, refused[i]) || has_param(o, refused[i]))
             return err_set(e, ERR_USAGE,
                            "a URL must not hold a secret ('%.*s'), which ps "
                            "would show: use --auth apikey --api-key-param %.*s "
                            "--token env:NAME",
-                           STR_ARG(secret), STR_ARG(secret));
+                           STR_ARG(refused[i]), STR_ARG(refused[i]));
     return 0;
 }
 
 static int http_feed_open(struct feed *base, struct err *e)
 {
     struct feed_http *h = (struct feed_http *)base;
-    if (check_url(base->uri, e) || api_options_read(&h->o, e))
+    if (api_options_read(&h->o, e) || check_url(base->uri, &h->o, e))
         return -1;
     set_manners(h);
     if (set_request(h, e) || auth_open(&h->auth, &h->o, base->uri, &h->how, e))

@@ -1,5 +1,7 @@
 #include "api/options.h"
 
+#include "base/secret.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -121,7 +123,9 @@ const struct opt api_options[] = {
     { OPT_STRING, 0, "ca", "FILE", &ca_file,
       "trust the certificates in FILE instead of the system's", NULL, 0, 0, 0,
       COMPLETE_FILE, "CURL_CA_BUNDLE" },
-    ROW(OPT_STRING, "http-proxy", "URL", &proxy, "go through this proxy"),
+    ROW(OPT_STRING, "http-proxy", "URL|env:NAME|file:PATH", &proxy,
+        "go through this proxy; a URL with a password is read from env: or "
+        "file:"),
     { 0 }
 };
 
@@ -174,6 +178,20 @@ static int check_headers(struct err *e)
             return err_set(e, ERR_USAGE,
                            "option --param: '%s' is not NAME=VALUE",
                            params.v[i]);
+    return 0;
+}
+
+/* It stands in the request's first line: a line end would begin a header. */
+static int check_method(struct err *e)
+{
+    if (!method)
+        return 0;
+    for (const char *p = method; *p || p == method; p++)
+        if (!(*p >= 'A' && *p <= 'Z') && !(*p >= 'a' && *p <= 'z') &&
+            *p != '-' && *p != '_')
+            return err_set(e, ERR_USAGE, "option --method: not a method");
+    if (strcmp(method, "HEAD") == 0)
+        return err_set(e, ERR_USAGE, "option --method: HEAD has no body");
     return 0;
 }
 
@@ -256,6 +274,27 @@ static int check_paging(const struct api_opts *o, struct err *e)
     return 0;
 }
 
+static int read_proxy(struct api_opts *o, struct err *e)
+{
+    if (!proxy)
+        return 0;
+    if (strncmp(proxy, "env:", 4) == 0 || strncmp(proxy, "file:", 5) == 0) {
+        struct str secret;
+        if (secret_read(str_of(proxy), &secret, e))
+            return -1;
+        o->proxy = o->proxy_text = strndup(secret.p, secret.n);
+        secret_free(&secret);
+        if (!o->proxy)
+            return err_nomem(e);
+    } else if (strchr(proxy, '@')) {
+        return err_set(e, ERR_USAGE,
+                       "option --http-proxy: a URL must not hold a user name "
+                       "or password, which ps would show: use env:NAME or "
+                       "file:PATH");
+    }
+    return 0;
+}
+
 /* 0 for none, else the 1-based place of the choice. */
 static int place(const char *const *choices, const char *choice)
 {
@@ -315,7 +354,8 @@ int api_options_read(struct api_opts *o, struct err *e)
     if (rate && api_rate(rate, &o->gap_us))
         return err_set(e, ERR_USAGE,
                        "option --rate: '%s' is not N/s, N/m or N/h", rate);
-    if (check_headers(e) || check_auth(o, e) || check_paging(o, e) ||
+    if (check_headers(e) || check_method(e) || check_auth(o, e) ||
+        check_paging(o, e) || read_proxy(o, e) ||
         (at && path_parse(&o->cursor_at, str_of(at), e)) ||
         (total_at && path_parse(&o->total_at, str_of(total_at), e)))
         return -1;
@@ -327,4 +367,8 @@ void api_options_free(struct api_opts *o)
 {
     path_free(&o->cursor_at);
     path_free(&o->total_at);
+    if (o->proxy_text)
+        explicit_bzero(o->proxy_text, strlen(o->proxy_text));
+    free(o->proxy_text);
+    o->proxy_text = NULL;
 }

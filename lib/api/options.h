@@ -48,6 +48,7 @@ struct api_opts {
     bool allow_private, allow_unframed;
     bool if_changed; /* ask only for what is not what it was */
     const char *ca_file, *proxy;
+    char *proxy_text; /* owned: proxy, where it was read from a secret */
 };
 
 /* 0, or -1 with ERR_USAGE. api_options_free in every case. */

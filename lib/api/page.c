@@ -167,6 +167,10 @@ static int learn(const struct page *page, struct paging *paging, struct err *e)
     const struct http_call *c = fetch_call(page->fetch);
     struct str links[LINKS_MAX];
     size_t n = 0;
+    if (http_status(c) == 204) {
+        paging->ended = true;
+        return 0;
+    }
     while (n < LINKS_MAX && http_header(c, "link", n, &links[n]))
         n++;
     return paging_learn(paging,
@@ -177,10 +181,20 @@ static int learn(const struct page *page, struct paging *paging, struct err *e)
                         e);
 }
 
+/* Nobody asked for a part, or for what is new only. */
+static int check_status(const struct http_call *c, struct err *e)
+{
+    if (http_status(c) == 206)
+        return err_set(e, ERR_DATA, "'%s' answers with a part of itself",
+                       http_name(c));
+    return http_status(c) == 304 ? http_status_error(c, e) : 0;
+}
+
 int page_wait(struct page *page, struct paging *paging,
               const struct api_opts *o, struct err *e)
 {
     if (fetch_wait(page->fetch, e) ||
+        check_status(fetch_call(page->fetch), e) ||
         page_check_coding(fetch_call(page->fetch), e) ||
         fetch_body(page->fetch, &page->body, e))
         return -1;

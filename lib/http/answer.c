@@ -42,8 +42,11 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
     struct http_call *c = ctx;
     struct str line = { data, size * n };
     c->quiet = http_clock_ms();
-    if (c->headed) /* a trailer */
-        return line.n;
+    if (c->headed) {
+        c->trailers += line.n;
+        c->head.failed = c->head.failed || c->trailers > HEAD_MAX;
+        return c->head.failed ? 0 : line.n;
+    }
     if (line.n > 5 && strncasecmp(line.p, "HTTP/", 5) == 0) {
         c->status = status_of(line);
         buf_reset(&c->head);

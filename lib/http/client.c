@@ -152,8 +152,10 @@ static int set_up(struct http_call *c, const struct http_request *r,
     if (set(easy, CURLOPT_URL, r->url) != CURLE_OK ||
         set(easy, CURLOPT_USERAGENT,
             o->agent ? o->agent : "pipeutils/" PIPE_VERSION) != CURLE_OK ||
-        /* An empty name, unlike none, keeps libcurl from the environment. */
+        /* An empty name, unlike none, keeps libcurl from the environment;
+         * no_proxy there would have it connect to what nobody judged. */
         set(easy, CURLOPT_PROXY, o->proxy ? o->proxy : "") != CURLE_OK ||
+        set(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
         (o->ca_file && set(easy, CURLOPT_CAINFO, o->ca_file) != CURLE_OK))
         return err_nomem(e);
     (void)set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -233,7 +235,10 @@ void http_end(struct http_call *c)
 static int fail(const struct http_call *c, struct err *e)
 {
     const char *name = c->name.p;
-    const char *why = c->why[0] ? c->why : c->h->lib->strerror(c->result);
+    /* Of a proxy's URL that is none libcurl says all, a password too. */
+    bool shown = c->h->opts.proxy && strstr(c->why, c->h->opts.proxy);
+    const char *why =
+        c->why[0] && !shown ? c->why : c->h->lib->strerror(c->result);
     if (c->stopped)
         return err_set(e, ERR_TEMPFAIL, "stopped by a signal");
     if (c->late)

@@ -24,6 +24,7 @@ struct http_call {
     struct buf head; /* "name\0value\0" for each header */
     unsigned status; /* 0: not there yet */
     bool headed;     /* all headers of the final answer are there */
+    size_t trailers; /* bytes behind the body */
     struct buf body; /* bytes nobody has taken yet begin at body_at */
     size_t body_at, hold;
     bool paused; /* libcurl holds back bytes for which there is no room */

@@ -232,16 +232,14 @@ static bool next_param(const char **p, const char *stop, struct str *param)
     return true;
 }
 
-struct str url_secret_param(const char *url)
+bool url_has_param(const char *url, struct str name)
 {
     const char *p = url + strcspn(url, "?#"), *stop = url + strcspn(url, "#");
     struct str param;
-    while (next_param(&p, stop, &param)) {
-        const char *sign = memchr(param.p, '=', param.n);
-        if (sign && is_secret(param))
-            return (struct str){ param.p, (size_t)(sign - param.p) };
-    }
-    return (struct str){ 0 };
+    while (next_param(&p, stop, &param))
+        if (memchr(param.p, '=', param.n) && is_param(param, name, true))
+            return true;
+    return false;
 }
 
 /* Without user and password: those stand in front of the last @ of the host. */

@@ -33,9 +33,9 @@ int url_same_origin(const char *a, const char *b, bool *same, struct err *e);
  * secret (token, api_key, signature ...). 0 or -1 (memory). */
 int url_show(const char *url, struct buf *out);
 
-/* The first of those parameters that is given in the URL, borrowed from it;
- * empty: none. */
-struct str url_secret_param(const char *url);
+/* True if the query gives a value to the parameter `name` (in lower case), in
+ * whatever case and encoding it stands there. */
+bool url_has_param(const char *url, struct str name);
 
 /* True if its host is an address as of http/address.h, or "localhost". */
 bool url_is_private(const char *url);

@@ -230,6 +230,13 @@ all_ids='0 24 25 '
     assert_exit 65 get --paginate next --next-at /items/0/id "$WEB/next?at=10"
 }
 
+@test "a page that is a part fails with 65, one without content is the last" {
+    assert_exit 65 get --paginate link "$WEB/status?is=206"
+    [ ! -s out ]
+    assert_exit 0 get --paginate cursor --cursor-at /next "$WEB/status?is=204"
+    [ ! -s out ]
+}
+
 # ---- politeness ----
 
 @test "429, 500 and lost connections are tried again" {
@@ -298,6 +305,11 @@ all_ids='0 24 25 '
     grep -F truncated err
 }
 
+@test "no end of trailers behind a body fails with 65" {
+    assert_exit 65 get "$WEB/trailers"
+    assert_exit 65 get --paginate link "$WEB/trailers"
+}
+
 @test "a body that only the connection's end ends is refused unless allowed" {
     assert_exit 78 get "$WEB/close"
     grep -F -- --allow-close-delimited err
@@ -316,6 +328,7 @@ all_ids='0 24 25 '
     grep -F 'has changed since' err
     assert_exit 75 get "$WEB/ranges?key=r3&weak="
     assert_exit 75 get "$WEB/ranges?key=r4&plain="
+    assert_exit 75 get "$WEB/ranges?key=r5&short="
     [ "$(jq -s 'map(.v) | unique | length' out)" = 1 ]
 }
 
@@ -407,6 +420,17 @@ all_ids='0 24 25 '
         jq -s length)" = 10 ]
     assert_exit 77 pipe-extract --http-proxy "$OTHER" "$WEB/page"
     [ -z "$(requests)" ]
+    export no_proxy=.invalid WAY=http://ann:s3cret@${OTHER#*//}
+    [ "$(pipe-extract --http-proxy env:WAY http://api.invalid/echo |
+        jq -r '.headers["proxy-authorization"]')" = 'Basic YW5uOnMzY3JldA==' ]
+    WAY='http://ann:s3cret@[bad' assert_exit 69 pipe-extract --retries 0 \
+        --http-proxy env:WAY http://api.invalid/echo
+    run -1 grep -F s3cret err
+    WAY='gopher://ann:s3cret@a' assert_exit 69 pipe-extract --retries 0 \
+        --http-proxy env:WAY http://api.invalid/echo
+    run -1 grep -F s3cret err
+    [ "$(pipe-extract --http-proxy "$OTHER" http://api.invalid/page |
+        jq -s length)" = 10 ]
 }
 
 @test "a token is not in ps while it is used" {
@@ -434,6 +458,10 @@ all_ids='0 24 25 '
     assert_exit 64 get --header 'Authorization: Bearer s3cret' "$WEB/bearer"
     assert_exit 64 get "http://ann:s3cret@127.0.0.1/"
     assert_exit 64 get "$WEB/key?api_key=s3cret"
+    assert_exit 64 get "$WEB/key?key=1&API_Key=s3cret"
+    assert_exit 64 get --param Api_key=s3cret "$WEB/key"
+    assert_exit 64 get --http-proxy "http://ann:s3cret@${OTHER#*//}" "$WEB/page"
+    assert_exit 64 get --http-proxy "ann:s3cret@${OTHER#*//}" "$WEB/page"
     assert_exit 64 get --auth bearer --token s3cret "$WEB/bearer"
     run -1 grep -F s3cret err
     [ -z "$(requests)" ]
@@ -490,5 +518,10 @@ all_ids='0 24 25 '
 --paginate cursor --cursor-at a..b
 --header nonsense
 --param nonsense
+--method HEAD
 END
+    assert_exit 64 get --method $'GET / HTTP/1.1\r\nX-Evil: 1\r\nX:' "$WEB/page"
+    assert_exit 64 get --method '' "$WEB/page"
+    assert_exit 64 get --header $'X: 1\r\nX-Evil: 1' "$WEB/page"
+    [ -z "$(requests)" ]
 }

@@ -165,6 +165,22 @@ class Handler(BaseHTTPRequestHandler):
         self.raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
                  b"Connection: close\r\n\r\n{\"a\":1}\n{\"a\":2}\n")
 
+    def do_trailers(self):
+        """A body, and no end of trailers"""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                         b"Content-Type: application/x-ndjson\r\n\r\n"
+                         b"8\r\n{\"a\":1}\n\r\n0\r\n")
+        for _ in range(200000):
+            self.wfile.write(b"X-More: 12345678901234567890\r\n")
+        self.raw(b"\r\n")
+
+    def do_status(self):
+        """?is=: a JSON array of three; 204 without"""
+        if self.q["is"] == "204":
+            self.raw(b"HTTP/1.1 204 No Content\r\n\r\n")
+        else:
+            self.give(ITEMS[:3], int(self.q["is"]))
+
     def do_silent(self):
         time.sleep(float(self.q["s"]))
         self.give([])
@@ -236,7 +252,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_ranges(self):
         """1000 records; the connection breaks at each third of them.
         ?key= counts; ?change: another version behind the first break;
-        ?weak: a weak ETag; ?plain: no ranges offered"""
+        ?weak: a weak ETag; ?plain: no ranges offered; ?short: less of the
+        rest than was asked for"""
         n = self.count(self.q["key"])
         version = n if "change" in self.q else 1
         body = "".join(f'{{"v":{version},"n":{i}}}\n'
@@ -247,11 +264,13 @@ class Handler(BaseHTTPRequestHandler):
         if asked.startswith("bytes=") and self.headers.get("If-Range") == tag:
             start = int(asked[6:].rstrip("-"))
         rest = body[start:]
+        if start and "short" in self.q:  # up to the end of a record
+            rest = rest[:rest.index(b"\n") + 1]
         head = f"HTTP/1.1 {206 if start else 200} OK\r\nETag: {tag}\r\n"
         if "plain" not in self.q:
             head += "Accept-Ranges: bytes\r\n"
         if start:
-            head += (f"Content-Range: bytes {start}-{len(body) - 1}/"
+            head += (f"Content-Range: bytes {start}-{start + len(rest) - 1}/"
                      f"{len(body)}\r\n")
         head += ("Content-Type: application/x-ndjson\r\n"
                  f"Content-Length: {len(rest)}\r\n\r\n")
