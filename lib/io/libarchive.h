@@ -31,6 +31,7 @@
     X(read_header_position)             \
     X(read_data)                        \
     X(filter_bytes)                     \
+    X(filter_code)                      \
     X(error_string)                     \
     X(entry_pathname)                   \
     X(entry_pathname_utf8)              \

@@ -65,7 +65,14 @@ static int set_up(struct unfilter *u, struct err *e)
         api->read_open1(u->a) != ARCHIVE_OK)
         return fail(u, e);
     int r = api->read_next_header(u->a, &entry);
-    return r == ARCHIVE_OK ? 0 : fail(u, e);
+    if (r != ARCHIVE_OK)
+        return fail(u, e);
+    /* Of a head that is cut short it would hand out the bytes as they are. */
+    if (api->filter_code(u->a, 0) == ARCHIVE_FILTER_NONE)
+        return err_set(e, ERR_DATA,
+                       "compressed data of '%s' is truncated or corrupt",
+                       u->in->uri);
+    return 0;
 }
 
 int unfilter_open(struct unfilter **up, struct input *in, struct err *e)

@@ -322,6 +322,11 @@ values() {
         [ "$(pipe-extract "two.csv.$x" | wc -l)" -eq 10001 ]
         { cat "a.csv.$x" && echo rubbish; } >"bad.csv.$x"
         assert_exit 65 pipe-extract "bad.csv.$x"
+        # So little of a head that libarchive does not know it.
+        for bytes in 4 5 7 9 11; do
+            head -c $bytes "a.csv.$x" >"head.csv.$x"
+            assert_exit 65 pipe-extract "head.csv.$x"
+        done
         # So little that nothing but the name tells.
         head -c 3 "a.csv.$x" >"stub.ndjson.$x"
         assert_exit 65 pipe-extract "stub.ndjson.$x"
