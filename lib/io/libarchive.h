@@ -19,6 +19,7 @@
     X(read_support_format_7zip)         \
     X(read_support_format_cpio)         \
     X(read_support_format_raw)          \
+    X(read_support_format_empty)        \
     X(read_support_filter_bzip2)        \
     X(read_support_filter_xz)           \
     X(read_support_filter_lz4)          \

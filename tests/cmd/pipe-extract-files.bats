@@ -66,6 +66,25 @@ values() {
     assert_exit 66 pipe-extract 'nosuch/**'
 }
 
+@test "a folder behind a wildcard that may not be looked into fails: 77" {
+    local as_user=()
+    csv in/a/x.csv a
+    csv in/b/x.csv b
+    ln -s round in/round
+    [ "$(values 'in/*/x.csv')" = 'a b' ]
+    if [ "$(id -u)" = 0 ]; then
+        # Root without the right to override permissions.
+        as_user=(setpriv "--bounding-set=-dac_override,-dac_read_search")
+        "${as_user[@]}" true || skip "root may read all folders here"
+    fi
+    chmod 000 in/b
+    for glob in 'in/*/x.csv' 'in/*/x.*' 'in/**/x.csv'; do
+        assert_exit 77 "${as_user[@]}" pipe-extract "$glob"
+        [ ! -s out ]
+    done
+    chmod 755 in/b
+}
+
 @test "--include and --exclude choose by name, or with a slash by path" {
     csv in/a.csv a
     csv in/a.txt wrong
