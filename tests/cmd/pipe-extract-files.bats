@@ -85,6 +85,30 @@ values() {
     chmod 755 in/b
 }
 
+@test "a file that becomes shorter while it is read fails: 75" {
+    { echo f && yes row | head -n 4000000; } >a.csv
+    {
+        code=0
+        pipe-extract a.csv 2>err || code=$?
+        echo "$code" >code
+    } | {
+        read -r _
+        truncate -s 8000002 a.csv # behind a whole row
+        cat >/dev/null
+    }
+    assert_file code 75
+    grep -q "'a.csv' became shorter while it was read" err
+    # One that grows is read as far as it goes, one that is replaced as it was.
+    { echo f && yes row | head -n 4000000; } >a.csv
+    pipe-extract a.csv | {
+        read -r _
+        csv new.csv x
+        mv new.csv a.csv
+        wc -l
+    } >out
+    [ "$(cat out)" -eq 3999999 ]
+}
+
 @test "--include and --exclude choose by name, or with a slash by path" {
     csv in/a.csv a
     csv in/a.txt wrong
