@@ -115,7 +115,9 @@ int csvsniff_said(struct csvsniff *s, struct input *in,
     static const struct str mark = { "\xef\xbb\xbf", 3 }, word = { "sep=", 4 };
     struct str head;
 
-    if (opts->skip || opts->csv.delimiter)
+    /* Without a header it could be a row, such as one that is replayed. */
+    if (opts->skip || opts->csv.delimiter || opts->csv.no_header ||
+        opts->csv.n_columns)
         return 0;
     /* Only bytes that may become the line are worth waiting for. */
     for (size_t want = 1;; want = head.n + 1) {

@@ -18,7 +18,7 @@ struct csvsniff {
 };
 
 /* Is the first line "sep=" and a delimiter? Takes it then, unless opts say one,
- * or skip lines. in is only peeked into. 0 or -1. */
+ * skip lines or want no header. in is only peeked into. 0 or -1. */
 int csvsniff_said(struct csvsniff *s, struct input *in,
                   const struct source_opts *opts, struct err *e);
 
