@@ -19,6 +19,7 @@
     X(read_support_format_7zip)         \
     X(read_support_format_cpio)         \
     X(read_support_format_raw)          \
+    X(read_support_format_empty)        \
     X(read_support_filter_bzip2)        \
     X(read_support_filter_xz)           \
     X(read_support_filter_lz4)          \
@@ -31,6 +32,7 @@
     X(read_header_position)             \
     X(read_data)                        \
     X(filter_bytes)                     \
+    X(filter_code)                      \
     X(error_string)                     \
     X(entry_pathname)                   \
     X(entry_pathname_utf8)              \

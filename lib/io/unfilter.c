@@ -13,6 +13,7 @@ struct unfilter {
     struct archive *a; /* owned */
     struct input *in;  /* borrowed */
     uint64_t got, out; /* bytes of compressed and plain data */
+    bool empty;        /* there is no plain data */
     struct err err;    /* of the callback, which cannot hand it on */
     char block[BLOCK];
 };
@@ -57,6 +58,7 @@ static int set_up(struct unfilter *u, struct err *e)
     if (!u->a)
         return err_nomem(e);
     if (api->read_support_format_raw(u->a) != ARCHIVE_OK ||
+        api->read_support_format_empty(u->a) != ARCHIVE_OK ||
         api->read_support_filter_bzip2(u->a) != ARCHIVE_OK ||
         api->read_support_filter_xz(u->a) != ARCHIVE_OK ||
         api->read_support_filter_lz4(u->a) != ARCHIVE_OK ||
@@ -65,7 +67,15 @@ static int set_up(struct unfilter *u, struct err *e)
         api->read_open1(u->a) != ARCHIVE_OK)
         return fail(u, e);
     int r = api->read_next_header(u->a, &entry);
-    return r == ARCHIVE_OK ? 0 : fail(u, e);
+    u->empty = r == ARCHIVE_EOF;
+    if (r != ARCHIVE_OK && !u->empty)
+        return fail(u, e);
+    /* Of a head that is cut short it would hand out the bytes as they are. */
+    if (api->filter_code(u->a, 0) == ARCHIVE_FILTER_NONE)
+        return err_set(e, ERR_DATA,
+                       "compressed data of '%s' is truncated or corrupt",
+                       u->in->uri);
+    return 0;
 }
 
 int unfilter_open(struct unfilter **up, struct input *in, struct err *e)
@@ -117,7 +127,7 @@ static int check_end(struct unfilter *u, struct err *e)
 ssize_t unfilter_read(void *up, void *buf, size_t n, struct err *e)
 {
     struct unfilter *u = up;
-    la_ssize_t r = u->api->read_data(u->a, buf, n);
+    la_ssize_t r = u->empty ? 0 : u->api->read_data(u->a, buf, n);
     if (r < 0)
         return fail(u, e);
     u->out += (uint64_t)r;

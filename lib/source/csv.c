@@ -44,6 +44,11 @@ static int find_dialect(struct csv *c, struct err *e)
                      .escape = o->escape,
                      .comment = s->opts->comment },
     };
+    if (o->detect != SOURCE_DETECT_NONE &&
+        csvsniff_said(&c->sniff, s->in, s->opts, e) != 0)
+        return -1;
+    if (c->sniff.said)
+        return 0;
     if (o->detect == SOURCE_DETECT_AUTO)
         return csvsniff_auto(&c->sniff, s->in, s->opts, e);
     /* Rows without names of their own are too little to go by. */
@@ -79,8 +84,8 @@ static char find_delimiter(const struct csv *c)
     const struct csvtok_dialect *d = &c->sniff.dialect;
     struct str raw = c->row.raw;
 
-    if (c->base.opts->csv.delimiter || c->row.total != 1 || !raw.n ||
-        (!d->no_quote && *raw.p == d->quote))
+    if (c->base.opts->csv.delimiter || c->sniff.said || c->row.total != 1 ||
+        !raw.n || (!d->no_quote && *raw.p == d->quote))
         return '\0';
     for (const char *p = ";\t|,"; *p; p++)
         if (memchr(raw.p, *p, raw.n))
@@ -145,7 +150,8 @@ static int csv_open(struct source *s, struct err *e)
     c->open = true;
     if (csvrow_open(&c->rows, s->in, c->sniff.dialect, COLUMNS_MAX + 1,
                     s->opts->max_record, e) != 0 ||
-        csvrow_skip(&c->rows, s->opts->skip, e) != 0 || read_header(c, e) != 0)
+        csvrow_skip(&c->rows, s->opts->skip + c->sniff.said, e) != 0 ||
+        read_header(c, e) != 0)
         return -1;
     csvtok_keep(c->rows.tok, c->cells.columns.n);
     c->batches = !s->opts->csv.libcsv && !wants_libcsv();

@@ -106,10 +106,50 @@ static int cut_rows(const struct head *head, struct csvtok_dialect d,
     return got < 0 ? -1 : 0;
 }
 
+/* ---- the delimiter that the first line says ---- */
+
+/* "sep=;", which spreadsheets write and take for no row. */
+int csvsniff_said(struct csvsniff *s, struct input *in,
+                  const struct source_opts *opts, struct err *e)
+{
+    static const struct str mark = { "\xef\xbb\xbf", 3 }, word = { "sep=", 4 };
+    struct str head;
+
+    /* Without a header it could be a row, such as one that is replayed. */
+    if (opts->skip || opts->csv.delimiter || opts->csv.no_header ||
+        opts->csv.n_columns)
+        return 0;
+    /* Only bytes that may become the line are worth waiting for. */
+    for (size_t want = 1;; want = head.n + 1) {
+        if (input_peek(in, want, &head, e) != 0)
+            return -1;
+        bool end = head.n < want;
+        struct str at = head;
+        if (at.n >= mark.n && memcmp(at.p, mark.p, mark.n) == 0)
+            at = (struct str){ at.p + mark.n, at.n - mark.n };
+        else if (at.n < mark.n && !end && memcmp(at.p, mark.p, at.n) == 0)
+            continue;
+        size_t n = at.n < word.n ? at.n : word.n;
+        if (memcmp(at.p, word.p, n) != 0)
+            return 0;
+        if (at.n >= word.n + 2) {
+            s->said = strchr(",;\t|", at.p[4]) &&
+                      (at.p[5] == '\n' || at.p[5] == '\r');
+            s->delimiter = s->said && s->dialect.delimiter != at.p[4];
+            if (s->said)
+                s->dialect.delimiter = at.p[4];
+            return 0;
+        }
+        if (end)
+            return 0;
+    }
+}
+
 /* ---- the delimiter of two rows ---- */
 
 /* Which of ; tab | cuts both rows alike? '\0': none or several. *more: rows
- * that tell have yet to come. */
+ * that tell have yet to come. A header with nothing behind it that is no CSV
+ * with commas tells as well: days without rows have the delimiter of others. */
 static int find_safe(const struct head *head, struct csvtok_dialect d,
                      uint64_t skip, char *found, bool *more, struct err *e)
 {
@@ -122,6 +162,7 @@ static int find_safe(const struct head *head, struct csvtok_dialect d,
     *more = cut.rows == 0;
     if (*more || cut.cells > 1)
         return 0;
+    size_t least = head->whole && !cut.even ? 1 : 2;
     for (const char *c = ";\t|"; *c; c++) {
         d.delimiter = *c;
         if (cut_rows(head, d, skip, 2, &cut, e) != 0)
@@ -129,7 +170,7 @@ static int find_safe(const struct head *head, struct csvtok_dialect d,
         if (cut.cells < 2)
             continue;
         *more = *more || cut.rows < 2;
-        if (cut.rows == 2 && cut.even) {
+        if (cut.rows >= least && cut.even) {
             *found = *c;
             n++;
         }

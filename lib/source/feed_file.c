@@ -242,6 +242,18 @@ static int note_touched(struct feed_file *f, struct positions *at,
     return positions_init(&f->touched, STR(""), e);
 }
 
+/* One that is written anew in its place ends early, between two records maybe:
+ * nothing else would tell. */
+static int check_size(const struct input *in, struct err *e)
+{
+    struct stat now;
+    if (in->size == 0 || fstat(in->fd, &now) != 0 ||
+        (uint64_t)now.st_size >= in->size)
+        return 0;
+    return err_set(e, ERR_TEMPFAIL, "'%s' became shorter while it was read",
+                   input_name(in));
+}
+
 static int file_done(struct feed *base, struct positions *at, struct err *e)
 {
     struct feed_file *f = (struct feed_file *)base;
@@ -249,6 +261,8 @@ static int file_done(struct feed *base, struct positions *at, struct err *e)
         return 0;
     /* Behind its last member an archive turns out to be whole. */
     int more = openfile_more(&f->file, e);
+    if (more == 0 && check_size(&f->file.file, e))
+        return -1;
     if (more != 0 || !new_only)
         return more < 0 ? -1 : 0;
     if (!S_ISREG(f->state.st_mode))

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <fts.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #define PART_MAX 255 /* bytes of a name: NAME_MAX */
 
@@ -145,14 +147,60 @@ int walk_folder(struct walk *w, const char *folder, bool all, struct err *e)
 
 /* ---- patterns ---- */
 
+/* Behind a wildcard glob takes a name that it may not look at for one that is
+ * not there, and would leave out a folder in silence: this is why it could
+ * not, or 0. */
+static _Thread_local int unseen;
+
+static int look(int r)
+{
+    if (r != 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        unseen = errno;
+    return r;
+}
+
+static int glob_lstat(const char *path, struct stat *st)
+{
+    return look(lstat(path, st));
+}
+
+static int glob_stat(const char *path, struct stat *st)
+{
+    return look(stat(path, st));
+}
+
+static void *glob_opendir(const char *path)
+{
+    return opendir(path);
+}
+
+static struct dirent *glob_readdir(void *dir)
+{
+    return readdir(dir);
+}
+
+static void glob_closedir(void *dir)
+{
+    (void)closedir(dir);
+}
+
 static int match_glob(struct walk *w, const char *pattern, struct err *e)
 {
-    glob_t g;
-    int r = glob(pattern, GLOB_ERR, NULL, &g);
+    glob_t g = { .gl_lstat = glob_lstat,
+                 .gl_stat = glob_stat,
+                 .gl_opendir = glob_opendir,
+                 .gl_readdir = glob_readdir,
+                 .gl_closedir = glob_closedir };
+    unseen = 0;
+    int r = glob(pattern, GLOB_ERR | GLOB_ALTDIRFUNC, NULL, &g);
+    if (r == GLOB_ABORTED || ((r == 0 || r == GLOB_NOMATCH) && unseen)) {
+        int why = r == GLOB_ABORTED ? errno : unseen;
+        if (r == 0)
+            globfree(&g);
+        return err_sys(e, ERR_NOINPUT, why, "cannot look for '%s'", pattern);
+    }
     if (r == GLOB_NOMATCH)
         return 0;
-    if (r == GLOB_ABORTED)
-        return err_sys(e, ERR_NOINPUT, errno, "cannot look for '%s'", pattern);
     if (r != 0)
         return err_nomem(e);
     for (size_t i = 0; r == 0 && i < g.gl_pathc; i++)

@@ -66,6 +66,49 @@ values() {
     assert_exit 66 pipe-extract 'nosuch/**'
 }
 
+@test "a folder behind a wildcard that may not be looked into fails: 77" {
+    local as_user=()
+    csv in/a/x.csv a
+    csv in/b/x.csv b
+    ln -s round in/round
+    [ "$(values 'in/*/x.csv')" = 'a b' ]
+    if [ "$(id -u)" = 0 ]; then
+        # Root without the right to override permissions.
+        as_user=(setpriv "--bounding-set=-dac_override,-dac_read_search")
+        "${as_user[@]}" true || skip "root may read all folders here"
+    fi
+    chmod 000 in/b
+    for glob in 'in/*/x.csv' 'in/*/x.*' 'in/**/x.csv'; do
+        assert_exit 77 "${as_user[@]}" pipe-extract "$glob"
+        [ ! -s out ]
+    done
+    chmod 755 in/b
+}
+
+@test "a file that becomes shorter while it is read fails: 75" {
+    { echo f && yes row | head -n 4000000; } >a.csv
+    {
+        code=0
+        pipe-extract a.csv 2>err || code=$?
+        echo "$code" >code
+    } | {
+        read -r _
+        truncate -s 8000002 a.csv # behind a whole row
+        cat >/dev/null
+    }
+    assert_file code 75
+    grep -q "'a.csv' became shorter while it was read" err
+    # One that grows is read as far as it goes, one that is replaced as it was.
+    { echo f && yes row | head -n 4000000; } >a.csv
+    pipe-extract a.csv | {
+        read -r _
+        csv new.csv x
+        mv new.csv a.csv
+        wc -l
+    } >out
+    [ "$(cat out)" -eq 3999999 ]
+}
+
 @test "--include and --exclude choose by name, or with a slash by path" {
     csv in/a.csv a
     csv in/a.txt wrong
@@ -322,6 +365,11 @@ values() {
         [ "$(pipe-extract "two.csv.$x" | wc -l)" -eq 10001 ]
         { cat "a.csv.$x" && echo rubbish; } >"bad.csv.$x"
         assert_exit 65 pipe-extract "bad.csv.$x"
+        # So little of a head that libarchive does not know it.
+        for bytes in 4 5 7 9 11; do
+            head -c $bytes "a.csv.$x" >"head.csv.$x"
+            assert_exit 65 pipe-extract "head.csv.$x"
+        done
         # So little that nothing but the name tells.
         head -c 3 "a.csv.$x" >"stub.ndjson.$x"
         assert_exit 65 pipe-extract "stub.ndjson.$x"

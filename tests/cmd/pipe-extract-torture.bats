@@ -35,7 +35,7 @@ each_case() {
 }
 
 @test "each case of: delimiters" {
-    each_case 'delimiters' 22
+    each_case 'delimiters' 30
 }
 
 @test "each case of: escapes" {
