@@ -83,12 +83,14 @@ static int fits_lag(struct track *t, const struct cursor *c)
 static int find_first(struct track *t, struct cursor *c,
                       const struct position *p)
 {
+    /* Farther back nobody knows what is committed. */
+    uint64_t lag = c->lag < p->lag ? c->lag : p->lag;
     int64_t key;
     buf_reset(&c->text);
-    if (!c->lag)
+    if (!lag)
         buf_add_str(&c->text, p->value);
     else if (!frontier_key(p->kind, p->value, &key) ||
-             __builtin_sub_overflow(key, (int64_t)c->lag, &key))
+             __builtin_sub_overflow(key, (int64_t)lag, &key))
         return err_set(&t->st->err, ERR_DATA,
                        "cannot take --lag from position %.*s",
                        STR_ARG(p->value));

@@ -32,6 +32,7 @@ struct extract {
     bool unwraps;    /* --cdc: change events to rows */
     struct cdc *cdc; /* owned; of that */
     struct buf rows;
+    bool partial; /* the row at hand is not the last of its event */
     bool expects; /* so many records: */
     uint64_t least, most;
     uint64_t max_age_ms;     /* 0: any age */

@@ -95,8 +95,11 @@ static int send(struct extract *x, const struct place *at,
     if (x->meta && add_meta(x, at, item, rec->line, &text))
         return -1;
     if (x->track.marks && (value.n || item->position.n)) {
+        struct source_item from = *item;
+        if (x->partial) /* the last row has the position for all of them */
+            from.position = value = STR("");
         buf_reset(&x->marked);
-        if (track_mark(&x->track, at->tracked, at->source, item, value, tie,
+        if (track_mark(&x->track, at->tracked, at->source, &from, value, tie,
                        text, &x->marked))
             return -1;
         text = buf_str(&x->marked);
@@ -128,12 +131,14 @@ static int send_rows(struct extract *x, const struct place *at,
     while (p < end && r >= 0) {
         const char *lf = memchr(p, '\n', (size_t)(end - p));
         size_t length = (size_t)((lf ? lf : end) - p);
+        x->partial = p + length + 1 < end;
         /* All rows of an event, or none: --max waits for the last. */
         int sent =
             send(x, at, item, rec, (struct str){ p, length }, value, tie);
         r = sent < r ? sent : r;
         p += length + 1;
     }
+    x->partial = false;
     return r;
 }
 

@@ -146,6 +146,11 @@ static const char *name_of(const struct extract *x, const char *operand)
     return x->track_opts.source_name ? x->track_opts.source_name : operand;
 }
 
+static bool is_database(const char *uri)
+{
+    return strncmp(uri, "sqlite:", 7) == 0 || strncmp(uri, "postgres", 8) == 0;
+}
+
 static void set_state(struct extract *x, struct origin *o)
 {
     struct tracked *d = o->tracked;
@@ -182,13 +187,13 @@ int origin_open(struct extract *x, struct origin *o, const char *operand,
     if (!o->tracked)
         return -1;
     set_state(x, o);
-    if (source_is_remote(o->uri.p))
-        return 0;
-    if (x->max && x->track_opts.cursor)
+    if (x->max && x->track_opts.cursor && !is_database(o->uri.p))
         return err_set(&st->err, ERR_USAGE,
                        "option --max with --cursor is for databases, which "
                        "give records in order: '%s' may have older ones behind",
                        o->uri.p);
+    if (source_is_remote(o->uri.p))
+        return 0;
     return feed_open(&o->feed, o->uri.p, &x->source, watch, x, &st->err)
                ? let_be_missing(x, o, it)
                : 0;

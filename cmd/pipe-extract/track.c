@@ -36,6 +36,10 @@ int track_begin(struct track *t, struct stage *st, const struct track_opts *o)
                        "--cursor needs --resume-from LEDGER, or pipe-run -- "
                        "'PIPELINE': without it nobody tells what was "
                        "committed");
+    if (o->cursor && o->follow)
+        return err_set(&st->err, ERR_USAGE,
+                       "--cursor goes by the greatest value of a whole run: "
+                       "not with --follow");
     if (track_resumes(t) && (o->cursor || o->resume_from) && !st->opts.pipeline)
         return err_set(&st->err, ERR_USAGE,
                        "--cursor and --resume-from want --pipeline: positions "
@@ -198,7 +202,7 @@ int track_mark(struct track *t, struct tracked *d, const struct source *s,
                              cursor ? d->cursor.kind : source_position_kind(s),
                          .value = cursor ? value : item->position,
                          .rewind = t->o->rewind,
-                         .cursor = cursor,
+                         .cursor = cursor && value.n,
                          .lag = d->cursor.lag,
                          .tie = tie };
     const struct position *from = positions_find(&d->from, m.partition);

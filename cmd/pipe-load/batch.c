@@ -125,12 +125,12 @@ static int commit(struct stage *st, struct load *l)
     return 0;
 }
 
-/* Is it the middle of a transaction of a change stream? Read again from its
- * beginning, not all of its events would do the same once more: they tell of
- * changed columns only. */
+/* Is it the middle of what has one position, as the transaction of a change
+ * stream, or a cursor in no order? It would be read again from its beginning,
+ * and what is committed of it would come twice. */
 static bool is_within(const struct load *l)
 {
-    return l->cdc && l->sources.marked && l->sources.within;
+    return l->sources.marked && l->sources.within;
 }
 
 int batch_written(struct stage *st, struct load *l)

@@ -370,5 +370,8 @@ int load_stream(struct stage *st, struct load *l)
         return -1;
     if (done)
         return stage_settle(st);
-    return load_apply(st, l) || stage_settle(st) || load_settle(st, l) ? -1 : 0;
+    return load_apply(st, l) || stage_settle(st) || load_settle(st, l) ||
+                   (l->args->dry_run && sources_leave(st))
+               ? -1
+               : 0;
 }

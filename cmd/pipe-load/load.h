@@ -146,6 +146,10 @@ int sources_take(struct stage *st, struct load *l, struct record *rec);
 /* All has been read: brings the positions up to date. 0, or -1 with st->err. */
 int sources_gather(struct stage *st, struct load *l);
 
+/* Nothing is loaded, whatever the run reads is to be read again. 0, or -1 with
+ * st->err. */
+int sources_leave(struct stage *st);
+
 /* They are committed. 0 or -1. */
 int sources_committed(struct sources *s, struct err *e);
 

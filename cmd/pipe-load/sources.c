@@ -6,6 +6,7 @@
 #include "json/check.h"
 #include "json/value.h"
 #include "load.h"
+#include "run/pending.h"
 #include "run/state.h"
 
 #include <dirent.h>
@@ -63,6 +64,7 @@ static int note(struct sources *s, const struct srcmark *m, struct err *e)
             (position_set(p, m->kind, m->from, e) || position_take_from(p, e)))
             return -1;
     }
+    s->within = m->cursor || !m->value.n;
     if (m->cursor) {
         struct frontier *f = frontier_at(s, (size_t)(ps - s->v), e);
         if (!f)
@@ -70,6 +72,8 @@ static int note(struct sources *s, const struct srcmark *m, struct err *e)
         f->lag = m->lag;
         return frontier_take(f, p, m->kind, m->value, m->tie, e);
     }
+    if (s->within)
+        return 0;
     int c = p->value.n ? position_cmp(m->kind, m->value, p->value, &order) : 1;
     s->within = c == 0 && order;
     return c > 0 || (c == 0 && !order) ? position_set(p, m->kind, m->value, e)
@@ -80,10 +84,13 @@ int sources_take(struct stage *st, struct load *l, struct record *rec)
 {
     struct sources *s = &l->sources;
     struct srcmark m;
+    struct str rest;
     size_t n;
-    if (s->looked && !s->marked)
-        return 0; /* the first record had none: it is a field like any */
-    int found = srcmark_find(rec->text, &m, &n, &s->scratch, &st->err);
+    /* Where the first record had none it is a field like any, but for one that
+     * is as pipe-extract writes it: a source with positions may come second. */
+    bool everywhere = !s->looked || s->marked;
+    int found = srcmark_find(rec->text, everywhere, &m, &n, &rest, &s->scratch,
+                             &st->err);
     if (found < 0)
         return -1;
     s->looked = true;
@@ -98,8 +105,8 @@ int sources_take(struct stage *st, struct load *l, struct record *rec)
     if (note(s, &m, &st->err))
         return -1;
     /* The reader's memory is ours until the next read. */
-    ((char *)(uintptr_t)rec->text.p)[n - 1] = '}';
-    rec->text.n = n;
+    memmove((char *)(uintptr_t)rec->text.p + n, rest.p, rest.n);
+    rec->text.n = n + rest.n;
     rec->shaped = NULL;
     rec->feed = false;
     return 0;
@@ -168,6 +175,12 @@ int sources_gather(struct stage *st, struct load *l)
     r = buf_z(&path) ? read_folder(s, path.p, &st->err) : err_nomem(&st->err);
     buf_free(&path);
     return r;
+}
+
+int sources_leave(struct stage *st)
+{
+    const char *dir = getenv("PIPE_RUN_DIR");
+    return dir && *dir && stage_gated(st) ? pending_void(dir, &st->err) : 0;
 }
 
 int sources_committed(struct sources *s, struct err *e)

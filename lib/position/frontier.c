@@ -47,6 +47,20 @@ static void prune(struct frontier *f, const struct position *p)
     f->n = kept;
 }
 
+/* Unless half of it is free, and never much past the maximum. */
+static int grow(struct frontier *f, struct err *e)
+{
+    if (f->cap && (2 * f->n < f->cap || f->cap > POSITION_TIES_MAX))
+        return 0;
+    size_t cap = f->cap ? 2 * f->cap : 64;
+    struct frontier_entry *v = realloc(f->v, cap * sizeof(*v));
+    if (!v)
+        return err_nomem(e);
+    f->v = v;
+    f->cap = cap;
+    return 0;
+}
+
 static int keep(struct frontier *f, const struct position *p, int64_t key,
                 struct hash128 record, struct err *e)
 {
@@ -56,16 +70,10 @@ static int keep(struct frontier *f, const struct position *p, int64_t key,
         prune(f, p);
         if (f->n >= POSITION_TIES_MAX) {
             f->overflow = true;
-            return 0;
+            f->n = POSITION_TIES_MAX;
         }
-    }
-    if (2 * f->n >= f->cap) {
-        size_t cap = f->cap ? 2 * f->cap : 64;
-        struct frontier_entry *v = realloc(f->v, cap * sizeof(*v));
-        if (!v)
-            return err_nomem(e);
-        f->v = v;
-        f->cap = cap;
+        if (grow(f, e))
+            return -1;
     }
     f->v[f->n++] = (struct frontier_entry){ key, record };
     return 0;
@@ -101,19 +109,36 @@ int frontier_settle(struct frontier *f, struct position *p, struct err *e)
     return 0;
 }
 
+/* Records are known only as far back as they were then: a lag that is new, or
+ * has grown, does not reach behind that. */
+static void narrow_lag(struct position *p, const struct position *before)
+{
+    int64_t last, known = edge_of(before->lag, before), whole, lag;
+    if (!p->lag || p->rewind || p->kind != before->kind || known == INT64_MIN ||
+        !frontier_key(p->kind, p->value, &last))
+        return;
+    known += !before->lag && p->kind == POSITION_NUMBER &&
+             !number_to_i64(before->value, &whole);
+    if (__builtin_sub_overflow(last, known, &lag) || (uint64_t)lag >= p->lag)
+        return; /* a negative one is great */
+    p->lag = (uint64_t)lag;
+}
+
 int frontier_merge(struct position *p, const struct position *before,
                    struct err *e)
 {
     bool order;
+    narrow_lag(p, before);
     bool same = before->value.n && p->kind == before->kind &&
                 position_cmp(p->kind, p->value, before->value, &order) == 0 &&
                 order;
-    int64_t first = edge_of(p->lag, p);
+    int64_t first = edge_of(p->lag, p), at = edge_of(0, before);
     for (size_t i = 0; i < before->ties_cap; i++) {
         const struct position_tie *t = &before->ties[i];
-        bool is_tie = t->hash.lo || t->hash.hi;
-        if (is_tie && (p->lag ? t->key >= first || (same && !t->key) : same) &&
-            position_tie(p, t->hash, t->key, e) < 0)
+        /* Without a lag they all lie at the value. */
+        int64_t key = before->lag || t->key ? t->key : at;
+        if ((t->hash.lo || t->hash.hi) && (p->lag ? key >= first : same) &&
+            position_tie(p, t->hash, p->lag ? key : 0, e) < 0)
             return -1;
     }
     return 0;

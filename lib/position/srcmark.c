@@ -43,7 +43,7 @@ int srcmark_add(struct buf *out, struct str record, const struct srcmark *m)
     json_quote(out, m->partition);
     hide_braces(out, from);
     buf_addf(out, ",\"kind\":\"%s\"", position_kinds[m->kind]);
-    add_value(out, "value", m->value);
+    add_value(out, "value", m->value.n ? m->value : STR("null"));
     if (m->from.n)
         add_value(out, "from", m->from);
     if (m->rewind)
@@ -59,28 +59,68 @@ int srcmark_add(struct buf *out, struct str record, const struct srcmark *m)
 
 /* ---- finding ---- */
 
-/* The field as we write it, or as a stage that writes records anew does: where
- * its key starts, 0 where it is not the last field. */
-static size_t find_key(struct str record, struct val *field)
+/* The field as we write it: where its key starts, 0 where the end of the record
+ * is another one. Its value has no object within, which tells it from one that
+ * is deeper in the record. */
+static size_t find_last(struct str record, struct str *value)
 {
     static const char key[] = "\"" FIELD "\":";
     size_t n = sizeof(key) - 1;
     const char *brace = memrchr(record.p, '{', record.n);
-    if (brace && (size_t)(brace - record.p) > n &&
-        memcmp(brace - n, key, n) == 0) {
-        *field = json_val(
-            (struct str){ brace, (size_t)(record.p + record.n - 1 - brace) });
-        return (size_t)(brace - n - record.p);
-    }
+    if (!brace || (size_t)(brace - record.p) <= n ||
+        memcmp(brace - n, key, n) != 0)
+        return 0;
+    struct str v = { brace, (size_t)(record.p + record.n - 1 - brace) };
+    if (v.n < 3 || v.p[v.n - 1] != '}' ||
+        !strchr("\"el0123456789", v.p[v.n - 2]))
+        return 0; /* neither a string, true, null nor a number is in front */
+    *value = v;
+    return (size_t)(brace - n - record.p);
+}
+
+/* The same where a stage has written the record anew. */
+static size_t find_any(struct str record, struct str *value)
+{
     if (!memmem(record.p, record.n, FIELD, sizeof(FIELD) - 1))
         return 0;
     struct json_iter it = json_iter(record);
-    struct str name = { 0 }, last = { 0 };
-    while (json_next(&it, &name, field))
-        last = name;
-    return !it.broken && str_eq(last, STR(FIELD))
-               ? (size_t)(last.p - 1 - record.p)
-               : 0;
+    struct str name = { 0 };
+    struct val v;
+    size_t at = 0;
+    while (json_next(&it, &name, &v)) {
+        if (str_eq(name, STR(FIELD))) {
+            at = (size_t)(name.p - 1 - record.p);
+            *value = v.raw;
+        }
+    }
+    return it.broken ? 0 : at;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* What stays of the record in front of the field, and behind it: one of the two
+ * commas about it goes. */
+static void cut(struct str record, size_t at, struct str value, size_t *length,
+                struct str *rest)
+{
+    const char *p = value.p + value.n, *end = record.p + record.n;
+    size_t n = at;
+    while (is_space(record.p[n - 1]))
+        n--;
+    while (p < end && is_space(*p))
+        p++;
+    if (record.p[n - 1] == ',')
+        n--;
+    else if (p < end && *p == ',')
+        p++;
+    if (p + 1 == end)
+        while (is_space(record.p[n - 1]))
+            n--;
+    *length = n;
+    *rest = (struct str){ p, (size_t)(end - p) };
 }
 
 static bool text_of(struct val v, struct buf *scratch, struct str *text)
@@ -118,9 +158,12 @@ static bool read_field(struct val o, struct srcmark *m, struct buf *scratch)
                            .rewind =
                                json_get(o, STR("rewind")).type == JSON_TRUE,
                            .lag = lag };
+    if (json_get(o, STR("value")).type == JSON_NULL)
+        m->value = STR("");
     m->cursor = tie.type == JSON_STRING && tie.raw.n == 34 &&
                 hash128_read((struct str){ tie.raw.p + 1, 32 }, &m->tie);
-    if (!m->value.n || !kind_of(json_get(o, STR("kind")), &m->kind) ||
+    if (json_get(o, STR("value")).type == JSON_MISSING ||
+        !kind_of(json_get(o, STR("kind")), &m->kind) ||
         !text_of(json_get(o, STR("source")), scratch, &m->source) ||
         !text_of(json_get(o, STR("partition")), scratch, &m->partition))
         return false;
@@ -129,19 +172,22 @@ static bool read_field(struct val o, struct srcmark *m, struct buf *scratch)
     return true;
 }
 
-int srcmark_find(struct str record, struct srcmark *m, size_t *length,
-                 struct buf *scratch, struct err *e)
+int srcmark_find(struct str record, bool everywhere, struct srcmark *m,
+                 size_t *length, struct str *rest, struct buf *scratch,
+                 struct err *e)
 {
-    struct val field;
-    const char *end = json_object_end(record).p;
-    size_t at = end > record.p && end[-1] == '}' ? find_key(record, &field) : 0;
+    struct str value;
+    while (record.n && record.p[record.n - 1] != '}')
+        record.n--;
+    size_t at = find_last(record, &value);
+    if (!at && everywhere)
+        at = find_any(record, &value);
+    struct val field = json_val(at ? value : STR(""));
     if (!at || field.type != JSON_OBJECT)
         return 0;
     buf_reset(scratch);
     if (!read_field(field, m, scratch))
         return scratch->failed ? err_nomem(e) : 0;
-    while (at > 1 && (record.p[at - 1] == ' ' || record.p[at - 1] == ','))
-        at--;
-    *length = at + 1;
+    cut(record, at, value, length, rest);
     return 1;
 }

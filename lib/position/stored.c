@@ -28,7 +28,7 @@ static const char *column(const struct question *q)
     return q->source ? "SELECT position FROM " : "SELECT DISTINCT source FROM ";
 }
 
-static int take_position(struct positions *ps, const char *json, struct err *e)
+int stored_parse(struct positions *ps, const char *json, struct err *e)
 {
     struct json_fault fault;
     struct str text = json ? str_of(json) : STR("");
@@ -40,7 +40,7 @@ static int take_position(struct positions *ps, const char *json, struct err *e)
 static int take(const struct question *q, const char *text, struct err *e)
 {
     if (q->source)
-        return take_position(q->ps, text, e);
+        return stored_parse(q->ps, text, e);
     buf_addz(q->names, text ? text : "");
     return buf_addc(q->names, '\0') ? err_nomem(e) : 0;
 }

@@ -18,6 +18,10 @@
 int stored_read(const char *uri, const char *pipeline, struct positions *ps,
                 const char *app, bool (*stop)(void), struct err *e);
 
+/* Takes the text of one, as it stands there, into ps. 0; -1 with ERR_DATA where
+ * it is damaged. */
+int stored_parse(struct positions *ps, const char *json, struct err *e);
+
 /* Appends the names of the pipeline's sources that the ledger has positions of,
  * in order, NUL behind each. As stored_read. */
 int stored_sources(const char *uri, const char *pipeline, struct buf *names,

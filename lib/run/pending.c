@@ -73,6 +73,27 @@ int pending_remove(const char *run_dir, const char *state, struct err *e)
     return r;
 }
 
+/* RUN_DIR/pending/void: a file, never a note. */
+static bool is_void(const char *run_dir)
+{
+    struct buf b = { .max = 65536 };
+    buf_addf(&b, "%s/pending/void", run_dir);
+    bool there = buf_z(&b) && access(b.p, F_OK) == 0;
+    buf_free(&b);
+    return there;
+}
+
+int pending_void(const char *run_dir, struct err *e)
+{
+    struct buf b = { .max = 65536 };
+    int r = path_of(&b, run_dir, NULL, e) ? state_folder(b.p, e) : -1;
+    buf_addz(&b, "/void");
+    if (r == 0)
+        r = buf_z(&b) ? state_write(b.p, STR(""), e) : err_nomem(e);
+    buf_free(&b);
+    return r;
+}
+
 /* ---- what becomes of it ---- */
 
 /* Reads a JSON object: 1; 0 where there is none; -1. */
@@ -248,6 +269,8 @@ bool pending_any(const char *run_dir)
 int pending_word(const char *run_dir, struct str loads, struct err *e)
 {
     struct step s = { .loads = loads, .run_dir = run_dir };
+    if (is_void(run_dir))
+        return 0;
     return each(run_dir, &s, e) < 0 ? -1 : 0;
 }
 
@@ -257,5 +280,7 @@ int pending_promote(const char *run_dir,
                     struct err *e)
 {
     struct step s = { .run_dir = run_dir, .promote = promote };
+    if (is_void(run_dir))
+        return 0;
     return each(run_dir, &s, e) < 0 ? -1 : 0;
 }

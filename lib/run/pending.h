@@ -50,6 +50,10 @@ int pending_add(const char *run_dir, const char *state, const char *attempt,
 int pending_fate(const char *run_dir, const char *state, const char *attempt,
                  enum pending_fate *fate, struct buf *loads, struct err *e);
 
+/* By a loader that only looks (a dry run): nothing that the run in run_dir has
+ * added, or adds yet, is to count, however well it ends. 0 or -1. */
+int pending_void(const char *run_dir, struct err *e);
+
 /* It is seen to: removes the note, if it is there. */
 int pending_remove(const char *run_dir, const char *state, struct err *e);
 

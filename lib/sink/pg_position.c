@@ -71,9 +71,7 @@ static int find(struct pg_sink *s, const char *pipeline, struct str source,
     PGresult *r = pg_query(s, doing, e);
     if (!r)
         return -1;
-    int bad = PQntuples(r)
-                  ? position_read(stored, str_of(PQgetvalue(r, 0, 0)), e)
-                  : 0;
+    int bad = PQntuples(r) ? stored_parse(stored, PQgetvalue(r, 0, 0), e) : 0;
     PQclear(r);
     return bad;
 }

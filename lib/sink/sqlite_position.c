@@ -31,7 +31,7 @@ static int find(struct writing *w, struct str source, struct str partition,
                            ? (const char *)sqlite3_column_text(w->find, 0)
                            : NULL;
     if (json)
-        r = position_read(stored, str_of(json), e);
+        r = stored_parse(stored, json, e);
     sqlite3_reset(w->find);
     return step == SQLITE_ROW || step == SQLITE_DONE
                ? r

@@ -251,3 +251,58 @@ leave_in_doubt() {
     run -65 pipe-extract --date 2026-01-01 --max-age 13h --cursor at --resume-from sqlite:t.db in.ndjson
     run -65 bash -c 'cat in.ndjson | pipe-extract --max-age 1h'
 }
+
+@test "fields that a stage puts behind the position are loaded, and it counts" {
+    ids 1 3 >in.ndjson
+    for i in 1 2; do
+        pipe-extract --cursor id --resume-from sqlite:t.db in.ndjson |
+            jq -c '. + {x: 1}' | pipe-load sqlite:t.db -t t --mode append --create --on-unknown accept
+        ids 4 5 >>in.ndjson
+    done
+    [ "$(loaded)" = 1,2,3,4,5 ]
+    [ "$(sqlite3 t.db "SELECT group_concat(name) FROM pragma_table_info('t')")" = id,x ]
+}
+
+@test "a dry run moves nothing" {
+    ids 1 3 >in.ndjson
+    line="pipe-extract --cursor id in.ndjson | pipe-load file:out -t t --mode append --create"
+    pipe-run -- "$line --dry-run"
+    [ -z "$(pipe-extract --show-state | grep -v pending)" ]
+    pipe-run -- "$line"
+    [ "$(find out -name 'part-*' -exec cat {} + | jq -s 'map(.id) | sort | join(",")')" = '"1,2,3"' ]
+    pipe-extract --show-state | grep -q '"value":3,'
+}
+
+@test "a lag that is added later repeats nothing" {
+    ids 1 20 >in.ndjson
+    bare in.ndjson
+    bare --lag 10 in.ndjson
+    { ids 21 25 && echo '{"id":19,"late":1}'; } >>in.ndjson
+    bare --lag 10 in.ndjson
+    echo '{"id":22,"late":2}' >>in.ndjson
+    sqlite3 t.db 'ALTER TABLE t ADD late'
+    bare --lag 10 in.ndjson
+    bare --lag 10 in.ndjson
+    [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id), sum(late) FROM t')" = '26|25|2' ]
+}
+
+@test "a cursor's position is that of a whole run: it comes with no batch" {
+    { echo '{"id":100}' && ids 1 99; } >in.ndjson
+    pipe-extract --cursor id --resume-from sqlite:t.db in.ndjson >all
+    head -n 50 all | { cat && sleep 0.3 && kill -9 "$(cat pid)"; } |
+        { sh -c 'echo $$ >pid; exec pipe-load sqlite:t.db -t t --mode append --create --batch 5 -q' || true; }
+    bare in.ndjson
+    [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = '100|100' ]
+    run -64 pipe-extract --follow --cursor id --resume-from sqlite:t.db in.ndjson
+}
+
+@test "a damaged position in the target is refused by the load too" {
+    ids 1 3 >in.ndjson
+    bare in.ndjson
+    ids 4 4 >>in.ndjson
+    sqlite3 t.db "UPDATE _pipe_positions SET position = substr(position, 1, length(position) - 5)"
+    run pipe-run -- 'pipe-extract --rewind --cursor id in.ndjson | pipe-load sqlite:t.db -t t --mode append'
+    [ "$status" = 65 ]
+    [[ $output == *"_pipe_positions is damaged"* ]]
+    [ "$(loaded)" = 1,2,3 ]
+}

@@ -131,12 +131,14 @@ static void round_trip(const char *record, const struct srcmark *m)
 {
     struct buf out = { 0 }, scratch = { 0 };
     struct srcmark got;
+    struct str rest;
     size_t n = 0;
     CHECK(srcmark_add(&out, str_of(record), m) == 0);
-    CHECK(srcmark_find(buf_str(&out), &got, &n, &scratch, &e) == 1);
-    CHECK(n > 1);
-    out.p[n - 1] = '}';
-    CHECK_BYTES(((struct str){ out.p, n }), str_of(record));
+    CHECK(srcmark_find(buf_str(&out), false, &got, &n, &rest, &scratch, &e) ==
+          1);
+    CHECK_BYTES(((struct str){ out.p, n }),
+                ((struct str){ record, strlen(record) - 1 }));
+    CHECK_BYTES(rest, STR("}"));
     CHECK_BYTES(got.source, m->source);
     CHECK_BYTES(got.partition, m->partition);
     CHECK_BYTES(got.value, m->value);
@@ -165,6 +167,49 @@ TEST("the field _src comes off as it was put on")
     m.kind = POSITION_TEXT;
     m.value = STR("\"plain\"");
     round_trip("{\"a\":1}", &m);
+    m.value = STR("");
+    m.cursor = false;
+    round_trip("{\"a\":1}", &m);
+}
+
+/* The record, with the field in the place of @. */
+static void check_within(const char *record, bool everywhere, const char *want)
+{
+    static const char field[] =
+        "\"_src\":{\"source\":\"s}\",\"partition\":\"\",\"kind\":\"number\","
+        "\"value\":1}";
+    struct buf in = { 0 }, have = { 0 }, scratch = { 0 };
+    struct srcmark m;
+    struct str rest;
+    size_t n;
+    const char *at = strchr(record, '@');
+    buf_add(&in, record, (size_t)(at - record));
+    buf_addz(&in, field);
+    buf_addz(&in, at + 1);
+    int r = srcmark_find(buf_str(&in), everywhere, &m, &n, &rest, &scratch, &e);
+    CHECK(r == (want != NULL));
+    if (r > 0 && want) {
+        buf_add(&have, in.p, n);
+        buf_add_str(&have, rest);
+        CHECK_BYTES(buf_str(&have), str_of(want));
+        CHECK_BYTES(m.source, STR("s}"));
+    }
+    buf_free(&in);
+    buf_free(&have);
+    buf_free(&scratch);
+}
+
+TEST("fields behind _src stay, and one deeper in a record is not it")
+{
+    check_within("{\"a\":1,@,\"b\":2}", true, "{\"a\":1,\"b\":2}");
+    check_within("{@,\"b\":{\"c\":{}}}", true, "{\"b\":{\"c\":{}}}");
+    check_within("{ @ , \"b\":\"}}\"}", true, "{ \"b\":\"}}\"}");
+    check_within("{\"a\":1 , @ }", true, "{\"a\":1}");
+    check_within("{@}", true, "{}");
+    check_within("{\"a\":1,@,\"b\":2}", false, NULL);
+    check_within("{\"x\":{\"a\":1,@}}", true, NULL);
+    check_within("{\"x\":{\"a\":1,@}}", false, NULL);
+    check_within("{\"x\":[{@}]}", true, NULL);
 }
 
 TEST("a record without it is left alone")
@@ -174,16 +219,16 @@ TEST("a record without it is left alone")
         "{\"_src\":1}",
         "{\"_src\":{}}",
         "{\"a\":{\"_src\":{}}}",
-        "{\"_src\":{\"source\":\"s\",\"partition\":\"\",\"kind\":\"text\","
-        "\"value\":\"\"},\"a\":{}}",
         "{\"_src\":{\"source\":\"s\",\"kind\":\"text\",\"value\":1}}",
         "{\"a\":\"_src\",\"b\":{}}",
     };
     struct buf scratch = { 0 };
     struct srcmark m;
+    struct str rest;
     size_t n;
     for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++)
-        CHECK(srcmark_find(str_of(records[i]), &m, &n, &scratch, &e) == 0);
+        CHECK(srcmark_find(str_of(records[i]), true, &m, &n, &rest, &scratch,
+                           &e) == 0);
     buf_free(&scratch);
 }
 
@@ -194,10 +239,12 @@ TEST("what a stage has written anew is found too")
                        "\"value\": \"{\"}}");
     struct buf scratch = { 0 };
     struct srcmark m;
+    struct str rest;
     size_t n;
-    CHECK(srcmark_find(r, &m, &n, &scratch, &e) == 1);
+    CHECK(srcmark_find(r, true, &m, &n, &rest, &scratch, &e) == 1);
     CHECK_BYTES(m.source, STR("s{"));
-    CHECK_BYTES(((struct str){ r.p, n - 1 }), STR("{\"a\": 1"));
+    CHECK_BYTES(((struct str){ r.p, n }), STR("{\"a\": 1"));
+    CHECK_BYTES(rest, STR("}"));
     buf_free(&scratch);
 }
 
@@ -235,6 +282,43 @@ TEST("the frontier is the greatest value and the records about it")
         frontier_free(&f);
         positions_free(&ps);
     }
+}
+
+TEST("a frontier keeps what is within its lag, not all that it has seen")
+{
+    struct positions ps;
+    struct frontier f = { .lag = 5 };
+    char text[24];
+    CHECK(positions_init(&ps, STR("s"), &e) == 0);
+    struct position *p = positions_at(&ps, STR(""), &e);
+    for (uint64_t i = 1; i <= 100000; i++) {
+        snprintf(text, sizeof(text), "%u", (unsigned)i);
+        take(&f, p, text, i);
+    }
+    CHECK(f.cap <= 64);
+    for (uint64_t i = 1; i <= 400000; i++)
+        take(&f, p, "100001", i + 500000);
+    CHECK(f.overflow && f.cap < 4 * (size_t)POSITION_TIES_MAX);
+    frontier_free(&f);
+    positions_free(&ps);
+}
+
+TEST("a lag that is new does not reach behind what is known")
+{
+    struct position old = { .kind = POSITION_NUMBER, .value = STR("20") };
+    struct position p = { .kind = POSITION_NUMBER,
+                          .value = STR("20"),
+                          .lag = 10 };
+    CHECK(frontier_merge(&p, &old, &e) == 0);
+    CHECK(p.lag == 0);
+    p.value = STR("26");
+    p.lag = 10;
+    CHECK(frontier_merge(&p, &old, &e) == 0);
+    CHECK(p.lag == 6);
+    old.lag = 7;
+    p.lag = 10;
+    CHECK(frontier_merge(&p, &old, &e) == 0);
+    CHECK(p.lag == 10);
 }
 
 UNIT_MAIN
