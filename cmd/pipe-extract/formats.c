@@ -17,6 +17,8 @@ static struct opt_list nulls, type_lists;
 static const char *const dialects[] = { "auto", "rfc4180", NULL };
 
 const struct opt formats_options[] = {
+    { OPT_GROUP, 0, "formats", NULL, NULL, "Formats", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     { OPT_CHOICE, 'f', "format", "FORMAT", &format,
       "what the sources are; default by options, else by name, else by content",
       source_formats, 0, 0, 0, COMPLETE_NONE, NULL },

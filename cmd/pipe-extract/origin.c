@@ -140,10 +140,30 @@ static void watch(void *context, struct input *in)
     stage_watch(x->st, in);
 }
 
-/* What its positions are kept by: the same on every date. */
-static const char *name_of(const struct extract *x, const char *operand)
+/* Appends what its positions are kept by: the same on every date, another one
+ * for each table of a database. */
+static int add_name(struct extract *x, struct buf *out, const char *operand)
 {
-    return x->track_opts.source_name ? x->track_opts.source_name : operand;
+    const char *name = x->track_opts.source_name;
+    const struct source_query *q = x->source.query;
+    if (!name && q && q->sql && x->track_opts.cursor)
+        return err_set(&x->st->err, ERR_USAGE,
+                       "--cursor with --query wants --source-name: by it the "
+                       "position is told from those of other queries");
+    buf_addz(out, name ? name : operand);
+    if (!name && q && q->table)
+        buf_addf(out, "#%s", q->table);
+    return buf_z(out) ? 0 : err_nomem(&x->st->err);
+}
+
+static struct tracked *track(struct extract *x, const char *operand)
+{
+    struct buf name = { .max = 65536 };
+    struct tracked *d = add_name(x, &name, operand) == 0
+                            ? track_source(&x->track, name.p)
+                            : NULL;
+    buf_free(&name);
+    return d;
 }
 
 static bool is_database(const char *uri)
@@ -183,7 +203,7 @@ int origin_open(struct extract *x, struct origin *o, const char *operand,
         return -1;
     if (!buf_z(&o->uri))
         return err_nomem(&st->err);
-    o->tracked = track_source(&x->track, name_of(x, operand));
+    o->tracked = track(x, operand);
     if (!o->tracked)
         return -1;
     set_state(x, o);

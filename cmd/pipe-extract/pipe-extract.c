@@ -53,8 +53,9 @@ static const struct opt opts[] = {
       "begin at the beginning, or at --from, whatever is committed", NULL, 0, 0,
       0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "source-name", "NAME", &source_name,
-      "keep positions under this name; default the URI as written", NULL, 0, 0,
-      0, COMPLETE_NONE, NULL },
+      "keep positions under this name; default the URI as written, and "
+      "#TABLE with --table",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 0, "show-state", NULL, &show,
       "print the positions that are committed, and read nothing", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -87,13 +88,14 @@ static const struct opt *more(size_t i)
 
 static const struct command command = {
     .name = "pipe-extract",
-    .summary = "read CSV, TSV, NDJSON and JSON sources, write records",
+    .summary = "read files, APIs, databases and streams, write records",
     .usage = "[OPTION...] [URI...]",
     .opts = opts,
     .flags = STAGE_EMITS | STAGE_REJECTS | STAGE_OPERANDS,
     .operands = COMPLETE_FILE,
-    .notes = "A URI is a path, file:PATH, a quoted glob, or - for stdin "
-             "(default).",
+    .notes = "A URI is a file, folder, archive or quoted glob, http(s)://..., "
+             "s3://...,\nsqlite:FILE, postgresql://..., "
+             "postgresql+cdc://..., kafka://..., or - for stdin\n(default).",
     .more = more,
 };
 

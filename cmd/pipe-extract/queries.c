@@ -17,9 +17,11 @@ int queries_parse(struct queries *q, struct stage *st, struct source_opts *o)
         return r;
     for (int i = 0; i < st->argc; i++)
         if (!source_is_remote(st->argv[i]))
-            return err_set(&st->err, ERR_USAGE,
-                           "%s is for databases, and '%s' is none",
-                           q->query.sql ? "--query" : "--table", st->argv[i]);
+            return err_set(
+                &st->err, ERR_USAGE,
+                "%s is for databases (sqlite:FILE, postgresql://...), "
+                "and '%s' is none",
+                q->query.sql ? "--query" : "--table", st->argv[i]);
     o->query = &q->query;
     return st->argc ? 0
                     : err_set(&st->err, ERR_USAGE,

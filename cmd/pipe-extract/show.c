@@ -35,6 +35,22 @@ static int show(struct extract *x, const struct positions *ps, bool pending)
     return 0;
 }
 
+/* Those of an operand, whatever tables of it were read; of --source-name; or
+ * all. */
+static bool is_wanted(const struct extract *x, struct str source)
+{
+    const struct stage *st = x->st;
+    const char *name = x->track_opts.source_name;
+    bool wanted = name ? str_eq(source, str_of(name)) : st->argc == 0;
+    for (int i = 0; !name && i < st->argc; i++) {
+        struct str at = str_of(st->argv[i]);
+        wanted |=
+            str_eq(source, at) || (source.n > at.n && source.p[at.n] == '#' &&
+                                   memcmp(source.p, at.p, at.n) == 0);
+    }
+    return wanted;
+}
+
 /* ---- of a ledger ---- */
 
 static int show_stored(struct extract *x, const char *source)
@@ -55,33 +71,22 @@ static int show_ledger(struct extract *x)
 {
     struct stage *st = x->st;
     struct buf names = { 0 };
-    int r = 0;
-    if (st->argc == 0)
-        r = stored_sources(x->track_opts.resume_from, st->opts.pipeline, &names,
+    int r = stored_sources(x->track_opts.resume_from, st->opts.pipeline, &names,
                            st->cmd->name, stage_stopping, &st->err);
     for (size_t i = 0; r == 0 && i < names.n; i += strlen(names.p + i) + 1)
-        r = show_stored(x, names.p + i);
+        if (is_wanted(x, str_of(names.p + i)))
+            r = show_stored(x, names.p + i);
     buf_free(&names);
-    for (int i = 0; r == 0 && i < st->argc; i++)
-        r = show_stored(x, st->argv[i]);
     return r;
 }
 
 /* ---- of the state directory ---- */
 
-static bool is_wanted(const struct stage *st, struct str source)
-{
-    bool wanted = st->argc == 0;
-    for (int i = 0; i < st->argc; i++)
-        wanted |= str_eq(source, str_of(st->argv[i]));
-    return wanted;
-}
-
 static int show_file(struct extract *x, const char *path)
 {
     struct kept k = { 0 };
     int r = kept_read(&k, path, &x->st->err);
-    if (r > 0 && is_wanted(x->st, k.committed.source))
+    if (r > 0 && is_wanted(x, k.committed.source))
         r = show(x, &k.committed, false) || show(x, &k.pending, true) ? -1 : 0;
     kept_free(&k);
     return r < 0 ? -1 : 0;
@@ -114,6 +119,25 @@ static int show_folder(struct extract *x, struct buf *path)
     return r;
 }
 
+/* Positions that were looked for in the wrong place look like none. */
+static void note_nothing(struct extract *x)
+{
+    struct stage *st = x->st;
+    const char *ledger = x->track_opts.resume_from;
+    const char *source = x->track_opts.source_name;
+    if (!source && st->argc == 1)
+        source = st->argv[0];
+    stage_note(st, "nothing of %s%s%s is committed in pipeline '%s', says %s",
+               source ? "'" : "",
+               source     ? source
+               : st->argc ? "these sources"
+                          : "any source",
+               source ? "'" : "", st->opts.pipeline,
+               ledger ? ledger
+                      : "the state directory (--resume-from LEDGER asks a "
+                        "target)");
+}
+
 int show_state(struct extract *x)
 {
     struct stage *st = x->st;
@@ -122,13 +146,14 @@ int show_state(struct extract *x)
         return err_set(&st->err, ERR_USAGE,
                        "--show-state wants --pipeline: positions are kept by "
                        "its name");
-    if (x->track_opts.resume_from)
-        return show_ledger(x);
-    int r = stage_state_dir(st, &path);
-    if (r == 0) {
+    int r =
+        x->track_opts.resume_from ? show_ledger(x) : stage_state_dir(st, &path);
+    if (r == 0 && !x->track_opts.resume_from) {
         buf_addf(&path, "/positions/%s", st->opts.pipeline);
         r = buf_z(&path) ? show_folder(x, &path) : err_nomem(&st->err);
     }
     buf_free(&path);
+    if (r == 0 && st->counts.in == 0)
+        note_nothing(x);
     return r;
 }

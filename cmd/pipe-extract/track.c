@@ -303,8 +303,23 @@ static int leave_in_state(struct track *t, struct tracked *d)
     return r;
 }
 
+/* Who asks to go on and gets all each time has forgotten the cursor. */
+static void note_nothing(const struct track *t)
+{
+    struct stage *st = t->st;
+    bool any = !t->o->resume_from || t->o->cursor || !st->counts.in;
+    for (size_t i = 0; i < t->n; i++)
+        any |= t->v[i]->to.n > 0;
+    if (!any)
+        stage_note(st,
+                   "--resume-from changed nothing: '%.*s' has no position of "
+                   "its own, and all was read; --cursor FIELD gives it one",
+                   STR_ARG(t->v[0]->to.source));
+}
+
 int track_end(struct track *t)
 {
+    note_nothing(t);
     for (size_t i = 0; i < t->n; i++) {
         struct tracked *d = t->v[i];
         if (!d->to.n || !track_resumes(t))

@@ -102,6 +102,11 @@ int sources_take(struct stage *st, struct load *l, struct record *rec)
                        "records carry positions (_src), which target '%s' "
                        "cannot keep: run the pipeline by pipe-run",
                        l->spec.uri);
+    if (!st->opts.pipeline)
+        return err_set(&st->err, ERR_USAGE,
+                       "records carry positions (_src), which are kept by "
+                       "--pipeline: name it as for pipe-extract, or set "
+                       "PIPE_PIPELINE for both");
     if (note(s, &m, &st->err))
         return -1;
     /* The reader's memory is ours until the next read. */

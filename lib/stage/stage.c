@@ -180,7 +180,8 @@ static void build_tables(struct stage *st)
     for (size_t i = 0; st->cmd->more && (more = st->cmd->more(i)); i++)
         if (t < st->priv->tables + OPT_TABLES_MAX - TABLES_SHARED)
             *t++ = more;
-    if (st->cmd->more)
+    if (st->cmd->more &&
+        (st->cmd->flags & (STAGE_EMITS | STAGE_LANES | STAGE_AHEAD)))
         *t++ = rows_shared_heading;
     if (st->cmd->flags & STAGE_EMITS)
         *t++ = rows_output;

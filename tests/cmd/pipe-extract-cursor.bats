@@ -223,10 +223,11 @@ leave_in_doubt() {
     want='{"pipeline":"p","source":"in.ndjson","partition":"","kind":"number","value":3,"ties":1}'
     [ "$(pipe-extract --show-state --resume-from sqlite:t.db)" = "$want" ]
     [ "$(pipe-extract --show-state --resume-from sqlite:t.db in.ndjson)" = "$want" ]
-    [ -z "$(pipe-extract --show-state --resume-from sqlite:t.db other)" ]
-    [ -z "$(pipe-extract --show-state --pipeline q --resume-from sqlite:t.db)" ]
+    [ -z "$(pipe-extract --show-state --resume-from sqlite:t.db other 2>err)" ]
+    grep -q "nothing of 'other' is committed in pipeline 'p', says sqlite:t.db" err
+    [ -z "$(pipe-extract --show-state --pipeline q --resume-from sqlite:t.db -q)" ]
     [ "$(pipe-extract --show-state)" = "${want%\}},\"pending\":true}" ]
-    [ -z "$(pipe-extract --show-state --pipeline q)" ]
+    [ -z "$(pipe-extract --show-state --pipeline q 2>/dev/null)" ]
     unset PIPE_PIPELINE
     run -64 pipe-extract --show-state
 }
@@ -305,4 +306,13 @@ leave_in_doubt() {
     [ "$status" = 65 ]
     [[ $output == *"_pipe_positions is damaged"* ]]
     [ "$(loaded)" = 1,2,3 ]
+}
+
+@test "positions are not loaded without the pipeline's name" {
+    ids 1 2 >in.ndjson
+    pipe-extract --cursor id --resume-from sqlite:t.db in.ndjson >marked
+    unset PIPE_PIPELINE
+    assert_exit 64 pipe-load sqlite:t.db -t t --mode append --create <marked
+    grep -q 'kept by --pipeline' err
+    [ "$(sqlite3 t.db .tables)" = '' ]
 }

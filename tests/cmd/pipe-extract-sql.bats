@@ -102,7 +102,7 @@ extract() { pipe-extract sqlite:a.db "$@"; }
 
 @test "--cursor goes on at the value that was committed, ties told apart" {
     since() {
-        extract --pipeline p --cursor c --resume-from sqlite:got.db "$@" >new.ndjson
+        extract --pipeline p --cursor c --source-name t --resume-from sqlite:got.db "$@" >new.ndjson
         pipe-load sqlite:got.db --pipeline p -t got --mode append --create <new.ndjson
         jq -c .id new.ndjson | tr '\n' ' '
     }
@@ -140,4 +140,28 @@ extract() { pipe-extract sqlite:a.db "$@"; }
     wait $! || code=$?
     [ "$code" = 143 ]
     assert_file out ''
+}
+
+@test "tables of one database have a position each; a query wants a name" {
+    sqlite3 a.db "CREATE TABLE t (id, c); INSERT INTO t VALUES (1, 9);
+        CREATE TABLE u (id, c); INSERT INTO u VALUES (7, 1)"
+    for table in t u u; do
+        pipe-extract sqlite:a.db --pipeline p --table $table --cursor c --resume-from sqlite:got.db |
+            pipe-load sqlite:got.db --pipeline p -t $table --mode append --create
+    done
+    [ "$(sqlite3 got.db 'SELECT id FROM t UNION ALL SELECT id FROM u' | xargs)" = '1 7' ]
+    show() { pipe-extract --show-state --pipeline p --resume-from sqlite:got.db "$@" | jq -r .source | xargs; }
+    [ "$(show sqlite:a.db)" = 'sqlite:a.db#t sqlite:a.db#u' ]
+    [ "$(show --source-name sqlite:a.db#u sqlite:a.db)" = 'sqlite:a.db#u' ]
+    [ -z "$(show sqlite:a)" ]
+    assert_exit 64 extract --pipeline p --cursor c --resume-from sqlite:got.db --query 'SELECT * FROM t'
+    grep -q 'wants --source-name' err
+}
+
+@test "going on without a cursor is noted: it reads all" {
+    sqlite3 a.db "CREATE TABLE t (id); INSERT INTO t VALUES (1)"
+    assert_exit 0 extract --pipeline p --resume-from sqlite:got.db --table t
+    grep -q -- '--resume-from changed nothing' err
+    assert_exit 0 extract --pipeline p --resume-from sqlite:got.db --table t --cursor id
+    [ ! -s err ]
 }

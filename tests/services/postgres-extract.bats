@@ -256,7 +256,7 @@ since() {
     shift
     local decimal=()
     [ "${type-}" != numeric ] || decimal=(--decimal c=text)
-    extract --pipeline p --cursor "$column" --resume-from sqlite:got.db "$@" >new.ndjson
+    extract --pipeline p --cursor "$column" --source-name t --resume-from sqlite:got.db "$@" >new.ndjson
     pipe-load sqlite:got.db --pipeline p -t got --mode append --create "${decimal[@]}" <new.ndjson
     jq -c .id new.ndjson | tr '\n' ' '
 }
