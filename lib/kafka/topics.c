@@ -16,12 +16,14 @@ struct topics {
     const struct topics_spec *spec;
     struct rd_uri uri;
     rd_kafka_t *rk;
+    rd_kafka_t *ends;        /* sees open transactions; NULL before the first */
     rd_kafka_queue_t *queue; /* of messages; NULL: nothing was read yet */
 };
 
 /* ---- open and close ---- */
 
-static int make_client(struct topics *t, struct err *e)
+static rd_kafka_t *make_client(struct topics *t, const char *isolation,
+                               struct err *e)
 {
     const char *app = t->spec->app ? t->spec->app : "pipeutils";
     /* No group is joined; the end of a partition must show at once. */
@@ -31,7 +33,7 @@ static int make_client(struct topics *t, struct err *e)
         { "enable.auto.offset.store", "false", true },
         { "enable.partition.eof", "true", true },
         { "auto.offset.reset", "error", true },
-        { "isolation.level", "read_committed", true },
+        { "isolation.level", isolation, true },
         { "allow.auto.create.topics", "false", true },
         { "fetch.wait.max.ms", "10", false },
         { "check.crcs", "true", false },
@@ -39,9 +41,8 @@ static int make_client(struct topics *t, struct err *e)
     rd_kafka_conf_t *conf;
     if (rd_conf(t->rd, &conf, t->uri.brokers, t->spec->app, settings,
                 sizeof(settings) / sizeof(*settings), t, e))
-        return -1;
-    t->rk = rd_client(t->rd, RD_KAFKA_CONSUMER, conf, e);
-    return t->rk ? 0 : -1;
+        return NULL;
+    return rd_client(t->rd, RD_KAFKA_CONSUMER, conf, e);
 }
 
 int topics_open(struct topics **out, const struct topics_spec *spec,
@@ -52,7 +53,9 @@ int topics_open(struct topics **out, const struct topics_spec *spec,
         return err_nomem(e);
     t->spec = spec;
     t->rd = rd_load(e);
-    if (!t->rd || rd_uri_parse(&t->uri, spec->uri, e) || make_client(t, e)) {
+    if (t->rd && rd_uri_parse(&t->uri, spec->uri, e) == 0)
+        t->rk = make_client(t, "read_committed", e);
+    if (!t->rk) {
         topics_close(t);
         return -1;
     }
@@ -66,6 +69,8 @@ void topics_close(struct topics *t)
         return;
     if (t->queue)
         t->rd->queue_destroy(t->queue);
+    if (t->ends)
+        t->rd->destroy_flags(t->ends, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     if (t->rk)
         t->rd->destroy_flags(t->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     rd_uri_free(&t->uri);
@@ -226,30 +231,38 @@ uint64_t topics_message_max(struct topics *t, const char *name)
 struct reading {
     const char *name;
     int32_t partition;
-    int64_t end; /* offset that is to be reached; -1: not known yet */
-    int64_t at;  /* offset that was reached */
+    int64_t end; /* offset that is to be reached */
+    int64_t at;  /* offset that was reached; -1: nothing has come */
     int (*take)(void *context, struct str key, struct str value, struct err *e);
     void *context;
 };
 
-/* The committed end may lie before the end: there a transaction is open. */
-static int reach_end(struct topics *t, struct reading *r, int64_t offset)
+/* The end of all that was written, decided or not: the committed end, which is
+ * what the other client is told, may lie before it. */
+static int find_end(struct topics *t, struct reading *r, struct err *e)
 {
-    int64_t low, high;
-    r->at = offset;
-    if (r->end >= 0)
-        return 0;
-    if (t->rd->get_watermark_offsets(t->rk, r->name, r->partition, &low, &high))
-        return 0; /* at its next end */
-    r->end = high;
+    uint64_t until = consumer_now() + t->spec->patience_ms;
+    int64_t low;
+    rd_kafka_resp_err_t err;
+    if (!t->ends)
+        t->ends = make_client(t, "read_uncommitted", e);
+    if (!t->ends)
+        return -1;
+    while ((err = t->rd->query_watermark_offsets(t->ends, r->name, r->partition,
+                                                 &low, &r->end, ASK_MS)))
+        if (try_again(t, err, until, r->name, e))
+            return -1;
     return 0;
 }
 
 static int take_message(struct topics *t, struct reading *r,
                         const rd_kafka_message_t *m, struct err *e)
 {
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-        return reach_end(t, r, m->offset);
+    /* The committed end: it is told anew whenever it has moved. */
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        r->at = m->offset;
+        return 0;
+    }
     if (m->err && rd_is_away(m->err))
         return 0;
     if (m->err)
@@ -278,7 +291,7 @@ static int read_on(struct topics *t, struct reading *r, uint64_t wait_ms,
                    struct err *e)
 {
     uint64_t since = consumer_now();
-    while (r->end < 0 || r->at < r->end) {
+    while (r->at < r->end) {
         int64_t before = r->at;
         if (take_some(t, r, e) < 0)
             return -1;
@@ -287,12 +300,12 @@ static int read_on(struct topics *t, struct reading *r, uint64_t wait_ms,
         uint64_t now = consumer_now();
         if (r->at != before)
             since = now;
-        if (r->end >= 0 && now - since >= wait_ms)
+        if (r->at >= 0 && r->at < r->end && now - since >= wait_ms)
             return err_set(e, ERR_TEMPFAIL,
                            "topic '%s' of '%s' has an open transaction of "
                            "another load",
                            r->name, t->spec->uri);
-        if (r->end < 0 && now - since >= t->spec->patience_ms)
+        if (r->at < 0 && now - since >= t->spec->patience_ms)
             return err_set(
                 e, ERR_TEMPFAIL, "cannot read topic '%s' of '%s': %s", r->name,
                 t->spec->uri, t->trouble.err ? t->trouble.text : "no answer");
@@ -313,6 +326,10 @@ int topics_read(struct topics *t, const char *name, int32_t partition,
                          .take = take,
                          .context = context };
     const struct rd *rd = t->rd;
+    if (find_end(t, &r, e))
+        return -1;
+    if (r.end == 0)
+        return 0;
     if (!t->queue) {
         rd->poll_set_consumer(t->rk);
         t->queue = rd->queue_get_consumer(t->rk);
