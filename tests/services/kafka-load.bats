@@ -362,3 +362,72 @@ END
     assert_exit 0 into --mode append --run-id r <in
     [ "$(count)" = '50000 50000' ]
 }
+
+# ---- dead letters
+
+@test "a dead letter is a message with the headers of Kafka Connect" {
+    kafka_topic "$T" 1
+    printf '{"a":1}\n{"a":\n{"a":2}\n' >in
+    assert_exit 0 timeout 60 pipe-transform --where 'a > 0' --pipeline shop \
+        --run-id r9 --dlq "$URI/$T" --max-reject 90% <in
+    assert_file out '{"a":1}
+{"a":2}'
+    committed '%s' >letters
+    assert_file letters '{"a":'
+    committed '%h' | tr ',' '\n' | sed 's/^\(pipe.id=\).*/\1/' | head -n 12 >headers
+    for h in __connect.errors.offset=8 __connect.errors.connector.name=shop \
+        __connect.errors.task.id=r9 __connect.errors.stage=TRANSFORMATION \
+        __connect.errors.class.name=pipe-transform \
+        __connect.errors.exception.class.name=not_json pipe.attempt=1; do
+        grep -qxF "$h" headers
+    done
+    grep -q '^__connect.errors.exception.message=.' headers
+}
+
+@test "a dead letter of a topic names topic, partition and offset" {
+    kafka_topic "$T" 2
+    kafka_topic "$T.dead" 1
+    printf '{"a":1}\nno\n' | kafka_produce "$T" 1
+    assert_exit 0 timeout 60 pipe-extract "$URI/$T" --dlq "$URI/$T.dead" \
+        --max-reject 90%
+    T=$T.dead
+    committed '%s %h' >letter
+    grep -q '^no ' letter
+    for h in topic="${T%.dead}" partition=1 offset=1 stage=VALUE_CONVERTER; do
+        grep -qF "__connect.errors.$h," letter
+    done
+}
+
+@test "a dead letter that the topic would not take is cut, and says so" {
+    kafka_topic "$T" 1 max.message.bytes=8000
+    { numbers 1 3 && printf '{"x":"%s"\n' "$(head -c 20000 /dev/zero | tr '\0' x)"; } >in
+    assert_exit 0 timeout 60 pipe-transform --where 'id > 0' --dlq "$URI/$T" \
+        --max-reject 90% <in
+    committed '%S %h' >letter
+    grep -q 'pipe.raw_length=20007' letter
+    read -r size _ <letter
+    ((size > 4000 && size < 8000))
+}
+
+@test "a stage whose dead letters cannot be kept fails" {
+    echo '{"a":' >in
+    assert_exit 73 timeout 60 pipe-transform --where 'a > 0' \
+        --dlq "$URI/$T" --max-reject 100% <in
+    grep -q 'no such topic' err
+    assert_exit 64 timeout 60 pipe-transform --where 'a > 0' --dlq "$URI" <in
+    assert_exit 64 pipe-dlq list "$URI/$T"
+    grep -q kafka-envelope err
+}
+
+@test "dead letters are kept where the load is forked off by pipe-run" {
+    kafka_topic "$T" 1
+    kafka_topic "$T.dead" 1
+    printf '{"id":1}\n{"x":1}\n' >in
+    assert_exit 0 timeout 60 pipe-run --pipeline p -- \
+        "cat in | pipe-load $URI -t $T --mode append -k id --create \
+            --dlq $URI/$T.dead --max-reject 90%"
+    [ "$(count)" = '1 1' ]
+    T=$T.dead
+    committed '%s %h' >letter
+    grep -q '^{"x":1} .*__connect.errors.stage=TASK_PUT' letter
+}
