@@ -415,7 +415,7 @@ END
         --dlq "$URI/$T" --max-reject 100% <in
     grep -q 'no such topic' err
     assert_exit 64 timeout 60 pipe-transform --where 'a > 0' --dlq "$URI" <in
-    assert_exit 64 pipe-dlq list "$URI/$T"
+    assert_exit 64 pipe-dlq list --dlq "$URI/$T"
     grep -q kafka-envelope err
 }
 
