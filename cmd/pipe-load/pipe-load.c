@@ -162,8 +162,9 @@ const struct opt *load_more(size_t i)
     .usage = "[OPTION...] URI -t TABLE --mode MODE", .opts = load_options,  \
     .more = load_more, .operands = COMPLETE_FILE,                           \
     .notes = "URI is sqlite:FILE, postgresql://[USER@][HOST][:PORT][/DB], " \
-             "duckdb:FILE,\nfile:DIR or s3://BUCKET/PREFIX; - holds the "   \
-             "stream back until its end is known\nto be good, then passes " \
+             "duckdb:FILE,\nfile:DIR, s3://BUCKET/PREFIX or "               \
+             "kafka://HOST[:PORT]; - holds the stream back\nuntil its end " \
+             "is known to be good, then passes "                            \
              "it to stdout."
 
 static const struct command loads = {

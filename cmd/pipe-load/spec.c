@@ -259,7 +259,8 @@ static int check_needs(struct stage *st, const struct load_args *a,
         return err_set(&st->err, ERR_USAGE, "%s %s wants --key",
                        m->flags & WANTS_KEY ? "mode" : "option",
                        m->flags & WANTS_KEY ? a->mode : "--latest-view");
-    if (!key && a->keys.n)
+    if (!key && a->keys.n &&
+        !(m->mode == SINK_APPEND && sink_offers(st->argv[0], SINK_KEYED)))
         return err_set(&st->err, ERR_USAGE, "option --key is not for mode %s",
                        a->mode);
     if (m->mode == SINK_SCD3 && !a->tracked.n)
@@ -408,6 +409,8 @@ static void fill_plain(struct stage *st, struct load *l)
     spec->uri = st->argv[0];
     spec->target = colon ? colon + 1 : spec->uri;
     spec->table = a->table;
+    spec->pipeline = st->opts.pipeline;
+    spec->run_id = st->opts.run_id;
     spec->mode = find_mode(a->mode)->mode;
     spec->mode_name = a->mode;
     spec->all = a->all;

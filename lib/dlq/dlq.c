@@ -6,6 +6,7 @@
 #include "dlq/read.h"
 #include "dlq/replays.h"
 #include "dlq/segment.h"
+#include "dlq/topic.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 
 struct dlq {
     struct target target;
+    struct topic *topic; /* instead of target; NULL: it is not one */
+    char *uri;           /* what topic borrows */
     struct replays replays;
     char *cwd;         /* where the process ran when the queue was opened */
     struct idmap open; /* ids of letters that were open, or came again */
@@ -33,6 +36,21 @@ bool dlq_replaying(void)
     return path && *path;
 }
 
+static int open_place(struct dlq *q, const char *uri, struct err *e)
+{
+    if (q->replays.target && !q->replays.behind)
+        uri = q->replays.target;
+    if (!topic_is(uri))
+        return target_parse(&q->target, uri, e) || target_check(&q->target, e)
+                   ? -1
+                   : 0;
+    q->uri = strdup(uri);
+    if (!q->uri)
+        return err_nomem(e);
+    q->topic = topic_open(q->uri, e);
+    return q->topic ? 0 : -1;
+}
+
 struct dlq *dlq_open(const char *uri, struct err *e)
 {
     struct dlq *q = calloc(1, sizeof(*q));
@@ -44,12 +62,7 @@ struct dlq *dlq_open(const char *uri, struct err *e)
     q->line.max = DLQ_LINE_MAX;
     q->marked.max = DLQ_LINE_MAX;
     q->cwd = getcwd(NULL, 0);
-    if (replays_load(&q->replays, e) ||
-        target_parse(&q->target,
-                     q->replays.target && !q->replays.behind ? q->replays.target
-                                                             : uri,
-                     e) ||
-        target_check(&q->target, e)) {
+    if (replays_load(&q->replays, e) || open_place(q, uri, e)) {
         dlq_close(q);
         return NULL;
     }
@@ -131,12 +144,27 @@ static int identify(struct dlq *q, const struct dlq_letter *l,
     return 0;
 }
 
+/* What the topic has already nobody knows: letters that come again have the
+ * same id. */
+static int add_message(struct dlq *q, const struct dlq_letter *l, bool *added,
+                       struct err *e)
+{
+    struct envelope_facts f = { .cwd = q->cwd };
+    if (identify(q, l, &f, e) || topic_add(q->topic, l, &f, e))
+        return -1;
+    if (added)
+        *added = true;
+    return 0;
+}
+
 int dlq_add(struct dlq *q, const struct dlq_letter *l, bool *added,
             struct err *e)
 {
     struct envelope_facts f = { .cwd = q->cwd };
     if (added)
         *added = false;
+    if (q->topic)
+        return add_message(q, l, added, e);
     if (load(q, e) || identify(q, l, &f, e))
         return -1;
     if (f.attempt == 1 && idmap_get(&q->open, f.id))
@@ -174,6 +202,8 @@ int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
 
 int dlq_sync(struct dlq *q, struct err *e)
 {
+    if (q->topic)
+        return topic_sync(q->topic, e);
     if (q->sync_failed)
         return err_set(e, ERR_IO, "cannot sync '%s': an earlier sync failed",
                        q->target.path);
@@ -195,6 +225,8 @@ void dlq_close(struct dlq *q)
 {
     if (!q)
         return;
+    topic_close(q->topic);
+    free(q->uri);
     segment_close(&q->segment);
     target_free(&q->target);
     replays_free(&q->replays);
@@ -208,5 +240,5 @@ void dlq_close(struct dlq *q)
 
 const char *dlq_path(const struct dlq *q)
 {
-    return q->segment.path;
+    return q->topic ? q->uri : q->segment.path;
 }

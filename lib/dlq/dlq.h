@@ -10,6 +10,9 @@
  * that names sort by time. Directories are made with mode 0750, files with
  * 0640, less the umask.
  *
+ * kafka://HOST[:PORT]/TOPIC is a topic, which is written to and not read back:
+ * what a letter is there is in dlq/topic.h. What follows is of files.
+ *
  * A letter is one line, one JSON object; members in this order, those in
  * brackets only where known:
  *
@@ -113,7 +116,8 @@ struct dlq_letter {
     uint64_t length; /* of the whole input if raw is cut, else raw.n */
 };
 
-/* Prepares a writer. Nothing is created yet, but a target that could never be
+/* Prepares a writer; of a topic no broker is asked before the first letter.
+ * Nothing is created yet, but a target that could never be
  * written is found now (ERR_CANTCREAT, ERR_NOPERM). Returns NULL with e. */
 struct dlq *dlq_open(const char *uri, struct err *e);
 

@@ -29,10 +29,16 @@ int target_parse(struct target *t, const char *uri, struct err *e)
         path += 5;
         if (strncmp(path, "///", 3) == 0)
             path += 2;
+    } else if (strncmp(path, "kafka://", 8) == 0) {
+        return err_set(e, ERR_USAGE,
+                       "dead letters of a topic are only written here: read "
+                       "'%s' by pipe-extract --kafka-envelope, or by kcat",
+                       uri);
     } else if (has_scheme(path)) {
         return err_set(e, ERR_USAGE,
                        "unknown kind of dead letter queue '%s': name a "
-                       "directory (ending in /) or a file",
+                       "directory (ending in /), a file or "
+                       "kafka://HOST:PORT/TOPIC",
                        uri);
     }
     size_t n = strlen(path);

@@ -22,8 +22,15 @@
     X(AdminOptions_destroy)             \
     X(AdminOptions_new)                 \
     X(AdminOptions_set_request_timeout) \
+    X(ConfigEntry_name)                 \
+    X(ConfigEntry_value)                \
+    X(ConfigResource_configs)           \
+    X(ConfigResource_destroy)           \
+    X(ConfigResource_new)               \
     X(CreateTopics)                     \
     X(CreateTopics_result_topics)       \
+    X(DescribeConfigs)                  \
+    X(DescribeConfigs_result_resources) \
     X(NewTopic_destroy)                 \
     X(NewTopic_new)                     \
     X(NewTopic_set_config)              \
@@ -54,6 +61,7 @@
     X(error_string)                     \
     X(error_txn_requires_abort)         \
     X(event_CreateTopics_result)        \
+    X(event_DescribeConfigs_result)     \
     X(event_destroy)                    \
     X(event_error)                      \
     X(event_error_string)               \

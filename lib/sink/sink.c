@@ -149,6 +149,13 @@ bool sink_has(const struct sink *s, unsigned feature)
     return (s->type->features & feature) != 0;
 }
 
+bool sink_offers(const char *uri, unsigned feature)
+{
+    struct err unknown = { 0 };
+    const struct sink_type *t = find_type(uri, &unknown);
+    return t && (t->features & feature) != 0;
+}
+
 uint64_t sink_ignored(const struct sink *s)
 {
     return s->ignored;

@@ -120,6 +120,8 @@ struct sink_spec {
     struct str effective;    /* scd2: field with the time of a change */
     const char *tz;          /* zone of times without one; NULL: UTC */
     const char *now;         /* RFC 3339, UTC: the load's one clock */
+    const char *pipeline;    /* NULL: unnamed */
+    const char *run_id;      /* NULL: it follows from the input */
     const char *latest_view; /* append: view of the latest row of each key */
     struct str latest_by;    /* by this column, then by load order */
     uint64_t keep_versions;  /* versioned: drop all but so many; 0: keep all */
@@ -230,8 +232,10 @@ int sink_prepare(struct sink *s, const struct sink_run *run,
 int sink_commit(struct sink *s, struct err *e);
 void sink_close(struct sink *s);
 
-/* What of SINK_POSITIONS and so on the target can. */
+/* What of SINK_POSITIONS and so on the target can; the same before it is
+ * opened (false where uri names none). */
 bool sink_has(const struct sink *s, unsigned feature);
+bool sink_offers(const char *uri, unsigned feature);
 
 /* Is the load of this run committed (pipeline, partition, run_id and input_hash
  * are looked at)? Of target uri, target, table, lock_timeout_ms, tmpdir and
@@ -250,12 +254,13 @@ void sink_spell(const char *uri, const char *table, struct buf *out);
 
 /* What not every target can. */
 enum sink_feature {
-    SINK_RANGES = 1,    /* replace by range_from and range_to */
-    SINK_VIEWS = 2,     /* latest_view */
-    SINK_SCHEMAS = 4,   /* columns */
-    SINK_AUDITS = 8,    /* audit_names */
-    SINK_BATCHES = 16,  /* sink_resume */
-    SINK_POSITIONS = 32 /* sink_run.positions */
+    SINK_RANGES = 1,     /* replace by range_from and range_to */
+    SINK_VIEWS = 2,      /* latest_view */
+    SINK_SCHEMAS = 4,    /* columns */
+    SINK_AUDITS = 8,     /* audit_names */
+    SINK_BATCHES = 16,   /* sink_resume */
+    SINK_POSITIONS = 32, /* sink_run.positions */
+    SINK_KEYED = 64      /* keys with SINK_APPEND */
 };
 
 #define SINK_MODE(m) (1u << (m))

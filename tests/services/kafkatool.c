@@ -117,6 +117,8 @@ static int transaction(const char *brokers, char **argv)
         n -= line[n - 1] == '\n';
         while ((r = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(argv[0]),
                                       RD_KAFKA_V_PARTITION(atoi(argv[1])),
+                                      /* compacted topics want a key */
+                                      RD_KAFKA_V_KEY("k", 1),
                                       RD_KAFKA_V_VALUE(line, (size_t)n),
                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                       RD_KAFKA_V_END)) ==
