@@ -77,11 +77,10 @@ static int load(struct err *e)
 {
     static bool loaded;
     static const char *const old[] = { "libhiredis.so.0.14", NULL };
-    static const char *const names[] = { "libhiredis.so.1.3.0",
-                                         "libhiredis.so.1.2.0",
-                                         "libhiredis.so.1.1.0",
-                                         "libhiredis.so.1.0.0",
-                                         "libhiredis.so.1", NULL };
+    static const char *const names[] = {
+        "libhiredis.so.1.3.0", "libhiredis.so.1.2.0", "libhiredis.so.1.1.0",
+        "libhiredis.so.1.0.0", "libhiredis.so.1",     NULL
+    };
     static const struct dynlib_symbol symbols[] = {
         { "redisConnectWithTimeout", (void *)&hi.connect },
         { "redisSetTimeout", (void *)&hi.set_timeout },
@@ -93,8 +92,8 @@ static int load(struct err *e)
     size_t n = sizeof(symbols) / sizeof(*symbols);
     if (loaded)
         return 0;
-    is_old = dynlib_load("hiredis", "libhiredis0.14", old, symbols, n,
-                         &first) == 0;
+    is_old =
+        dynlib_load("hiredis", "libhiredis0.14", old, symbols, n, &first) == 0;
     if (!is_old && dynlib_load("hiredis", "libhiredis1.1.0 or libhiredis0.14",
                                names, symbols, n, e))
         return -1;
@@ -223,9 +222,8 @@ int redis_uri_parse(struct redis_uri *u, const char *uri, struct err *e)
     } else if ((colon = memchr(from, ':', n)))
         host_n = (size_t)(colon - from);
     if (!host_n ||
-        (colon && (*colon != ':' || parse_port(colon + 1,
-                                               (size_t)(end - colon - 1),
-                                               &u->port))))
+        (colon && (*colon != ':' ||
+                   parse_port(colon + 1, (size_t)(end - colon - 1), &u->port))))
         return err_set(e, ERR_USAGE,
                        "'%s' names no server: redis://HOST:PORT/STREAM is "
                        "wanted",
@@ -265,10 +263,14 @@ static void note(struct redis *r, struct str text)
 /* A server that will be of use again. */
 static bool is_passing(const struct redis_reply *reply)
 {
-    static const char *const starts[] = { "LOADING",     "BUSY ",
-                                          "MASTERDOWN",  "CLUSTERDOWN",
-                                          "TRYAGAIN",    "READONLY",
-                                          "ERR max number of clients", NULL };
+    static const char *const starts[] = { "LOADING",
+                                          "BUSY ",
+                                          "MASTERDOWN",
+                                          "CLUSTERDOWN",
+                                          "TRYAGAIN",
+                                          "READONLY",
+                                          "ERR max number of clients",
+                                          NULL };
     for (const char *const *s = starts; *s; s++)
         if (redis_is_error(reply, *s))
             return true;
@@ -346,8 +348,7 @@ static int connect_once(struct redis *r, struct err *e)
         return 1;
     }
     uint64_t ms = r->spec->patience_ms;
-    hi.set_timeout(r->c, (struct timeval){
-                             .tv_sec = (time_t)(ms / 1000 + 1) });
+    hi.set_timeout(r->c, (struct timeval){ .tv_sec = (time_t)(ms / 1000 + 1) });
     int bad = log_in(r, e);
     if (bad == 0)
         bad = choose_db(r, e);
@@ -435,8 +436,8 @@ int redis_ask(struct redis *r, const char *const *words,
 int redis_refused(const char *const *words, const struct redis_reply *reply,
                   struct err *e)
 {
-    static const char *const denied[] = { "NOAUTH", "WRONGPASS", "NOPERM",
-                                          "ERR invalid password",
+    static const char *const denied[] = { "NOAUTH",   "WRONGPASS",
+                                          "NOPERM",   "ERR invalid password",
                                           "ERR AUTH", NULL };
     enum err_code code = ERR_CONFIG;
     for (const char *const *d = denied; *d; d++)

@@ -105,9 +105,8 @@ int stream_group(const struct stream *s, struct stream_group *g, struct err *e)
         const struct redis_reply *one = redis_at(reply, i);
         if (!str_eq(redis_text(redis_get(one, "name")), str_of(s->group)))
             continue;
-        g->exists =
-            stream_id_parse(redis_text(redis_get(one, "last-delivered-id")),
-                            &g->delivered);
+        g->exists = stream_id_parse(
+            redis_text(redis_get(one, "last-delivered-id")), &g->delivered);
         g->read = count_of(one, "entries-read", &g->counted);
     }
     redis_reply_free(reply);
@@ -124,10 +123,10 @@ int stream_group_make(const struct stream *s, struct stream_id from,
                             id,       "MKSTREAM", NULL };
     if (redis_ask(s->redis, words, &reply, e))
         return -1;
-    int r = redis_type(reply) == REDIS_ERROR &&
-                    !redis_is_error(reply, "BUSYGROUP")
-                ? redis_refused(words, reply, e)
-                : 0;
+    int r =
+        redis_type(reply) == REDIS_ERROR && !redis_is_error(reply, "BUSYGROUP")
+            ? redis_refused(words, reply, e)
+            : 0;
     redis_reply_free(reply);
     return r;
 }
@@ -153,8 +152,8 @@ static int ack_some(const struct stream *s, const char *member, const char *to,
                     struct err *e)
 {
     char count[16];
-    const char *words[ACK_MAX + 4] = { "XPENDING", s->key, s->group, "-", to,
-                                       count,      member, NULL };
+    const char *words[ACK_MAX + 4] = { "XPENDING", s->key, s->group, "-",
+                                       to,         count,  member,   NULL };
     char ids[ACK_MAX][STREAM_ID_MAX];
     struct redis_reply *reply;
     struct stream_id id;

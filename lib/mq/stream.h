@@ -32,11 +32,11 @@ struct stream {
 
 struct stream_info {
     bool exists, empty;
-    struct stream_id first;     /* of the entries; unless empty */
-    struct stream_id last;      /* ever given, also where that entry is gone */
-    uint64_t length;            /* entries */
-    bool counted;               /* from Redis 7 on: */
-    uint64_t added;             /* entries, ever */
+    struct stream_id first; /* of the entries; unless empty */
+    struct stream_id last;  /* ever given, also where that entry is gone */
+    uint64_t length;        /* entries */
+    bool counted;           /* from Redis 7 on: */
+    uint64_t added;         /* entries, ever */
 };
 
 /* 0, or -1 as redis_want. */

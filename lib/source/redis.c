@@ -105,8 +105,8 @@ static int redis_source_open(struct source *s, struct err *e)
     if (redis_connect(r, e))
         return -1;
     r->text.max = r->raw.max = 8 * s->opts->max_record + 65536;
-    r->items.stream = (struct stream){ r->redis, r->uri.key, group,
-                                       group ? consumer : NULL };
+    r->items.stream =
+        (struct stream){ r->redis, r->uri.key, group, group ? consumer : NULL };
     r->items.opts = s->opts;
     r->items.skip_gone = if_gone && strcmp(if_gone, "skip") == 0;
     r->items.claim_ms = claim_ms;

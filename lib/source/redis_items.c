@@ -228,8 +228,9 @@ static int take_over(void *context, struct str name, struct err *e)
 static int look_for_dead(struct redis_items *r, struct err *e)
 {
     uint64_t now = mq_now();
-    if (!r->claim_ms || (r->looked_ms && (!r->opts->follow ||
-                                          now - r->looked_ms < r->claim_ms / 2)))
+    if (!r->claim_ms ||
+        (r->looked_ms &&
+         (!r->opts->follow || now - r->looked_ms < r->claim_ms / 2)))
         return 0;
     r->looked_ms = now;
     return stream_dead(&r->stream, r->claim_ms, take_over, r, e);
