@@ -127,6 +127,7 @@ static int prepare(struct stage *st, struct extract *x)
     o->max_depth = (unsigned)st->opts.max_depth;
     o->stop = stage_stopping;
     o->app = command.name;
+    o->pipeline = st->opts.pipeline;
     o->jobs = (unsigned)jobs;
     o->limits = (struct input_limits){ max_size, max_ratio };
     o->say = say;

@@ -129,6 +129,7 @@ struct source_opts {
     unsigned jobs;      /* of -j; 0: not given */
     bool (*stop)(void); /* true once a signal came; or NULL */
     const char *app;    /* what servers shall call us */
+    const char *pipeline;  /* whose positions are kept; NULL: no name */
     const char *state_dir; /* a folder for what the connector must keep
                               (a journal); made when used; NULL: none */
     bool notes; /* what a feed notes of inputs that were read reaches the load,
