@@ -149,6 +149,17 @@ static int start(struct download *d, struct fetcher *by,
                                                                            : 0;
 }
 
+/* Was the answer asked for only if there is something new? */
+static bool is_conditional(const struct download *d,
+                           const struct http_request *r)
+{
+    bool given = d->condition.n > 0;
+    for (size_t i = 0; i < r->n_headers; i++)
+        given |= strncasecmp(r->headers[i], "if-none-match:", 14) == 0 ||
+                 strncasecmp(r->headers[i], "if-modified-since:", 18) == 0;
+    return given;
+}
+
 int download_open(struct download *d, struct fetcher *by,
                   const struct http_request *r, struct str validator,
                   const struct api_opts *o, struct err *e)
@@ -162,7 +173,7 @@ int download_open(struct download *d, struct fetcher *by,
         return -1;
     const struct http_call *c = fetch_call(d->fetch);
     if (http_status(c) == 304)
-        return 0;
+        return is_conditional(d, r) ? 0 : http_status_error(c, e);
     if (http_status(c) == 206)
         return err_set(e, ERR_DATA, "'%s' answers with a part of itself",
                        d->uri.p);

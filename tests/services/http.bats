@@ -121,6 +121,13 @@ all_ids='0 24 25 '
     [ "$(requests '.headers["if-none-match"]' | tail -n 1)" = null ]
 }
 
+@test "a server that says nothing has changed where nobody asked is an error" {
+    assert_exit 78 get "$WEB/status?is=304"
+    assert_exit 78 get --paginate link "$WEB/status?is=304"
+    assert_exit 0 get --header 'If-None-Match: "1"' "$WEB/status?is=304"
+    [ ! -s out ]
+}
+
 @test "what was read by a run that did not commit is read again" {
     export PIPE_PIPELINE=p
     line="pipe-extract --allow-private --if-changed $WEB/etag"

@@ -175,9 +175,9 @@ class Handler(BaseHTTPRequestHandler):
         self.raw(b"\r\n")
 
     def do_status(self):
-        """?is=: a JSON array of three; 204 without"""
-        if self.q["is"] == "204":
-            self.raw(b"HTTP/1.1 204 No Content\r\n\r\n")
+        """?is=: a JSON array of three; 204 and 304 without"""
+        if self.q["is"] in ("204", "304"):
+            self.raw(f"HTTP/1.1 {self.q['is']} None\r\n\r\n".encode())
         else:
             self.give(ITEMS[:3], int(self.q["is"]))
 
