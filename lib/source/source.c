@@ -168,6 +168,13 @@ static int format_by_content(struct input *in, const struct source_opts *opts,
         *format = "parquet";
         return 0;
     }
+    if (input_peek(in, 15, &line, e) != 0)
+        return -1;
+    if (line.n >= 15 && memcmp(line.p, "SQLite format 3", 15) == 0)
+        return err_set(e, ERR_USAGE,
+                       "'%s' is a database of SQLite: read it as sqlite:FILE, "
+                       "with --table or --query",
+                       input_name(in));
     if (peek_line(in, opts->max_depth, &line, &behind, e) != 0)
         return -1;
     if (json || line.n == 0 || *line.p == '{' || *line.p == '[' ||

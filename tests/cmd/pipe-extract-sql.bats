@@ -165,3 +165,11 @@ extract() { pipe-extract sqlite:a.db "$@"; }
     assert_exit 0 extract --pipeline p --resume-from sqlite:got.db --table t --cursor id
     [ ! -s err ]
 }
+
+@test "a database given as a file says how it is read" {
+    sqlite3 a.db 'CREATE TABLE t (id)'
+    assert_exit 64 pipe-extract a.db
+    grep -q "'a.db' is a database of SQLite: read it as sqlite:FILE" err
+    assert_exit 64 pipe-extract a.db --table t
+    grep -q 'is for databases (sqlite:FILE' err
+}
