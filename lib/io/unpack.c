@@ -4,6 +4,7 @@
 #include "io/zipend.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,7 @@ struct unpack {
     const struct libarchive *api;
     struct archive *a;           /* owned */
     struct archive_entry *entry; /* a's; the member looked at, or NULL */
+    locale_t utf8;               /* owned; 0: there is none */
     enum unpack_kind kind;
     struct input *in;    /* borrowed */
     uint64_t at;         /* zip and 7z: where the descriptor is read next */
@@ -222,6 +224,7 @@ int unpack_open(struct unpack **up, enum unpack_kind kind, struct input *in,
     u->api = api;
     u->kind = kind;
     u->in = in;
+    u->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if ((!is_stream(kind) && check_file(u, e) != 0) ||
         (kind == UNPACK_ZIP &&
          zipend_check(in->fd, in->size, in->uri, &u->promised, e) != 0) ||
@@ -307,10 +310,8 @@ static int describe(struct unpack *u, struct unpack_member *m, struct err *e)
     return 1;
 }
 
-int unpack_next(struct unpack *u, struct unpack_member *m, struct err *e)
+static int next_member(struct unpack *u, struct unpack_member *m, struct err *e)
 {
-    if (u->ended)
-        return 0;
     for (;;) {
         int r = u->api->read_next_header(u->a, &u->entry);
         if (r == ARCHIVE_EOF)
@@ -322,6 +323,19 @@ int unpack_next(struct unpack *u, struct unpack_member *m, struct err *e)
         if (is_file(u))
             return describe(u, m, e);
     }
+}
+
+/* Names that an archive says are Unicode libarchive turns into the characters
+ * of the locale: in that of C, which is ours, it has no way to say them. */
+int unpack_next(struct unpack *u, struct unpack_member *m, struct err *e)
+{
+    if (u->ended)
+        return 0;
+    locale_t before = u->utf8 ? uselocale(u->utf8) : (locale_t)0;
+    int r = next_member(u, m, e);
+    if (before)
+        (void)uselocale(before);
+    return r;
 }
 
 /* Bytes of the archive that what came out so far was made from. */
@@ -382,5 +396,7 @@ void unpack_close(struct unpack *u)
         return;
     if (u->a)
         (void)u->api->read_free(u->a);
+    if (u->utf8)
+        freelocale(u->utf8);
     free(u);
 }

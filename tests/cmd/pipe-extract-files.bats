@@ -241,6 +241,31 @@ values() {
     done
 }
 
+@test "members are read whatever letters their names have, in any locale" {
+    need_command zip
+    csv größe.csv a
+    csv 中/文.csv b
+    zip -qX plain.zip größe.csv 中/文.csv
+    tar --format=pax -cf x.tar größe.csv 中/文.csv
+    for LC_ALL in C C.UTF-8; do
+        for x in plain.zip x.tar; do
+            [ "$(values "$x")" = 'a b' ] || fail "$x in $LC_ALL"
+            [ "$(values "$x!中/*")" = b ] || fail "$x in $LC_ALL"
+        done
+    done
+    # As most other writers do it, with the bit that says UTF-8: bit 11 of the
+    # flags at 6 of the member's header and at 8 of its place in the directory.
+    zip -qX x.zip 中/文.csv
+    at=$(LC_ALL=C grep -abo $'PK\1\2' x.zip | cut -d: -f1)
+    for byte in 7 $((at + 9)); do
+        printf '\010' | dd of=x.zip bs=1 seek="$byte" conv=notrunc status=none
+    done
+    for LC_ALL in C C.UTF-8; do
+        [ "$(values x.zip)" = b ] || fail "x.zip in $LC_ALL"
+        [ "$(values 'x.zip!中/*')" = b ] || fail "x.zip in $LC_ALL"
+    done
+}
+
 @test "dead letters name the archive and its member" {
     need_command zip
     printf 'a,b\n1\n2,3\n' >m.csv
