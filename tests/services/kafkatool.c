@@ -115,14 +115,13 @@ static int transaction(const char *brokers, char **argv)
     while ((n = getline(&line, &cap, stdin)) > 0) {
         rd_kafka_resp_err_t r;
         n -= line[n - 1] == '\n';
-        while ((r = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(argv[0]),
-                                      RD_KAFKA_V_PARTITION(atoi(argv[1])),
-                                      /* compacted topics want a key */
-                                      RD_KAFKA_V_KEY("k", 1),
-                                      RD_KAFKA_V_VALUE(line, (size_t)n),
-                                      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                      RD_KAFKA_V_END)) ==
-               RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        while ((r = rd_kafka_producev(
+                    rk, RD_KAFKA_V_TOPIC(argv[0]),
+                    RD_KAFKA_V_PARTITION(atoi(argv[1])),
+                    /* compacted topics want a key */
+                    RD_KAFKA_V_KEY("k", 1), RD_KAFKA_V_VALUE(line, (size_t)n),
+                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                    RD_KAFKA_V_END)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(rk, 10);
         if (r)
             die("produce", rd_kafka_err2str(r));
