@@ -93,9 +93,11 @@ static const struct command command = {
     .opts = opts,
     .flags = STAGE_EMITS | STAGE_REJECTS | STAGE_OPERANDS,
     .operands = COMPLETE_FILE,
-    .notes = "A URI is a file, folder, archive or quoted glob, http(s)://..., "
-             "s3://...,\nsqlite:FILE, postgresql://..., "
-             "postgresql+cdc://..., kafka://..., or - for stdin\n(default).",
+    .notes =
+        "A URI is a file, folder, archive or quoted glob, http(s)://..., "
+        "s3://...,\nsqlite:FILE, postgresql://..., "
+        "postgresql+cdc://..., kafka://...,\nredis://..., mqtt://..., or - "
+        "for stdin (default).",
     .more = more,
 };
 
