@@ -23,9 +23,9 @@ numbers() {
     seq "$1" "$2" | sed 's/.*/{"id":&}/'
 }
 
-# committed FORMAT: the committed messages of the test's topic.
+# committed FORMAT [TOPIC]: the committed messages of the test's topic.
 committed() {
-    kcat -q -C -b "$KAFKA" -t "$T" -o beginning -e -f "$1\\n" \
+    kcat -q -C -b "$KAFKA" -t "${2-$T}" -o beginning -e -f "$1\\n" \
         -X isolation.level=read_committed 3>&-
 }
 
@@ -200,15 +200,19 @@ END
     kafka_topic "$T" 1
     numbers 1 1000 >in
     into --mode append --create --run-id first <in
-    (
-        numbers 1 200000 >in2
-        exec 4>&-
-        pipe-transform --where 'id > 0' <in2 &
-        sleep 0.05
-        kill -9 $!
-    ) | into --mode append --run-id second || status=$?
-    [ "${status-0}" = 75 ] || [ "${status-0}" = 0 ]
-    [ "$(count)" = '1000 1000' ] || [ "${status-0}" = 0 ]
+    mkfifo fifo
+    sh -c "echo \$\$ >pid; exec pipe-transform --where 'id > 0'" <fifo 3>&- |
+        timeout 60 pipe-load "$URI" -t "$T" --mode append --run-id second \
+            2>err 3>&- &
+    load=$!
+    exec 7>fifo
+    numbers 1 20000 >&7
+    sleep 0.3
+    kill -9 "$(cat pid)"
+    exec 7>&-
+    wait "$load" || status=$?
+    [ "${status-0}" = 75 ]
+    [ "$(count)" = '1000 1000' ]
 }
 
 @test "100000 records are loaded once, whatever moment the loader is killed at" {
@@ -368,10 +372,9 @@ END
     printf '{"a":1}\nno\n' | kafka_produce "$T" 1
     assert_exit 0 timeout 60 pipe-extract "$URI/$T" --dlq "$URI/$T.dead" \
         --max-reject 90%
-    T=$T.dead
-    committed '%s %h' >letter
+    committed '%s %h' "$T.dead" >letter
     grep -q '^no ' letter
-    for h in topic="${T%.dead}" partition=1 offset=1 stage=VALUE_CONVERTER; do
+    for h in topic="$T" partition=1 offset=1 stage=VALUE_CONVERTER; do
         grep -qF "__connect.errors.$h," letter
     done
 }
@@ -405,8 +408,7 @@ END
         "cat in | pipe-load $URI -t $T --mode append -k id --create \
             --dlq $URI/$T.dead --max-reject 90%"
     [ "$(count)" = '1 1' ]
-    T=$T.dead
-    committed '%s %h' >letter
+    committed '%s %h' "$T.dead" >letter
     grep -q '^{"x":1} .*__connect.errors.stage=TASK_PUT' letter
 }
 
