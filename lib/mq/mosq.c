@@ -144,7 +144,8 @@ struct mosq {
     bool resumed;
     int reason, granted; /* of CONNACK or DISCONNECT; of SUBACK */
     size_t messages, bytes;
-    bool failed; /* of take */
+    size_t unsafe; /* taken and not yet to be acknowledged */
+    bool failed;   /* of take */
     struct err failure;
     char trouble[200];
 };
@@ -198,6 +199,7 @@ static void on_message(struct mosquitto *client, void *context,
     };
     (void)client;
     m->messages++;
+    m->unsafe++;
     m->bytes += one.payload.n;
     if (!m->failed)
         m->failed = m->spec->take(m->spec->context, &one, &m->failure) != 0;
@@ -320,15 +322,19 @@ static int read_packets(struct mosq *m)
     return 0;
 }
 
+/* Acknowledgements are among what is to be written. */
 static int write_packets(struct mosq *m)
 {
-    return lib.want_write(m->client) ? lib.loop_write(m->client, 1) : 0;
+    return m->unsafe == 0 && lib.want_write(m->client)
+               ? lib.loop_write(m->client, 1)
+               : 0;
 }
 
 void mosq_acknowledge(struct mosq *m)
 {
-    if (m->state != AWAY && lib.want_write(m->client))
-        (void)lib.loop_write(m->client, 1); /* a failure shows at the next */
+    m->unsafe = 0;
+    if (m->state != AWAY)
+        (void)write_packets(m); /* a failure shows at the next */
 }
 
 static int exchange(struct mosq *m)
@@ -481,8 +487,9 @@ int mosq_open(struct mosq **mp, const struct mosq_spec *spec, struct err *e)
     int r = make_client(m, e);
     if (r == 0)
         dial(m);
-    /* What comes right behind SUBACK is taken here, too. */
-    while (r == 0 && m->state != SUBSCRIBED)
+    /* What a session has may come before all is said: nothing more is until
+     * that is acknowledged. */
+    while (r == 0 && m->state != SUBSCRIBED && m->unsafe == 0)
         r = spec->stop && spec->stop() ? give_up(m, e) : step(m, e);
     if (r) {
         mosq_close(m);
@@ -516,7 +523,7 @@ void mosq_close(struct mosq *m)
     if (!m)
         return;
     if (m->client) {
-        if (m->state == SUBSCRIBED)
+        if (m->state == SUBSCRIBED && m->unsafe == 0)
             leave(m);
         lib.destroy(m->client);
     }

@@ -414,11 +414,11 @@ int redis_ask(struct redis *r, const char *const *words,
     const char *v[WORDS_MAX];
     size_t lengths[WORDS_MAX];
     int n = 0;
-    for (; words[n] && n < WORDS_MAX; n++) {
+    for (; n < WORDS_MAX && words[n]; n++) {
         v[n] = words[n];
         lengths[n] = strlen(words[n]);
     }
-    if (words[n])
+    if (n == WORDS_MAX)
         return err_set(e, ERR_BUG, "a Redis command of too many words");
     for (;;) {
         if (!r->c && connect_again(r, e))

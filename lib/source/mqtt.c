@@ -353,7 +353,7 @@ static int fill_record(struct mqtt *m, const struct stored *head,
 static int fill(struct mqtt *m, struct str entry, struct source_item *item,
                 struct err *e)
 {
-    struct stored head;
+    struct stored head = { 0 };
     if (entry.n >= sizeof(head))
         memcpy(&head, entry.p, sizeof(head));
     if (entry.n < sizeof(head) || entry.n - sizeof(head) < head.topic)

@@ -68,6 +68,7 @@ mqtt_launch() { # PORT
         echo 'persistence true'
         echo "persistence_location $dir/"
         echo 'max_queued_messages 0'
+        echo 'log_type all'
         [ -f "$dir/more.conf" ] && cat "$dir/more.conf" ||
             echo 'allow_anonymous true'
     } >"$dir/conf"

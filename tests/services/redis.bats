@@ -32,7 +32,7 @@ pipeline() {
 }
 
 rows() { sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t'; }
-pending() { cli XPENDING "$S" "${1-g}" | head -n 1; }
+pending() { cli XPENDING "$S" g | head -n 1; }
 
 # ---- records
 
@@ -64,7 +64,7 @@ pending() { cli XPENDING "$S" "${1-g}" | head -n 1; }
     cat dead/* | jq -r '"\(.errors[0].code) \(.raw)"' >letters
     assert_file letters 'not_json no
 no_field {"k":"1"}'
-    S=$S.u
+    local S=$S.u URI
     URI=redis://$REDIS/$S
     cli XADD "$S" 1-1 k $'\xff' >/dev/null
     assert_exit 65 extract
