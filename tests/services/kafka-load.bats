@@ -146,12 +146,12 @@ END
 {"before":{"id":2,"v":"b"},"after":null,"op":"d"}
 END
     assert_exit 0 into --mode cdc -k id --create <in
-    committed '%k %S %s' >out
-    assert_file out '1 16 {"id":1,"v":"a"}
-1 16 {"id":1,"v":"b"}
-1 -1 
-2 16 {"id":2,"v":"b"}
-2 -1 '
+    committed '%k %S [%s]' >out
+    assert_file out '1 16 [{"id":1,"v":"a"}]
+1 16 [{"id":1,"v":"b"}]
+1 -1 []
+2 16 [{"id":2,"v":"b"}]
+2 -1 []'
 }
 
 @test "a change stream that empties its table is refused" {
