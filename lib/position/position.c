@@ -326,8 +326,9 @@ int position_judge(const struct position *stored, const struct position *next,
     c = position_cmp(stored->kind, stored->value, next->from, &order);
     if (order ? c != 0 : !str_eq(stored->value, next->from))
         return err_set(e, ERR_TEMPFAIL,
-                       "source '%.*s' was read from %.*s on, but the target "
-                       "has it up to %.*s: another run came in between",
+                       "source '%.*s' was read from %.*s on, but the table "
+                       "has it up to %.*s: another load came in between, or "
+                       "one of this table failed",
                        STR_ARG(source), STR_ARG(next->from),
                        STR_ARG(stored->value));
     return next->value.n > 0;

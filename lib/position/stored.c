@@ -2,6 +2,7 @@
 
 #include "io/pglink.h"
 #include "json/check.h"
+#include "position/frontier.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -20,6 +21,7 @@ struct question {
 static const char *clause(const struct question *q)
 {
     return q->source ? " WHERE pipeline = $1 AND source = $2"
+                       " ORDER BY updated_at"
                      : " WHERE pipeline = $1 ORDER BY source";
 }
 
@@ -37,10 +39,34 @@ int stored_parse(struct positions *ps, const char *json, struct err *e)
     return position_read(ps, text, e);
 }
 
+/* Each table that is loaded has a row: the farthest counts, where there is no
+ * order the latest; of several at one place what any of them has. */
+static int take_row(struct positions *ps, const char *text, struct err *e)
+{
+    struct positions one = { 0 };
+    bool order = false;
+    int r = stored_parse(&one, text, e);
+    const struct position *row = one.n ? &one.v[0] : NULL;
+    struct position *p = row ? positions_find(ps, row->partition) : NULL;
+    if (r == 0 && !p) {
+        r = positions_copy(ps, &one, e);
+    } else if (r == 0) {
+        int c = p->kind == row->kind
+                    ? position_cmp(p->kind, row->value, p->value, &order)
+                    : 0;
+        if (!order || c > 0)
+            r = position_copy(p, row, e);
+        else if (c == 0)
+            r = frontier_merge(p, row, e);
+    }
+    positions_free(&one);
+    return r;
+}
+
 static int take(const struct question *q, const char *text, struct err *e)
 {
     if (q->source)
-        return stored_parse(q->ps, text, e);
+        return take_row(q->ps, text, e);
     buf_addz(q->names, text ? text : "");
     return buf_addc(q->names, '\0') ? err_nomem(e) : 0;
 }

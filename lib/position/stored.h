@@ -1,8 +1,8 @@
 /* stored: the positions that a ledger keeps, read without touching it.
  *
  * A target whose loads are transactions keeps them in the table
- * _pipe_positions, beside its ledger: a row for each pipeline, source and
- * partition, written by the load itself. */
+ * _pipe_positions, beside its ledger: a row for each pipeline, source,
+ * partition and table that is loaded, written by the load itself. */
 #ifndef POSITION_STORED_H
 #define POSITION_STORED_H
 

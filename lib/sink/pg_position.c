@@ -28,7 +28,8 @@ static int make_table(struct pg_sink *s, struct err *e)
     buf_addz(&s->sql, " (pipeline text NOT NULL, source text NOT NULL,"
                       " partition text NOT NULL, position text NOT NULL,"
                       " run_id text NOT NULL, updated_at timestamptz NOT NULL,"
-                      " PRIMARY KEY (pipeline, source, partition))");
+                      " table_name text NOT NULL,"
+                      " PRIMARY KEY (pipeline, source, partition, table_name))");
     return pg_run_sql(s, doing, e);
 }
 
@@ -67,6 +68,7 @@ static int find(struct pg_sink *s, const char *pipeline, struct str source,
     add_literal(s, " WHERE pipeline = ", str_of(pipeline));
     add_literal(s, " AND source = ", source);
     add_literal(s, " AND partition = ", partition);
+    add_literal(s, " AND table_name = ", str_of(s->name));
     buf_addz(&s->sql, " FOR UPDATE");
     PGresult *r = pg_query(s, doing, e);
     if (!r)
@@ -89,14 +91,16 @@ static int put(struct pg_sink *s, const struct sink_run *run, struct str source,
     buf_addz(&s->sql, "INSERT INTO ");
     add_table(s);
     buf_addz(&s->sql, " (pipeline, source, partition, position, run_id,"
-                      " updated_at) VALUES (");
+                      " updated_at, table_name) VALUES (");
     pg_literal(&s->sql, str_of(run->pipeline));
     add_literal(s, ", ", source);
     add_literal(s, ", ", p->partition);
     add_literal(s, ", ", buf_str(&s->text));
     add_literal(s, ", ", str_of(run->run_id));
     add_literal(s, ", ", str_of(run->loaded_at));
-    buf_addz(&s->sql, ") ON CONFLICT (pipeline, source, partition) DO UPDATE"
+    add_literal(s, ", ", str_of(s->name));
+    buf_addz(&s->sql, ") ON CONFLICT (pipeline, source, partition, table_name)"
+                      " DO UPDATE"
                       " SET position = excluded.position, run_id ="
                       " excluded.run_id, updated_at = excluded.updated_at");
     return pg_run_sql(s, doing, e);

@@ -11,6 +11,7 @@ struct writing {
     const struct sink_run *run;
     sqlite3_stmt *find, *put;
     struct buf text;
+    struct buf table; /* in one spelling */
 };
 
 static int bind(sqlite3_stmt *q, int at, struct str text)
@@ -26,6 +27,7 @@ static int find(struct writing *w, struct str source, struct str partition,
     bind(w->find, 1, str_of(w->run->pipeline));
     bind(w->find, 2, source);
     bind(w->find, 3, partition);
+    bind(w->find, 4, buf_str(&w->table));
     int step = sqlite3_step(w->find), r = 0;
     const char *json = step == SQLITE_ROW
                            ? (const char *)sqlite3_column_text(w->find, 0)
@@ -53,6 +55,7 @@ static int put(struct writing *w, struct str source, const struct position *p,
     bind(w->put, 4, buf_str(&w->text));
     bind(w->put, 5, str_of(w->run->run_id));
     bind(w->put, 6, str_of(w->run->loaded_at));
+    bind(w->put, 7, buf_str(&w->table));
     int step = sqlite3_step(w->put);
     sqlite3_reset(w->put);
     return step == SQLITE_DONE ? 0 : sqlite_fail(w->sink, e, doing);
@@ -88,26 +91,32 @@ int sqlite_position_write(struct sqlite_sink *s, const struct sink_run *run,
                    "(pipeline TEXT NOT NULL, source TEXT NOT NULL,"
                    " partition TEXT NOT NULL, position TEXT NOT NULL,"
                    " run_id TEXT NOT NULL, updated_at TEXT NOT NULL,"
-                   " PRIMARY KEY(pipeline, source, partition))",
+                   " table_name TEXT NOT NULL,"
+                   " PRIMARY KEY(pipeline, source, partition, table_name))",
                    doing, e))
         return -1;
     int r = sqlite3_prepare_v2(s->db,
                                "SELECT position FROM " STORED_TABLE
                                " WHERE pipeline = ? AND source = ?"
-                               " AND partition = ?",
+                               " AND partition = ? AND table_name = ?",
                                -1, &w.find, NULL) ||
                     sqlite3_prepare_v2(
                         s->db,
                         "INSERT OR REPLACE INTO " STORED_TABLE
                         "(pipeline, source, partition, position, run_id,"
-                        " updated_at) VALUES(?, ?, ?, ?, ?, ?)",
+                        " updated_at, table_name)"
+                        " VALUES(?, ?, ?, ?, ?, ?, ?)",
                         -1, &w.put, NULL)
                 ? sqlite_fail(s, e, doing)
                 : 0;
+    sink_spell_folded(s->base.spec->table, &w.table);
+    if (r == 0 && w.table.failed)
+        r = err_nomem(e);
     for (size_t i = 0; r == 0 && i < run->n_positions; i++)
         r = write_source(&w, &run->positions[i], e);
     sqlite3_finalize(w.find);
     sqlite3_finalize(w.put);
     buf_free(&w.text);
+    buf_free(&w.table);
     return r;
 }

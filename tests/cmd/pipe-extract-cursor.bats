@@ -316,3 +316,25 @@ leave_in_doubt() {
     grep -q 'kept by --pipeline' err
     [ "$(sqlite3 t.db .tables)" = '' ]
 }
+
+@test "two tables that are loaded from one source each have their position" {
+    ids 1 3 >in.ndjson
+    both() {
+        pipe-extract --cursor id --resume-from sqlite:a.db in.ndjson |
+            tee >(pipe-load sqlite:a.db -t odd --mode append --create -q --lock-timeout 20s "$@") |
+            pipe-load sqlite:b.db -t t --mode append --create -q
+        sleep 0.5
+    }
+    both
+    ids 4 5 >>in.ndjson
+    # Its load fails, that of the other target does not: nothing is skipped.
+    both --partition || true
+    [ "$(sqlite3 a.db 'SELECT count(*) FROM odd')" = 3 ]
+    [ "$(sqlite3 b.db 'SELECT count(*) FROM t')" = 5 ]
+    # In one ledger the farthest table counts, and the other is not passed over.
+    sqlite3 a.db "INSERT INTO _pipe_positions SELECT pipeline, source, partition,
+        replace(position, ':3,', ':4,'), run_id, updated_at, 'other' FROM _pipe_positions"
+    pipe-extract --show-state --resume-from sqlite:a.db | grep -q '"value":4,'
+    run -75 bash -c "pipe-extract --cursor id --resume-from sqlite:a.db in.ndjson | pipe-load sqlite:a.db -t odd --mode append"
+    [[ $output == *"the table has it up to 3"* ]]
+}
