@@ -25,11 +25,12 @@ static int make_table(struct pg_sink *s, struct err *e)
              " client_min_messages = warning; CREATE TABLE IF NOT EXISTS ",
              PG_LOCK_SPACE);
     add_table(s);
-    buf_addz(&s->sql, " (pipeline text NOT NULL, source text NOT NULL,"
-                      " partition text NOT NULL, position text NOT NULL,"
-                      " run_id text NOT NULL, updated_at timestamptz NOT NULL,"
-                      " table_name text NOT NULL,"
-                      " PRIMARY KEY (pipeline, source, partition, table_name))");
+    buf_addz(&s->sql,
+             " (pipeline text NOT NULL, source text NOT NULL,"
+             " partition text NOT NULL, position text NOT NULL,"
+             " run_id text NOT NULL, updated_at timestamptz NOT NULL,"
+             " table_name text NOT NULL,"
+             " PRIMARY KEY (pipeline, source, partition, table_name))");
     return pg_run_sql(s, doing, e);
 }
 
