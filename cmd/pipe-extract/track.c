@@ -10,6 +10,7 @@
 #include "run/state.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define CONFIRM_MS 2000
 
@@ -273,13 +274,19 @@ static int leave_in_run(struct track *t, const struct tracked *d)
     int r = -1;
     hash128_hex(hash128(d->to.source), hex);
     buf_addf(&path, "%s/positions", t->run_dir);
+    size_t folder = path.n;
+    buf_addf(&path, "/%s.json", hex);
     if (!buf_z(&path) || positions_write(&d->to, &text) ||
         buf_addc(&text, '\n'))
         err_nomem(e);
-    else if (state_folder(path.p, e) == 0) {
-        buf_addf(&path, "/%s.json", hex);
-        r = buf_z(&path) ? state_write(path.p, buf_str(&text), e)
-                         : err_nomem(e);
+    else if (!d->to.n && access(path.p, F_OK) != 0)
+        r = 0; /* else it is of an attempt before, and not true any more */
+    else {
+        path.p[folder] = '\0';
+        r = state_folder(path.p, e);
+        path.p[folder] = '/';
+        if (r == 0)
+            r = state_write(path.p, buf_str(&text), e);
     }
     buf_free(&path);
     buf_free(&text);
@@ -322,11 +329,11 @@ int track_end(struct track *t)
     note_nothing(t);
     for (size_t i = 0; i < t->n; i++) {
         struct tracked *d = t->v[i];
-        if (!d->to.n || !track_resumes(t))
+        if (!track_resumes(t))
             continue;
-        if (complete(t, d))
+        if (complete(t, d) || (t->run_dir && leave_in_run(t, d)))
             return -1;
-        if (t->run_dir && (leave_in_run(t, d) || leave_in_state(t, d)))
+        if (t->run_dir && d->to.n && leave_in_state(t, d))
             return -1;
     }
     return 0;

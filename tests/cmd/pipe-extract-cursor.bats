@@ -337,3 +337,20 @@ leave_in_doubt() {
     run -75 bash -c "pipe-extract --cursor id --resume-from sqlite:a.db in.ndjson | pipe-load sqlite:a.db -t odd --mode append"
     [[ $output == *"the table has it up to 3"* ]]
 }
+
+@test "what an attempt has read that failed is not the position of the next one" {
+    ids 1 3 >in.ndjson
+    run pipe-run --retries 1 --retry-base 1ms -- 'if [ ! -e once ]; then
+            : >once
+            pipe-extract --cursor id in.ndjson | { cat >/dev/null; exit 75; }
+        fi
+        : >in.ndjson
+        pipe-extract --cursor id --format ndjson in.ndjson |
+            pipe-load sqlite:t.db -t t --mode append --create --allow-empty'
+    [ "$status" = 0 ] || fail "$output"
+    [ -e once ]
+    [ -z "$(pipe-extract --show-state --resume-from sqlite:t.db)" ]
+    ids 1 3 >in.ndjson
+    run_it in.ndjson
+    [ "$(loaded)" = 1,2,3 ]
+}
