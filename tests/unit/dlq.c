@@ -637,7 +637,8 @@ TEST("targets that could never take a letter are found at open")
         const char *uri;
         enum err_code code;
     } bad[] = {
-        { "kafka://broker/topic", ERR_USAGE },
+        { "amqp://broker/topic", ERR_USAGE },
+        { "kafka://broker/", ERR_USAGE },
         { "", ERR_USAGE },
         { "file:", ERR_USAGE },
         { "/dev/null", ERR_CANTCREAT },
