@@ -15,7 +15,8 @@ static int copy(struct str *to, struct str from, struct err *e)
     char *p = malloc(from.n + 1);
     if (!p)
         return err_nomem(e);
-    memcpy(p, from.p, from.n);
+    if (from.n)
+        memcpy(p, from.p, from.n);
     p[from.n] = '\0';
     free((char *)(uintptr_t)to->p);
     to->p = p;

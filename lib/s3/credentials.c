@@ -43,7 +43,8 @@ static int keep(struct str *to, struct str value, struct err *e)
     char *copy = malloc(value.n + 1);
     if (!copy)
         return err_nomem(e);
-    memcpy(copy, value.p, value.n);
+    if (value.n)
+        memcpy(copy, value.p, value.n);
     copy[value.n] = '\0';
     *to = (struct str){ copy, value.n };
     return 0;
