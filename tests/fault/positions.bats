@@ -106,7 +106,7 @@ at_each_call() {
         : >in
         at_each_call run rename,renameat,renameat2 unlink sendmsg fdatasync
         echo "# $TARGET: $n_killed kills" >&3
-        ((n_killed > 4))
+        ((n_killed > 0))
     done
 }
 
@@ -130,7 +130,7 @@ at_each_call() {
     n_killed=0
     at_each_call load pwrite64 fdatasync
     echo "# $n_killed kills" >&3
-    ((n_killed > 3))
+    ((n_killed > 0))
 }
 
 @test "kills at random, of any process, while the source grows" {
