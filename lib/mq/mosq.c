@@ -225,8 +225,15 @@ static const char *library_error(int rc)
     return rc == MOSQ_ERR_ERRNO ? strerror(errno) : lib.strerror(rc);
 }
 
-/* Begins a connection: where that fails it is tried again. */
-static void dial(struct mosq *m)
+/* What trying again does not mend. A handshake may fail within any call: of a
+ * broker that is near and quick even within the one that begins it. */
+static bool is_lasting(int rc)
+{
+    return rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_TLS;
+}
+
+/* Begins a connection: -1 where another attempt would fail as well. */
+static int dial(struct mosq *m, struct err *e)
 {
     const struct mosq_spec *s = m->spec;
     mosquitto_property *properties = NULL;
@@ -238,8 +245,12 @@ static void dial(struct mosq *m)
     int rc = lib.connect_bind_v5(m->client, s->uri->host, s->uri->port,
                                  KEEPALIVE_S, NULL, properties);
     lib.property_free_all(&properties);
+    if (is_lasting(rc))
+        return err_set(e, ERR_CONFIG, "cannot connect to %s:%d: %s",
+                       s->uri->host, s->uri->port, library_error(rc));
     if (rc)
         go_away(m, library_error(rc));
+    return 0;
 }
 
 /* The broker does not want us: 0 where it may want us later. */
@@ -361,8 +372,7 @@ static int step(struct mosq *m, struct err *e)
     if (m->state == AWAY) {
         if (!mq_retry_wait(&m->retry))
             return give_up(m, e);
-        dial(m);
-        return 0;
+        return dial(m, e);
     }
     rc = m->state == CONNECTED ? subscribe(m) : exchange(m);
     if (m->failed) {
@@ -371,7 +381,7 @@ static int step(struct mosq *m, struct err *e)
     }
     if (m->reason && judge_reason(m, e))
         return -1;
-    if (rc == MOSQ_ERR_INVAL || rc == MOSQ_ERR_TLS)
+    if (is_lasting(rc))
         return err_set(e, ERR_CONFIG, "cannot subscribe to '%s': %s",
                        m->spec->uri->filter, library_error(rc));
     if (rc && m->state != AWAY)
@@ -484,9 +494,7 @@ int mosq_open(struct mosq **mp, const struct mosq_spec *spec, struct err *e)
     m->spec = spec;
     m->retry.patience_ms = spec->patience_ms;
     m->retry.stop = spec->stop;
-    int r = make_client(m, e);
-    if (r == 0)
-        dial(m);
+    int r = make_client(m, e) || dial(m, e) ? -1 : 0;
     /* What a session has may come before all is said: nothing more is until
      * that is acknowledged. */
     while (r == 0 && m->state != SUBSCRIBED && m->unsafe == 0)
