@@ -2,7 +2,6 @@
 #include "dedup.h"
 
 #include "base/date.h"
-#include "gate/gate.h"
 #include "run/ask.h"
 #include "run/pending.h"
 
@@ -25,13 +24,6 @@ static int give_choice(struct dedup *d, const char *why)
                    e.code == ERR_NONE ? "" : e.msg);
 }
 
-/* Every attempt of pipe-run has a gate of its own. */
-static const char *attempt(void)
-{
-    const char *gate = getenv(GATE_ENV);
-    return gate ? gate : "";
-}
-
 /* 2 to leave alone, 1 to promote, 0 to discard, -1. */
 static int judge_owner(struct dedup *d, const char *run_dir)
 {
@@ -40,8 +32,8 @@ static int judge_owner(struct dedup *d, const char *run_dir)
     enum pending_fate fate;
     struct buf loads = { .max = 4 << 20 };
     int r = pending_fate(owner, d->seen_keys.path.p,
-                         strcmp(owner, run_dir) == 0 ? attempt() : NULL, &fate,
-                         &loads, &st->err);
+                         strcmp(owner, run_dir) == 0 ? pending_attempt() : NULL,
+                         &fate, &loads, &st->err);
     if (r == 0) {
         switch (fate) {
         case PENDING_OURS: r = 2; break;
@@ -138,7 +130,8 @@ int state_begin(struct dedup *d)
     if (r || read_clock(d) || resolve(d, run_dir))
         return -1;
     int64_t ttl_us = (int64_t)o->ttl_ms * 1000;
-    return pending_add(run_dir, d->seen_keys.path.p, attempt(), &st->err) ||
+    return pending_add(run_dir, d->seen_keys.path.p, pending_attempt(),
+                       &st->err) ||
                    seen_begin(&d->seen_keys, run_dir,
                               ttl_us ? d->now_us - ttl_us : INT64_MIN, &st->err)
                ? -1

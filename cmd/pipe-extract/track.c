@@ -1,6 +1,5 @@
 #include "track.h"
 
-#include "gate/gate.h"
 #include "json/value.h"
 #include "position/srcmark.h"
 #include "position/stored.h"
@@ -48,13 +47,6 @@ int track_begin(struct track *t, struct stage *st, const struct track_opts *o)
     return 0;
 }
 
-/* Every attempt of pipe-run has a gate of its own. */
-static const char *attempt(void)
-{
-    const char *gate = getenv(GATE_ENV);
-    return gate ? gate : "";
-}
-
 static int doubt(struct track *t, const char *why)
 {
     struct stage *st = t->st;
@@ -73,7 +65,8 @@ static int judge_pending(struct track *t, const struct kept *k,
     struct err *e = &t->st->err;
     enum pending_fate fate;
     struct buf loads = { .max = 4 << 20 };
-    const char *ours = strcmp(k->owner.p, t->run_dir) == 0 ? attempt() : NULL;
+    const char *ours =
+        strcmp(k->owner.p, t->run_dir) == 0 ? pending_attempt() : NULL;
     int r = pending_fate(k->owner.p, path, ours, &fate, &loads, e);
     if (r == 0) {
         switch (fate) {
@@ -302,7 +295,7 @@ static int leave_in_state(struct track *t, struct tracked *d)
         return 0;
     buf_addz(&k.owner, t->run_dir);
     int r = !buf_z(&k.owner) ? err_nomem(e)
-            : pending_add(t->run_dir, d->kept.p, attempt(), e) ||
+            : pending_add(t->run_dir, d->kept.p, pending_attempt(), e) ||
                     kept_write(&k, d->kept.p, e)
                 ? -1
                 : 0;

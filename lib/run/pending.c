@@ -1,6 +1,7 @@
 #include "run/pending.h"
 
 #include "base/hash.h"
+#include "gate/gate.h"
 #include "json/check.h"
 #include "json/value.h"
 #include "run/state.h"
@@ -8,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -43,6 +45,12 @@ static int write_note(const char *path, struct str state, const char *name,
     int r = text.failed ? err_nomem(e) : state_write(path, buf_str(&text), e);
     buf_free(&text);
     return r;
+}
+
+const char *pending_attempt(void)
+{
+    const char *gate = getenv(GATE_ENV);
+    return gate ? gate : "";
 }
 
 int pending_add(const char *run_dir, const char *state, const char *attempt,

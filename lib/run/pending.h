@@ -39,6 +39,10 @@ enum pending_fate {
     PENDING_LOST
 };
 
+/* What tells this attempt from all others of the run: each has a gate of its
+ * own. Borrowed from the environment. */
+const char *pending_attempt(void);
+
 /* By a stage: the run in run_dir adds to state, an absolute path. attempt is
  * some text that no other attempt of the run has. */
 int pending_add(const char *run_dir, const char *state, const char *attempt,
