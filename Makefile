@@ -122,11 +122,15 @@ $(BUILD)/completions/%: $(BUILD)/bin/%
 	@mkdir -p $(@D)
 	$(Q)$< --help=completion >$@.tmp && mv $@.tmp $@
 
+# What is shipped to be copied or read: alert rules, examples, units.
+SHARED := $(shell find scripts/share -type f 2>/dev/null)
+
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(BINS) $(SCRIPTS) $(DESTDIR)$(PREFIX)/bin
 	for m in $(MANS); do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	for f in $(SHARED); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/pipeutils/$${f#scripts/share/}; done
 
 # ---- tests
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
