@@ -2,6 +2,7 @@
 
 #include "attempt.h"
 #include "base/date.h"
+#include "heard.h"
 #include "base/seed.h"
 #include "json/value.h"
 #include "run/backoff.h"
@@ -27,6 +28,7 @@ struct job {
     struct buf stages;  /* of the last attempt */
     struct buf breaker_path;
     struct breaker breaker;
+    struct heard heard;
     int lock; /* -1: none */
     int64_t started_ms;
     bool begun; /* there is a folder */
@@ -234,6 +236,7 @@ static int begin(struct job *j)
     if (runlog_open(&j->dir, &j->record, &st->err))
         return -1;
     j->begun = true;
+    stage_log_to(st, j->dir.path.p);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -293,6 +296,11 @@ static void promote(struct job *j)
         stage_warn(j->st, "%s: the next run will see to it", e.msg);
 }
 
+static void hear(void *job, const char *text, size_t n)
+{
+    heard_take(&((struct job *)job)->heard, text, n);
+}
+
 static void fill_spec(struct job *j, struct attempt_spec *s)
 {
     *s = (struct attempt_spec){
@@ -304,7 +312,8 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .timeout_ms = j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live },
+        .keep = { j->lock, j->dir.live, -1 },
+        .hear = hear,
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
         .ctx = &j->breaker,
@@ -399,7 +408,9 @@ static int run_hook(struct job *j, const char *command)
         .timeout_ms = stopping ? j->o->kill_after_ms : j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live },
+        .keep = { j->lock, j->dir.live, -1 },
+        .hear = hear,
+        .job = j,
     };
     snprintf(number, sizeof(number), "%d", j->record.exit);
     buf_addf(&path, "%.*s/record.json", STR_ARG(buf_str(&j->dir.path)));
@@ -502,6 +513,7 @@ static int prepare(struct job *j)
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
+        .trace_id = stage_trace(st, true),
         .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
         .date = st->opts.date,
         .command = j->command.p,
@@ -520,6 +532,7 @@ int job_run(struct stage *st, const struct job_opts *o)
     struct job j = { .st = st,
                      .o = o,
                      .dir = { .live = -1 },
+                     .heard = { .st = st },
                      .lock = -1,
                      .started_ms = clock_ms() };
     int r = prepare(&j);
@@ -534,5 +547,6 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.command);
     buf_free(&j.stages);
     buf_free(&j.breaker_path);
+    heard_free(&j.heard);
     return r;
 }
