@@ -10,6 +10,7 @@
 #include "run/clock.h"
 #include "run/kept.h"
 #include "run/pending.h"
+#include "run/pool.h"
 #include "run/runlog.h"
 #include "run/seen.h"
 #include "run/state.h"
@@ -29,7 +30,10 @@ struct job {
     struct buf breaker_path;
     struct breaker breaker;
     struct heard heard;
-    int lock; /* -1: none */
+    struct buf pool_folder, pool;
+    unsigned pool_size; /* 0: none */
+    int slot;           /* of the pool; -1 */
+    int lock;           /* -1: none */
     int64_t started_ms;
     bool begun; /* there is a folder */
 };
@@ -202,7 +206,56 @@ static int find_breaker(struct job *j)
     return r;
 }
 
+static int find_pool(struct job *j)
+{
+    struct stage *st = j->st;
+    const char *text = j->o->pool;
+    unsigned n;
+    if (!text)
+        return 0;
+    if (pool_parse(text, &n, &j->pool_size))
+        return err_set(&st->err, ERR_USAGE,
+                       "option --pool: '%s' is not NAME:N, N from 1 to %d",
+                       text, POOL_MAX);
+    buf_add(&j->pool, text, n);
+    buf_addf(&j->pool_folder, "%.*s/pool", STR_ARG(buf_str(&j->dir.state)));
+    if (!buf_z(&j->pool) || !buf_z(&j->pool_folder))
+        return err_nomem(&st->err);
+    if (!stage_plain_name(j->pool.p))
+        return err_set(&st->err, ERR_USAGE,
+                       "pool '%s' may hold only letters, digits, '-', '_' and "
+                       "'.'",
+                       j->pool.p);
+    return state_folder(j->pool_folder.p, &st->err);
+}
+
 /* ---- attempts */
+
+static int take_slot(struct job *j)
+{
+    struct stage *st = j->st;
+    char about[200];
+    if (!j->pool_size)
+        return 0;
+    snprintf(about, sizeof(about), "pid %d, run %.130s\n", (int)getpid(),
+             st->run_id);
+    j->slot = pool_enter(j->pool_folder.p, j->pool.p, j->pool_size,
+                         j->o->pool_wait_ms, stage_stopping, about, &st->err);
+    if (j->slot != -2)
+        return j->slot < 0 ? -1 : 0;
+    j->slot = -1;
+    return err_set(&st->err, ERR_TEMPFAIL,
+                   "no slot of pool '%s' (%u) was free within %.10gs: nothing "
+                   "was run",
+                   j->pool.p, j->pool_size, (double)j->o->pool_wait_ms / 1000);
+}
+
+static void leave_slot(struct job *j)
+{
+    if (j->slot >= 0)
+        close(j->slot);
+    j->slot = -1;
+}
 
 static void renew(void *ctx)
 {
@@ -312,7 +365,7 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .timeout_ms = j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live, -1 },
+        .keep = { j->lock, j->dir.live, j->slot },
         .hear = hear,
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
@@ -330,9 +383,15 @@ static int try_once(struct job *j)
     struct attempt a;
     bool begun = false;
     int64_t started_us = time_now();
+    if (take_slot(j)) {
+        if (!j->begun && j->st->err.code == ERR_TEMPFAIL)
+            note_refused(j, "busy");
+        return -1;
+    }
     if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
         if (!j->begun)
             note_refused(j, "open");
+        leave_slot(j);
         return -1;
     }
     if (begin(j) == 0) {
@@ -340,6 +399,7 @@ static int try_once(struct job *j)
         begun = attempt_run(&spec, &a, &st->err) == 0;
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
+    leave_slot(j);
     if (!begun)
         return -1;
     j->record.outcome = a.outcome;
@@ -521,7 +581,7 @@ static int prepare(struct job *j)
         .hook = -1,
         .started_us = time_now(),
     };
-    if (find_breaker(j) || take_lock(j))
+    if (find_breaker(j) || find_pool(j) || take_lock(j))
         return -1;
     return runlog_sweep(&j->dir.state, j->record.pipeline, j->o->keep_ms,
                         &st->err);
@@ -534,6 +594,7 @@ int job_run(struct stage *st, const struct job_opts *o)
                      .dir = { .live = -1 },
                      .heard = { .st = st },
                      .lock = -1,
+                     .slot = -1,
                      .started_ms = clock_ms() };
     int r = prepare(&j);
     if (r == 0)
@@ -547,6 +608,8 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.command);
     buf_free(&j.stages);
     buf_free(&j.breaker_path);
+    buf_free(&j.pool_folder);
+    buf_free(&j.pool);
     heard_free(&j.heard);
     return r;
 }
