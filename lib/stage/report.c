@@ -283,16 +283,23 @@ void report_counts(struct stage *st, int exit_code)
                    (unsigned long long)(c->rejected - st->priv->shown),
                    st->priv->dlq ? "" : " (--dlq keeps them all)");
     if (report_is_json(st)) {
+        struct usage used;
+        stage_usage(st, &used);
         begin_json(st, &b, exit_code ? "error" : "info");
         buf_addf(&b,
                  ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
                  "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
-                 "\"seconds\":%.3f",
+                 "\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
+                 "\"peak_memory\":%llu,\"bytes_in\":%llu,"
+                 "\"bytes_out\":%llu",
                  exit_code, (unsigned long long)c->in,
                  (unsigned long long)c->out, (unsigned long long)c->rejected,
                  (unsigned long long)c->filtered,
                  (unsigned long long)c->duplicates,
-                 (double)ms_since(&st->priv->started) / 1000.0);
+                 (double)ms_since(&st->priv->started) / 1000.0,
+                 used.cpu_seconds, (unsigned long long)used.peak_memory,
+                 (unsigned long long)used.bytes_in,
+                 (unsigned long long)used.bytes_out);
         put_json(&b);
     } else if (st->opts.verbose || (st->priv->tty && c->rejected)) {
         erase_progress(st, &b);
