@@ -154,12 +154,34 @@ static void add_lag(struct metrics *m, const struct facts *f)
     set(m, f, NULL, STR(""), (double)f->lag);
 }
 
+static void add_one(struct metrics *m, const struct facts *f, const char *name,
+                    enum metric_type type, const char *help, double value)
+{
+    metrics_family(m, name, type, help);
+    set(m, f, NULL, STR(""), value);
+}
+
+static void add_use(struct metrics *m, const struct facts *f)
+{
+    const struct usage *u = &f->usage;
+    add_one(m, f, "pipeline_stage_cpu_seconds_total", METRIC_COUNTER,
+            "Processor time of the stage, user and system.", u->cpu_seconds);
+    add_one(m, f, "pipeline_stage_peak_memory_bytes", METRIC_GAUGE,
+            "Peak memory of the stage in its last run.",
+            (double)u->peak_memory);
+    add_one(m, f, "pipeline_stage_read_bytes_total", METRIC_COUNTER,
+            "Bytes that the stage read.", (double)u->bytes_in);
+    add_one(m, f, "pipeline_stage_written_bytes_total", METRIC_COUNTER,
+            "Bytes that the stage wrote.", (double)u->bytes_out);
+}
+
 void runmetrics_add(struct metrics *m, const struct facts *f, int64_t now)
 {
     add_records(m, f);
     add_run(m, f, now);
     add_quality(m, f);
     add_lag(m, f);
+    add_use(m, f);
 }
 
 int runmetrics_file(struct buf *out, const struct facts *f)

@@ -4,9 +4,9 @@
 #include "observe/eventlog.h"
 #include "observe/lineage.h"
 #include "observe/naming.h"
+#include "observe/outlet.h"
 #include "observe/runmetrics.h"
 #include "observe/sender.h"
-#include "observe/textfile.h"
 #include "stage/private.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 struct observe {
     struct facts facts;
-    struct buf metrics;         /* folder; empty: none */
+    struct outlet metrics;      /* without a folder: none */
     struct buf lineage;         /* file or URL; empty: none */
     struct buf shown;           /* the same for messages: without a query */
     bool posts;                 /* it is a URL */
@@ -211,24 +211,39 @@ static int take_lineage(struct stage *st)
     return stage_expand(st, &o->lineage, to);
 }
 
+/* The word of --metrics; nothing is made of it where it was not given. */
+int stage_outlet(struct stage *st, struct outlet *o)
+{
+    const char *to = st->opts.metrics;
+    struct buf where = { .max = 65536 }, state = { .max = 65536 };
+    if (!to)
+        return 0;
+    int r = stage_expand(st, &where, to) ||
+                    (outlet_is_url(to) && stage_state_dir(st, &state))
+                ? -1
+                : 0;
+    if (r == 0 && (!buf_z(&where) || !buf_z(&state)))
+        r = err_nomem(&st->err);
+    if (r == 0)
+        r = outlet_open(o, where.p, state.p, st->opts.pipeline, &st->err);
+    buf_free(&where);
+    buf_free(&state);
+    return r;
+}
+
 static int take_options(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    if (st->opts.metrics && !*st->opts.metrics)
-        return err_set(&st->err, ERR_USAGE,
-                       "option --metrics: no folder named");
-    if ((st->opts.metrics && stage_expand(st, &o->metrics, st->opts.metrics)) ||
-        take_lineage(st))
+    if (stage_outlet(st, &o->metrics) || take_lineage(st))
         return -1;
     struct str to = buf_str(&o->lineage);
     size_t n = 0;
     while (n < to.n && !(o->posts && (to.p[n] == '?' || to.p[n] == '#')))
         n++;
     buf_add(&o->shown, to.p, n);
-    if ((o->metrics.n && !buf_z(&o->metrics)) ||
-        (o->lineage.n && !buf_z(&o->lineage)) ||
-        (o->shown.n && !buf_z(&o->shown)) || o->metrics.failed ||
-        o->lineage.failed || o->shown.failed)
+    if ((o->lineage.n && !buf_z(&o->lineage)) ||
+        (o->shown.n && !buf_z(&o->shown)) || o->lineage.failed ||
+        o->shown.failed)
         return err_nomem(&st->err);
     return 0;
 }
@@ -265,7 +280,8 @@ static void start_sender(struct stage *st)
     struct observe *o = st->priv->observe;
     const char *key = getenv("OPENLINEAGE_API_KEY");
     struct err e = { 0 };
-    if (sender_start(&o->sender, o->lineage.p, key && *key ? key : NULL, &e))
+    struct post_to to = { o->lineage.p, key && *key ? key : NULL, false };
+    if (sender_start(&o->sender, &to, &e))
         tell_lineage(st, &e);
 }
 
@@ -295,7 +311,7 @@ static void observe_free(struct stage *st)
 {
     struct observe *o = st->priv->observe;
     facts_free(&o->facts);
-    buf_free(&o->metrics);
+    outlet_free(&o->metrics);
     buf_free(&o->lineage);
     buf_free(&o->shown);
     buf_free(&o->namespace);
@@ -320,7 +336,7 @@ int observe_start(struct stage *st)
     set_run(st);
     int r = take_options(st) || add_streams(st) ? -1 : 0;
     /* A command that only looks at things is no run. */
-    if (r || !works || (!o->metrics.n && !o->lineage.n)) {
+    if (r || !works || (!o->metrics.folder.n && !o->lineage.n)) {
         observe_free(st);
         return r;
     }
@@ -329,6 +345,15 @@ int observe_start(struct stage *st)
     if (o->lineage.n)
         put_event(st);
     return 0;
+}
+
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m)
+{
+    struct err e = { 0 };
+    if (outlet_add(o, st->cmd->name, m, &e))
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    else if (outlet_push(o, &e))
+        stage_warn(st, "metrics are not sent to '%s': %s", o->url.p, e.msg);
 }
 
 /* ---- finish */
@@ -394,19 +419,11 @@ static void let_reader_go(struct stage *st)
 static void write_metrics(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    struct buf name = { .max = 1024 };
     struct metrics m;
-    struct err e = { 0 };
     metrics_init(&m);
     runmetrics_add(&m, &o->facts, time_now());
-    (void)runmetrics_file(&name, &o->facts);
-    int r = !buf_z(&name) || m.failed
-                ? err_nomem(&e)
-                : textfile_add(o->metrics.p, name.p, &m, &e);
-    if (r)
-        stage_warn(st, "metrics are not written: %s", e.msg);
+    stage_metrics(st, &o->metrics, &m);
     metrics_free(&m);
-    buf_free(&name);
 }
 
 void observe_finish(struct stage *st, int exit_code, int sig)
@@ -422,7 +439,7 @@ void observe_finish(struct stage *st, int exit_code, int sig)
     let_reader_go(st);
     if (o->lineage.n)
         put_event(st);
-    if (o->metrics.n)
+    if (o->metrics.folder.n)
         write_metrics(st);
     if (sender_end(&o->sender, &e))
         tell_lineage(st, &e);

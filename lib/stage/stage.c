@@ -133,9 +133,10 @@ static const struct opt rows_common[] = {
     { OPT_STRING, 0, "tz", "ZONE", &shared.tz,
       "time zone of days and of times without a zone; default UTC", NULL, 0, 0,
       0, COMPLETE_NONE, "PIPE_TZ" },
-    { OPT_STRING, 0, "metrics", "DIR", &shared.metrics,
-      "add the run's metrics to a *.prom file in DIR, for Prometheus", NULL, 0,
-      0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_STRING, 0, "metrics", "DIR|URL", &shared.metrics,
+      "add the run's metrics to a *.prom file in DIR, for Prometheus, or push "
+      "them to a Pushgateway",
+      NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_METRICS" },
     { OPT_STRING, 0, "lineage", "FILE|URL", &shared.lineage,
       "append the run's OpenLineage events to FILE, or post them to URL; "
       "default OPENLINEAGE_URL, where that is set",
