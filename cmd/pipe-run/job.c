@@ -3,6 +3,7 @@
 #include "attempt.h"
 #include "base/date.h"
 #include "heard.h"
+#include "measure.h"
 #include "base/seed.h"
 #include "json/value.h"
 #include "run/backoff.h"
@@ -30,6 +31,7 @@ struct job {
     struct buf breaker_path;
     struct breaker breaker;
     struct heard heard;
+    struct measure measure;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
@@ -148,6 +150,7 @@ static void note_refused(struct job *j, const char *outcome)
     j->record.exit = (int)j->st->err.code;
     j->record.ended_us = time_now();
     (void)runlog_index(&j->dir, &j->record, &ignored);
+    measure_end(&j->measure, &j->record, false);
 }
 
 static int take_lock(struct job *j)
@@ -290,6 +293,7 @@ static int begin(struct job *j)
     if (runlog_open(&j->dir, &j->record, &st->err))
         return -1;
     j->begun = true;
+    measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
@@ -530,6 +534,7 @@ static void end_record(struct job *j)
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
     usage_children(&r->usage); /* commands that are no stages are among them */
+    measure_cost(&j->measure, r, j->byte_seconds);
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;
@@ -576,7 +581,8 @@ static int name_command(struct job *j)
 static int prepare(struct job *j)
 {
     struct stage *st = j->st;
-    if (check_names(st) || name_command(j) || find_state(j) || export_all(j))
+    if (check_names(st) || name_command(j) || find_state(j) || export_all(j) ||
+        measure_open(&j->measure, st, NULL, j->o->price))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -608,6 +614,8 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
+    if (j.begun)
+        measure_end(&j.measure, &j.record, true);
     runlog_free(&j.record);
     runlog_close(&j.dir);
     if (j.lock >= 0)
@@ -618,5 +626,6 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    measure_free(&j.measure);
     return r;
 }
