@@ -107,10 +107,9 @@ static int gather(const struct outlet *o, struct buf *text, struct err *e)
 static int send_text(const struct outlet *o, struct str text, struct err *e)
 {
     const char *token = getenv("PIPE_METRICS_TOKEN");
-    struct post_to to = { o->url.p, token && *token ? token : NULL, true };
     struct sender s;
     struct err end;
-    if (sender_start(&s, &to, e))
+    if (sender_start_metrics(&s, o->url.p, token && *token ? token : NULL, e))
         return -1;
     int r = sender_send(&s, text, e);
     /* Its end tells what went wrong with it. */

@@ -73,7 +73,7 @@ static _Noreturn void serve(const struct post_to *to)
 
 /* ---- the stage */
 
-int sender_start(struct sender *s, const struct post_to *to, struct err *e)
+static int start(struct sender *s, const struct post_to *to, struct err *e)
 {
     int fds[2];
     *s = (struct sender){ .fd = -1 };
@@ -91,6 +91,20 @@ int sender_start(struct sender *s, const struct post_to *to, struct err *e)
     close(s->fd);
     s->fd = -1;
     return err_sys(e, ERR_TEMPFAIL, errno, "cannot start a process");
+}
+
+int sender_start(struct sender *s, const char *url, const char *key,
+                 struct err *e)
+{
+    struct post_to to = { url, key, false };
+    return start(s, &to, e);
+}
+
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e)
+{
+    struct post_to to = { url, key, true };
+    return start(s, &to, e);
 }
 
 static int64_t now_ms(void)

@@ -22,11 +22,17 @@ struct sender {
     int fd; /* -1: none */
 };
 
-/* Starts it; while there are no threads. 0, or -1 with e. */
-int sender_start(struct sender *s, const struct post_to *to, struct err *e);
+/* Starts it, for events; while there are no threads. key as in struct post_to.
+ * 0, or -1 with e. */
+int sender_start(struct sender *s, const char *url, const char *key,
+                 struct err *e);
 
-/* Hands over an event, a line with LF; metrics are one body, however many times
- * it is called. Does not wait for it to be sent. 0, or -1 with e. */
+/* The same for metrics: one body, which is sent when it has ended. */
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e);
+
+/* Hands over an event, a line with LF, or a part of the metrics. Does not wait
+ * for it to be sent. 0, or -1 with e. */
 int sender_send(struct sender *s, struct str text, struct err *e);
 
 /* Waits until all is sent, at most SENDER_PATIENCE_MS. 0, or -1 with

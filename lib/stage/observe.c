@@ -280,8 +280,7 @@ static void start_sender(struct stage *st)
     struct observe *o = st->priv->observe;
     const char *key = getenv("OPENLINEAGE_API_KEY");
     struct err e = { 0 };
-    struct post_to to = { o->lineage.p, key && *key ? key : NULL, false };
-    if (sender_start(&o->sender, &to, &e))
+    if (sender_start(&o->sender, o->lineage.p, key && *key ? key : NULL, &e))
         tell_lineage(st, &e);
 }
 
