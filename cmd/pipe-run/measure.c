@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define USUAL 20    /* runs that make the baseline */
+#define LOOK 60     /* among so many */
 #define USUAL_MIN 3 /* fewer make none */
 #define PRICE_MAX ((size_t)64 << 10)
 #define GIB ((double)(1 << 30))
@@ -37,24 +38,48 @@ static int read_prices(struct measure *m, const char *path)
     return r < 0 ? -1 : 0;
 }
 
-void measure_cost(const struct measure *m, struct runlog *record,
-                  double byte_seconds)
+static const struct pipeline_conf *priced(const struct measure *m)
 {
-    const struct pipeline_conf *c = m->prices.price.given ? &m->prices
-                                    : m->conf             ? m->conf
-                                                          : &m->prices;
+    if (m->prices.price.given)
+        return &m->prices;
+    return m->conf && m->conf->price.given ? m->conf : NULL;
+}
+
+static double cost(const struct measure *m, const struct pipeline_conf *c,
+                   const struct runlog *record)
+{
     const struct usage *u = &record->usage;
     /* Of foreign commands the largest is all that is known. */
     double memory = (double)u->peak_memory * record->seconds;
-    if (byte_seconds > memory)
-        memory = byte_seconds;
-    if (!c->price.given)
+    if (m->byte_seconds > memory)
+        memory = m->byte_seconds;
+    return u->cpu_seconds / 3600 * c->price.cpu_hour +
+           memory / GIB / 3600 * c->price.gib_hour +
+           (double)u->bytes_in / GIB * c->price.gib_in +
+           (double)u->bytes_out / GIB * c->price.gib_out;
+}
+
+void measure_attempt(struct measure *m, const struct roll *roll)
+{
+    struct roll_use use;
+    roll_use(roll, &use);
+    m->bytes_in += use.bytes_in;
+    m->bytes_out += use.bytes_out;
+    m->byte_seconds += use.byte_seconds;
+    m->facts.unchanged = use.unchanged;
+}
+
+void measure_record(const struct measure *m, struct runlog *record)
+{
+    const struct pipeline_conf *c = priced(m);
+    /* Commands that are no stages are among them. */
+    usage_children(&record->usage);
+    record->usage.bytes_in = m->bytes_in;
+    record->usage.bytes_out = m->bytes_out;
+    if (!c)
         return;
     record->currency = c->price.currency ? c->price.currency : "";
-    record->cost = u->cpu_seconds / 3600 * c->price.cpu_hour +
-                   memory / GIB / 3600 * c->price.gib_hour +
-                   (double)u->bytes_in / GIB * c->price.gib_in +
-                   (double)u->bytes_out / GIB * c->price.gib_out;
+    record->cost = cost(m, c, record);
 }
 
 /* ---- what is usual */
@@ -81,7 +106,7 @@ static void find_usual(struct measure *m, const char *state, const char *name)
                                   .n_outcomes = 1,
                                   .since_us = INT64_MIN,
                                   .until_us = INT64_MAX,
-                                  .last = USUAL };
+                                  .last = LOOK };
     double seconds[USUAL], rows[USUAL];
     struct runs past;
     struct err e;
@@ -89,8 +114,8 @@ static void find_usual(struct measure *m, const char *state, const char *name)
     if (runs_read(&past, state, &filter, &e))
         stage_warn(m->st, "what is usual is not known: %s", e.msg);
     for (size_t i = 0; i < past.n && n < USUAL; i++) {
-        if (past.v[i].live)
-            continue;
+        if (past.v[i].live || past.v[i].rows == 0)
+            continue; /* nothing was new */
         seconds[n] = past.v[i].seconds;
         rows[n++] = (double)past.v[i].rows;
     }

@@ -5,6 +5,7 @@
 #include "config/pipeline.h"
 #include "observe/jobmetrics.h"
 #include "observe/outlet.h"
+#include "run/roll.h"
 #include "run/runlog.h"
 #include "stage/stage.h"
 
@@ -14,6 +15,8 @@ struct measure {
     struct pipeline_conf prices;      /* of --price; else without any */
     struct outlet outlet;
     struct jobfacts facts;
+    uint64_t bytes_in, bytes_out; /* of all attempts */
+    double byte_seconds;          /* memory by the time that it was held */
 };
 
 /* Reads the file of --price (NULL: none was given; conf may have prices) and
@@ -27,10 +30,12 @@ int measure_open(struct measure *m, struct stage *st,
 void measure_begin(struct measure *m, const char *state,
                    const struct runlog *record);
 
-/* Fills in what the run has cost, where prices are known. byte_seconds is its
- * memory by the time that it was held. */
-void measure_cost(const struct measure *m, struct runlog *record,
-                  double byte_seconds);
+/* An attempt is over, and this is what its stages said. */
+void measure_attempt(struct measure *m, const struct roll *roll);
+
+/* All attempts are: fills in what they used, and what that has cost where
+ * prices are known. */
+void measure_record(const struct measure *m, struct runlog *record);
 
 /* The run has ended, or was refused (ran is false). */
 void measure_end(struct measure *m, const struct runlog *record, bool ran);

@@ -146,10 +146,12 @@ static void add_end(struct metrics *m, const struct jobfacts *f)
           "1 where the last run that ended was ok, else 0.", ok);
     if (!ok)
         return;
-    gauge(m, f, "pipeline_last_duration_seconds",
-          "How long the last run that was ok took.", f->seconds);
-    gauge(m, f, "pipeline_last_rows",
-          "Rows that the last run that was ok loaded.", (double)f->rows);
+    if (!f->unchanged) {
+        gauge(m, f, "pipeline_last_duration_seconds",
+              "How long the last run that was ok took.", f->seconds);
+        gauge(m, f, "pipeline_last_rows",
+              "Rows that the last run that was ok loaded.", (double)f->rows);
+    }
     metrics_family(m, "pipeline_last_success_timestamp_seconds", METRIC_GAUGE,
                    "When the stage last ended well.");
     set(m, f, true, (double)(f->now_us / 1000000));

@@ -15,6 +15,7 @@ struct jobfacts {
     int64_t started_us;   /* UTC */
     double seconds;       /* from here on: where it has ended */
     uint64_t rows;        /* that are committed */
+    bool unchanged;       /* all was loaded already: says nothing of volumes */
     struct usage usage;   /* of all processes */
     bool has_cost;        /* prices are known */
     double cost;          /* estimate */
