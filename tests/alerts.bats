@@ -32,37 +32,52 @@ all_listed() {
 @test "every rule is silent just below its threshold and fires just above" {
     need_command promtool
     promtool check rules alerts.yml
-    promtool test rules alerts_test.yml
+    promtool test rules alerts_test.yml alerts_day_test.yml
+}
+
+# failing FILTER: which alerts the cases miss, or have beyond what they want, with
+# rules that the awk program FILTER has made others.
+failing() {
+    awk "$1" good.yml >alerts.yml
+    ! cmp -s good.yml alerts.yml || fail "nothing was changed"
+    ! promtool test rules alerts_test.yml alerts_day_test.yml >log 2>&1 || return 0
+    grep -oE 'alertname="[A-Za-z]*"' log | cut -d'"' -f2 | sort | uniq -c |
+        awk '{ print $2 }'
 }
 
 @test "no threshold can be moved, and no rule delayed, without a case that fails" {
     need_command promtool
-    local n=0 line from to
+    local parity by thresholds
     cp alerts.yml good.yml
-    # Line and number of each threshold: what stands behind a comparison.
-    grep -nE '(> |< )(0\.[0-9]+|[0-9]+(\.[0-9]+)?)( \*.*)?$' good.yml |
-        sed -E 's/^([0-9]+):.*[<>] ([0-9.]+)( \*.*)?$/\1 \2/' >thresholds
-    (($(wc -l <thresholds) >= 17)) || fail "$(cat thresholds)"
-    while read -r line from; do
-        for to in $(awk -v v="$from" 'BEGIN { d = v == 0 ? 2 : v * .02
-            print v + d, v - d }'); do
-            sed -E "${line}s/([<>]) $from/\1 $to/" good.yml >alerts.yml
-            ! cmp -s good.yml alerts.yml || fail "line $line is as it was"
-            ! promtool test rules alerts_test.yml >log 2>&1 ||
-                fail "$from in line $line can be $to"
-            n=$((n + 1))
+    # What stands behind a comparison at the end of a line; of two that follow
+    # each other, as in rules of two halves, one at a time.
+    thresholds='match($0, /[<>] [0-9.]+( \*.*)?$/) { n++
+        if (n % 2 == parity) {
+            v = substr($0, RSTART + 2); sub(/ .*/, "", v)
+            to = v == 0 ? 2 * by : v * (1 + by / 50)
+            $0 = substr($0, 1, RSTART + 1) sprintf("%.10g", to) \
+                substr($0, RSTART + 2 + length(v))
+            print alert >"/dev/stderr" } }
+        /alert:/ { alert = $NF } { print }'
+    for parity in 0 1; do
+        for by in -1 1; do
+            failing "BEGIN { parity = $parity; by = $by } $thresholds" \
+                2>moved >found
+            sort -u moved >want
+            (($(wc -l <want) >= 7)) || fail "$(cat want)"
+            comm -23 want found >missed
+            [ ! -s missed ] || fail "moved by $by, and nothing fails:" "$(<missed)"
         done
-    done <thresholds
-    for line in $(grep -n '^        for: ' good.yml | cut -d: -f1); do
-        sed "${line}s/for: .*/for: 2h/" good.yml >alerts.yml
-        ! promtool test rules alerts_test.yml >log 2>&1 ||
-            fail "the time in line $line can be 2h"
     done
-    ((n >= 34))
+    failing '/alert:/ { alert = $NF }
+        /^        for:/ { print "        for: 2h"; print alert >"/dev/stderr"; next }
+        { print }' 2>moved >found
+    (($(wc -l <moved) == 4))
+    comm -23 <(sort -u moved) found >missed
+    [ ! -s missed ] || fail "delayed, and nothing fails:" "$(<missed)"
 }
 
 @test "every rule has a severity, a summary, a description and its place in the runbook" {
-    need_command python3
     local name
     grep -oE 'alert: .*' alerts.yml | cut -d' ' -f2 >names
     [ "$(sort -u names | wc -l)" = "$(wc -l <names)" ]

@@ -36,6 +36,8 @@ struct assertion {
     bool passed;
     bool has_value; /* what was measured, as a number */
     double value;
+    bool has_baseline; /* what it was compared with */
+    double baseline;
 };
 
 /* A measure of a column; value is a JSON number. */

@@ -110,18 +110,35 @@ static bool has_gates(const struct facts *f)
     return false;
 }
 
-static void add_gates(struct metrics *m, const struct facts *f, bool values)
+enum of_gate { GATE_HELD, GATE_VALUE, GATE_BASELINE };
+
+/* Is there such a thing to tell of the gate? Then it is in *value. */
+static bool gate_value(const struct assertion *a, enum of_gate what,
+                       double *value)
+{
+    switch (what) {
+    case GATE_HELD: *value = a->passed; return a->gate;
+    case GATE_VALUE: *value = a->value; return a->gate && a->has_value;
+    case GATE_BASELINE: break;
+    }
+    *value = a->baseline;
+    return a->gate && a->has_baseline;
+}
+
+static void add_gates(struct metrics *m, const struct facts *f,
+                      enum of_gate what)
 {
     struct buf labels = { .max = 65536 };
     for (size_t i = 0; i < f->n_assertions; i++) {
         const struct assertion *a = &f->assertions[i];
-        if (!a->gate || (values && !a->has_value))
+        double value;
+        if (!gate_value(a, what, &value))
             continue;
         m->failed |= add_who(&labels, f) || add_gate(&labels, a->name);
-        if (!values)
+        if (what == GATE_HELD)
             m->failed |= metrics_label(&labels, "severity",
                                        str_of(a->warn ? "warn" : "error")) != 0;
-        metrics_set(m, buf_str(&labels), values ? a->value : a->passed);
+        metrics_set(m, buf_str(&labels), value);
     }
     buf_free(&labels);
 }
@@ -139,10 +156,14 @@ static void add_quality(struct metrics *m, const struct facts *f)
         return;
     metrics_family(m, "pipeline_quality_gate", METRIC_GAUGE,
                    "1 where the gate held when it was last judged, else 0.");
-    add_gates(m, f, false);
+    add_gates(m, f, GATE_HELD);
     metrics_family(m, "pipeline_quality_value", METRIC_GAUGE,
                    "What was measured for the gate when it was last judged.");
-    add_gates(m, f, true);
+    add_gates(m, f, GATE_VALUE);
+    metrics_family(m, "pipeline_quality_baseline", METRIC_GAUGE,
+                   "What the gate was compared with: the median of the last "
+                   "good runs.");
+    add_gates(m, f, GATE_BASELINE);
 }
 
 static void add_lag(struct metrics *m, const struct facts *f)
