@@ -36,7 +36,6 @@ static const char *kind_of(const struct gate *gate)
     return gate->file.n ? "relationships" : "accepted_values";
 }
 
-/* The value of a gate as a number: seconds for a time. */
 /* A JSON number; a JSON string with a time, where `time` is set, in seconds. */
 static bool number_of(struct str v, bool time, double *value)
 {

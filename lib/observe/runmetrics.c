@@ -46,26 +46,28 @@ static int add_gate(struct buf *labels, struct str name)
 
 /* ---- families */
 
-static void add_records(struct metrics *m, const struct facts *f)
+static void add_records(struct metrics *m, const struct facts *f,
+                        const struct runmetrics_told *t)
 {
     uint64_t settled = f->out + f->rejected + f->filtered + f->duplicates;
     const struct {
         const char *name;
         uint64_t n;
     } outcomes[] = {
-        { "out", f->out },
-        { "rejected", f->rejected },
-        { "filtered", f->filtered },
-        { "duplicate", f->duplicates },
-        { "unsettled", f->read > settled ? f->read - settled : 0 },
+        { "out", f->out - t->out },
+        { "rejected", f->rejected - t->rejected },
+        { "filtered", f->filtered - t->filtered },
+        { "duplicate", f->duplicates - t->duplicates },
+        { "unsettled",
+          f->how != FACTS_OPEN && f->read > settled ? f->read - settled : 0 },
     };
     metrics_family(m, "pipeline_records_total", METRIC_COUNTER,
                    "Records that entered the pipeline: read by a stage that "
                    "no other stage feeds.");
-    set(m, f, NULL, STR(""), f->heads ? (double)f->read : 0);
+    set(m, f, NULL, STR(""), f->heads ? (double)(f->read - t->read) : 0);
     metrics_family(m, "pipeline_errors_total", METRIC_COUNTER,
                    "Records that were rejected.");
-    set(m, f, NULL, STR(""), (double)f->rejected);
+    set(m, f, NULL, STR(""), (double)(f->rejected - t->rejected));
     metrics_family(m, "pipeline_stage_records_total", METRIC_COUNTER,
                    "Records that the stage read, by what became of them.");
     for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
@@ -73,7 +75,8 @@ static void add_records(struct metrics *m, const struct facts *f)
     metrics_family(m, "pipeline_rejects_total", METRIC_COUNTER,
                    "Records that were rejected, by their first error.");
     for (size_t i = 0; i < f->n_codes; i++)
-        set(m, f, "code", str_of(f->codes[i].code), (double)f->codes[i].n);
+        set(m, f, "code", str_of(f->codes[i].code),
+            (double)(f->codes[i].n - t->codes[i]));
 }
 
 static void add_run(struct metrics *m, const struct facts *f, int64_t now)
@@ -182,27 +185,67 @@ static void add_one(struct metrics *m, const struct facts *f, const char *name,
     set(m, f, NULL, STR(""), value);
 }
 
-static void add_use(struct metrics *m, const struct facts *f)
+static void add_use(struct metrics *m, const struct facts *f,
+                    const struct usage *t)
 {
     const struct usage *u = &f->usage;
+    double cpu = u->cpu_seconds - t->cpu_seconds;
     add_one(m, f, "pipeline_stage_cpu_seconds_total", METRIC_COUNTER,
-            "Processor time of the stage, user and system.", u->cpu_seconds);
+            "Processor time of the stage, user and system.", cpu > 0 ? cpu : 0);
     add_one(m, f, "pipeline_stage_peak_memory_bytes", METRIC_GAUGE,
             "Peak memory of the stage in its last run.",
             (double)u->peak_memory);
     add_one(m, f, "pipeline_stage_read_bytes_total", METRIC_COUNTER,
-            "Bytes that the stage read.", (double)u->bytes_in);
+            "Bytes that the stage read.", (double)(u->bytes_in - t->bytes_in));
     add_one(m, f, "pipeline_stage_written_bytes_total", METRIC_COUNTER,
-            "Bytes that the stage wrote.", (double)u->bytes_out);
+            "Bytes that the stage wrote.",
+            u->bytes_out > t->bytes_out ? (double)(u->bytes_out - t->bytes_out)
+                                        : 0);
 }
 
-void runmetrics_add(struct metrics *m, const struct facts *f, int64_t now)
+static void add_latency(struct metrics *m, const struct facts *f,
+                        const struct latency *t)
 {
-    add_records(m, f);
+    const struct latency *l = &f->latency;
+    uint64_t counts[LATENCY_BOUNDS + 1];
+    struct buf labels = { .max = 65536 };
+    if (!l->given)
+        return;
+    for (size_t i = 0; i <= LATENCY_BOUNDS; i++)
+        counts[i] = l->counts[i] - t->counts[i];
+    metrics_family(m, "pipeline_processing_latency_seconds", METRIC_HISTOGRAM,
+                   "How long after their events records were taken for the "
+                   "load.");
+    m->failed |= add_who(&labels, f) != 0;
+    metrics_histogram(m, buf_str(&labels), latency_bounds, LATENCY_BOUNDS,
+                      counts, l->sum - t->sum);
+    buf_free(&labels);
+}
+
+void runmetrics_add(struct metrics *m, const struct facts *f,
+                    const struct runmetrics_told *told, int64_t now)
+{
+    add_records(m, f, told);
+    add_latency(m, f, &told->latency);
+    add_lag(m, f);
+    add_use(m, f, &told->usage);
+    if (f->how == FACTS_OPEN)
+        return;
     add_run(m, f, now);
     add_quality(m, f);
-    add_lag(m, f);
-    add_use(m, f);
+}
+
+void runmetrics_tell(struct runmetrics_told *told, const struct facts *f)
+{
+    *told = (struct runmetrics_told){ .read = f->read,
+                                      .out = f->out,
+                                      .rejected = f->rejected,
+                                      .filtered = f->filtered,
+                                      .duplicates = f->duplicates,
+                                      .latency = f->latency,
+                                      .usage = f->usage };
+    for (size_t i = 0; i < f->n_codes; i++)
+        told->codes[i] = f->codes[i].n;
 }
 
 int runmetrics_file(struct buf *out, const struct facts *f)

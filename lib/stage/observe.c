@@ -19,11 +19,14 @@
 
 struct observe {
     struct facts facts;
-    struct outlet metrics;      /* without a folder: none */
-    struct buf lineage;         /* file or URL; empty: none */
-    struct buf shown;           /* the same for messages: without a query */
-    bool posts;                 /* it is a URL */
-    struct sender sender;       /* of it */
+    struct outlet metrics; /* without a folder: none */
+    struct buf lineage;    /* file or URL; empty: none */
+    struct buf shown;      /* the same for messages: without a query */
+    bool posts;            /* it is a URL */
+    struct sender sender;  /* of it */
+    struct runmetrics_told told;
+    int64_t told_at; /* us, monotonic: when metrics were written last */
+    bool troubled;   /* that they could not be has been said */
     struct buf namespace, name; /* scratch */
     ptrdiff_t input;            /* the one that is read; -1: none */
     uint64_t rows_before, bytes_before;
@@ -382,6 +385,18 @@ static void set_outputs(struct stage *st)
     }
 }
 
+static void set_counts(struct stage *st)
+{
+    struct facts *f = &st->priv->observe->facts;
+    stage_usage(st, &f->usage);
+    f->read = st->counts.in;
+    f->out = st->counts.out;
+    f->rejected = st->counts.rejected;
+    f->filtered = st->counts.filtered;
+    f->duplicates = st->counts.duplicates;
+    f->heads = !mark_present(STDIN_FILENO);
+}
+
 static void set_end(struct stage *st, int exit_code, int sig)
 {
     struct facts *f = &st->priv->observe->facts;
@@ -393,13 +408,7 @@ static void set_end(struct stage *st, int exit_code, int sig)
     f->how = sig ? FACTS_ABORTED : exit_code ? FACTS_FAILED : FACTS_SUCCESS;
     f->exit_code = exit_code;
     f->error = st->err.code != ERR_NONE ? st->err.msg : NULL;
-    stage_usage(st, &f->usage);
-    f->read = st->counts.in;
-    f->out = st->counts.out;
-    f->rejected = st->counts.rejected;
-    f->filtered = st->counts.filtered;
-    f->duplicates = st->counts.duplicates;
-    f->heads = !mark_present(STDIN_FILENO);
+    set_counts(st);
 }
 
 /* Whoever reads our stdout has all of it, and need not wait for what we have
@@ -420,8 +429,44 @@ static void write_metrics(struct stage *st)
     struct observe *o = st->priv->observe;
     struct metrics m;
     metrics_init(&m);
-    runmetrics_add(&m, &o->facts, time_now());
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
     stage_metrics(st, &o->metrics, &m);
+    metrics_free(&m);
+}
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A stream has no end to wait for. Nothing is pushed: that could take a while,
+ * and who comes for the records must not notice. */
+void observe_live(struct stage *st, bool idle)
+{
+    struct observe *o = st->priv->observe;
+    struct err e = { 0 };
+    struct metrics m;
+    int64_t every = (int64_t)st->opts.metrics_every * 1000;
+    if (!o || !o->metrics.folder.n || !every)
+        return;
+    int64_t now = monotonic_us();
+    if (!o->told_at)
+        o->told_at = now;
+    if (now - o->told_at < (idle ? every / 5 : every))
+        return;
+    o->told_at = now;
+    set_counts(st);
+    if (o->facts.look)
+        o->facts.look(o->facts.look_ctx, &o->facts);
+    metrics_init(&m);
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
+    if (outlet_add(&o->metrics, st->cmd->name, &m, &e) == 0)
+        runmetrics_tell(&o->told, &o->facts);
+    else if (!o->troubled)
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    o->troubled |= e.code != ERR_NONE;
     metrics_free(&m);
 }
 

@@ -102,6 +102,7 @@ enum reject_format {
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     const char *metrics, *lineage;
+    uint64_t metrics_every; /* ms; 0: at the end only */
     uint64_t min_sample, max_record, max_depth;
     uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES, and for
                       STAGE_AHEAD, where 0 is: as it seems best */
