@@ -4,6 +4,7 @@
 #include "base/date.h"
 #include "declared.h"
 #include "heard.h"
+#include "measure.h"
 #include "base/seed.h"
 #include "json/value.h"
 #include "run/backoff.h"
@@ -34,6 +35,7 @@ struct job {
     struct breaker breaker;
     struct heard heard;
     struct declared declared;
+    struct measure measure;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
@@ -151,6 +153,7 @@ static void note_refused(struct job *j, const char *outcome)
     j->record.exit = (int)j->st->err.code;
     j->record.ended_us = time_now();
     (void)runlog_index(&j->dir, &j->record, &ignored);
+    measure_end(&j->measure, &j->record, false);
 }
 
 static int take_lock(struct job *j)
@@ -294,6 +297,7 @@ static int begin(struct job *j)
         return -1;
     j->begun = true;
     declared_begin(&j->declared);
+    measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
@@ -308,6 +312,7 @@ static int keep_attempt(struct job *j, const struct attempt *a,
         .outcome = a->outcome,
         .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
     };
+    measure_attempt(&j->measure, &a->roll);
     buf_reset(&j->stages);
     if (roll_format(&a->roll, &j->stages))
         return err_nomem(&j->st->err);
@@ -528,6 +533,7 @@ static void end_record(struct job *j)
     struct err *e = &j->st->err;
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
+    measure_record(&j->measure, r);
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;
@@ -586,7 +592,9 @@ static int prepare(struct job *j)
     struct stage *st = j->st;
     if (check_names(st) || name_command(j) ||
         declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
-        find_state(j) || export_all(j))
+        find_state(j) || export_all(j) ||
+        measure_open(&j->measure, st,
+                     j->declared.given ? &j->declared.conf : NULL, j->o->price))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -618,6 +626,8 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
+    if (j.begun)
+        measure_end(&j.measure, &j.record, true);
     runlog_free(&j.record);
     runlog_close(&j.dir);
     if (j.lock >= 0)
@@ -628,6 +638,7 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    measure_free(&j.measure);
     declared_free(&j.declared);
     return r;
 }

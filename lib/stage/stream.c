@@ -29,6 +29,7 @@ int stream_idle(void *ctx, struct err *e)
         return -1;
     if (branches_flush(st, &st->err))
         return -1;
+    observe_live(st, true);
     int r = st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
     if (st->priv->current == &st->priv->in)
         st->priv->in.idle_ms = st->idle_ms;
@@ -80,6 +81,7 @@ int stage_tick(struct stage *st)
     if (stage_stopping())
         return interrupted(st);
     report_progress(st, false);
+    observe_live(st, false);
     return 0;
 }
 
@@ -266,6 +268,8 @@ int stage_admit(struct stage *st, const struct record *rec)
 {
     struct json_fault f;
     st->counts.in++;
+    if (!st->priv->current) /* no bytes were read for it that we saw */
+        st->priv->raw_in += rec->text.n + 1;
     if (rec->text.n > st->opts.max_record)
         return stage_rejectf(st, rec, "too_long", "",
                              "record of %zu bytes, limit is %llu", rec->text.n,
