@@ -35,7 +35,8 @@ struct job {
     int slot;           /* of the pool; -1 */
     int lock;           /* -1: none */
     int64_t started_ms;
-    bool begun; /* there is a folder */
+    double byte_seconds; /* memory by the time that it was held */
+    bool begun;          /* there is a folder */
 };
 
 /* ---- what the job is called, and what its stages are told */
@@ -303,6 +304,11 @@ static int keep_attempt(struct job *j, const struct attempt *a,
         .outcome = a->outcome,
         .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
     };
+    struct roll_use use;
+    roll_use(&a->roll, &use);
+    j->record.usage.bytes_in += use.bytes_in;
+    j->record.usage.bytes_out += use.bytes_out;
+    j->byte_seconds += use.byte_seconds;
     buf_reset(&j->stages);
     if (roll_format(&a->roll, &j->stages))
         return err_nomem(&j->st->err);
@@ -523,6 +529,7 @@ static void end_record(struct job *j)
     struct err *e = &j->st->err;
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
+    usage_children(&r->usage); /* commands that are no stages are among them */
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;

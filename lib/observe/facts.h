@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "base/usage.h"
 #include "lineage/colmap.h"
 #include "lineage/fieldset.h"
 
@@ -77,6 +78,7 @@ struct facts {
     int exit_code;
     const char *error; /* borrowed; NULL: none */
     double seconds;
+    struct usage usage;
     uint64_t read, out, rejected, filtered, duplicates;
     bool heads; /* no stage of ours feeds this one */
 

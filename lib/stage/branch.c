@@ -256,6 +256,14 @@ void branches_mark(struct stage *st, int code)
     }
 }
 
+uint64_t branches_bytes(const struct stage *st)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < st->priv->n_branches; i++)
+        n += st->priv->branches[i].out.bytes;
+    return n;
+}
+
 void branches_close(struct stage *st)
 {
     for (size_t i = 0; i < st->priv->n_branches; i++) {

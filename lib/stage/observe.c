@@ -369,6 +369,7 @@ static void set_end(struct stage *st, int exit_code, int sig)
     f->how = sig ? FACTS_ABORTED : exit_code ? FACTS_FAILED : FACTS_SUCCESS;
     f->exit_code = exit_code;
     f->error = st->err.code != ERR_NONE ? st->err.msg : NULL;
+    stage_usage(st, &f->usage);
     f->read = st->counts.in;
     f->out = st->counts.out;
     f->rejected = st->counts.rejected;

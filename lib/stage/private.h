@@ -3,6 +3,7 @@
 #define STAGE_PRIVATE_H
 
 #include "base/arena.h"
+#include "base/usage.h"
 #include "gate/gate.h"
 #include "observe/trace.h"
 #include "record/reader.h"
@@ -110,6 +111,9 @@ int gated_split(struct stage *st);
 /* Returns the exit code, which is another where the end was not heard. */
 int gated_end(struct stage *st, int code);
 
+/* spent.c: what the stage has used so far, and moved. */
+void stage_usage(const struct stage *st, struct usage *u);
+
 /* where.c */
 int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */
 int where_dlq(struct stage *st);
@@ -129,6 +133,7 @@ int branches_commit(struct stage *st); /* files appear; 0 or -1 with st->err */
 bool branches_reader_gone(const struct stage *st);
 void branches_show(struct stage *st); /* the stage fails: no files */
 void branches_mark(struct stage *st, int code);
+uint64_t branches_bytes(const struct stage *st); /* written so far */
 void branches_close(struct stage *st);
 
 /* stream.c */

@@ -266,6 +266,8 @@ int stage_admit(struct stage *st, const struct record *rec)
 {
     struct json_fault f;
     st->counts.in++;
+    if (!st->priv->current) /* no bytes were read for it that we saw */
+        st->priv->raw_in += rec->text.n + 1;
     if (rec->text.n > st->opts.max_record)
         return stage_rejectf(st, rec, "too_long", "",
                              "record of %zu bytes, limit is %llu", rec->text.n,
