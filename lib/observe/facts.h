@@ -68,7 +68,7 @@ struct facts {
     const char *attempt;  /* of pipe-run; NULL: none */
     const char *trace_id; /* of the trace that it belongs to; NULL: none */
     const char *owner, *runbook; /* of the pipeline; NULL: not known */
-    char *const *argv;  /* as called, NULL-terminated */
+    char *const *argv;           /* as called, NULL-terminated */
     bool run_is_shared; /* the run id was given: other stages have it too */
     bool dated;
     int64_t start, end; /* us; of the interval, where dated */
@@ -95,7 +95,7 @@ struct facts {
     bool has_columns;
     struct colmap columns;
     struct fieldset fields_in, fields_out; /* seen in the first records */
-    uint64_t left_out; /* additions that found no room */
+    uint64_t left_out;                     /* additions that found no room */
     struct arena text;
 };
 

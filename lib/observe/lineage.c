@@ -129,7 +129,7 @@ static void add_source_code(struct buf *out, const struct facts *f)
     struct buf line = { .max = CODE_MAX }, shown = { .max = CODE_MAX };
     for (char *const *word = f->argv; word && *word; word++) {
         bool plain = **word && !(*word)[strcspn(*word, " \t\n\"'\\$`&|;<>()"
-                                                      "{}[]*?!#~=%")];
+                                                       "{}[]*?!#~=%")];
         buf_addz(&line, line.n ? " " : "");
         if (plain || !f->stage) {
             buf_addz(&line, *word);
@@ -358,7 +358,7 @@ int lineage_event(struct buf *out, const struct facts *f, const char *namespace,
     add_outputs(&line, f);
     facet_str(&line, "producer", STR(FACET_PRODUCER));
     facet_str(&line, "schemaURL",
-            STR(FACET_SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent"));
+              STR(FACET_SPEC "2-0-2/OpenLineage.json#/$defs/RunEvent"));
     buf_addz(&line, "}\n");
     out->failed |= line.failed;
     int r = buf_add_str(out, buf_str(&line));

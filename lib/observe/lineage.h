@@ -12,6 +12,9 @@
 #include "observe/facts.h"
 #include "observe/uuid.h"
 
+/* In the folder of a run under pipe-run: the events of its stages. */
+#define LINEAGE_FILE "lineage.ndjson"
+
 /* The UUID of the run. */
 void lineage_run(const struct facts *f, char uuid[UUID_CHARS + 1]);
 

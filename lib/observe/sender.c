@@ -71,7 +71,9 @@ static _Noreturn void serve(const char *url, const char *key)
 
 /* ---- the stage */
 
-int sender_start(struct sender *s, const char *url, const char *key,
+/* apart: a child that is gone at once leaves the one that works to whoever
+ * takes orphans. */
+static int start(struct sender *s, const char *url, const char *key, bool apart,
                  struct err *e)
 {
     int fds[2];
@@ -80,16 +82,35 @@ int sender_start(struct sender *s, const char *url, const char *key,
         return err_sys(e, ERR_TEMPFAIL, errno, "cannot make a socket");
     s->pid = fork();
     if (s->pid == 0) {
+        if (apart && fork() != 0)
+            _exit(0);
         let_go(fds[1]);
         serve(url, key);
     }
     close(fds[1]);
     s->fd = fds[0];
-    if (s->pid > 0)
+    while (apart && s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 &&
+           errno == EINTR)
+        ;
+    if (s->pid > 0 && apart)
+        s->pid = 0;
+    if (s->pid >= 0)
         return 0;
     close(s->fd);
     s->fd = -1;
     return err_sys(e, ERR_TEMPFAIL, errno, "cannot start a process");
+}
+
+int sender_start(struct sender *s, const char *url, const char *key,
+                 struct err *e)
+{
+    return start(s, url, key, false, e);
+}
+
+int sender_start_apart(struct sender *s, const char *url, const char *key,
+                       struct err *e)
+{
+    return start(s, url, key, true, e);
 }
 
 static int64_t now_ms(void)
@@ -160,7 +181,8 @@ int sender_end(struct sender *s, struct err *e)
     s->fd = -1;
     /* It has answered or is given up. Where the stage has forked since, it is
      * somebody else's child, and its number may be too. */
-    if (waitpid(s->pid, NULL, WNOHANG) == 0 && kill(s->pid, SIGKILL) == 0)
+    if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0 &&
+        kill(s->pid, SIGKILL) == 0)
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     return r;
