@@ -5,6 +5,7 @@
 #include "declared.h"
 #include "heard.h"
 #include "base/seed.h"
+#include "died.h"
 #include "json/value.h"
 #include "run/backoff.h"
 #include "run/breaker.h"
@@ -98,7 +99,9 @@ static int export_all(struct job *j)
     if (set_env(st, "PIPE_PIPELINE", o->pipeline) ||
         set_env(st, "PIPE_RUN_ID", st->run_id) ||
         set_env(st, "PIPE_DATE", o->date) || set_env(st, "PIPE_TZ", o->tz) ||
-        set_env(st, "PIPE_LOG", o->log) || set_env(st, "PIPE_DLQ", j->o->dlq) ||
+        set_env(st, "PIPE_LOG", o->log) ||
+        set_env(st, "PIPE_LINEAGE", o->lineage) ||
+        set_env(st, "PIPE_DLQ", j->o->dlq) ||
         set_env(st, "PIPE_STATE", buf_z(&j->dir.state)))
         return -1;
     return o->date && (export_expanded(st, "PIPE_START", "{start}") ||
@@ -296,6 +299,9 @@ static int begin(struct job *j)
     j->begun = true;
     declared_begin(&j->declared);
     stage_log_to(st, j->dir.path.p);
+    stage_run_begin(st, j->dir.path.p, j->declared.conf.owner,
+                    j->declared.conf.runbook);
+    died_tell(st, &j->dir.state, j->record.pipeline);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -407,7 +413,9 @@ static int try_once(struct job *j)
     }
     if (begin(j) == 0) {
         fill_spec(j, &spec);
+        stage_run_attempt(st, j->dir.path.p);
         begun = attempt_run(&spec, &a, &st->err) == 0;
+        stage_run_attempted(st, j->dir.path.p);
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
     leave_slot(j);
@@ -625,6 +633,8 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
+    if (j.begun)
+        stage_run_end(st, j.dir.path.p);
     runlog_free(&j.record);
     runlog_close(&j.dir);
     if (j.lock >= 0)

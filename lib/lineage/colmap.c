@@ -393,6 +393,20 @@ void colmap_see(struct colmap *m, struct str field)
     colmap_sources_free(&from);
 }
 
+void colmap_become(struct colmap *m, struct colmap *next)
+{
+    struct colmap_sources whole = { 0 };
+    add_sources(next, &whole, &m->whole);
+    colmap_sources_free(&next->whole);
+    next->whole = whole;
+    next->from = m->from;
+    next->n_from = m->n_from;
+    m->from = NULL;
+    colmap_free(m);
+    *m = *next;
+    colmap_init(next, COLMAP_UNKNOWN);
+}
+
 /* ---- one map behind another */
 
 /* The sources of list with those in input replaced. */

@@ -121,6 +121,10 @@ void colmap_keep(struct colmap *m, const struct str *fields, size_t n);
  * columns; the others remain what they are. */
 void colmap_see(struct colmap *m, struct str field);
 
+/* The columns and others of m are now those of next, which was made from m and
+ * is freed; what decided about records decides still. */
+void colmap_become(struct colmap *m, struct colmap *next);
+
 /* Nothing is known of others. */
 void colmap_doubt(struct colmap *m);
 

@@ -70,7 +70,8 @@ void stage_input_end(struct stage *st)
     if (!o || o->input < 0)
         return;
     struct dataset *d = &o->facts.inputs[o->input];
-    d->has_rows = d->has_bytes = true;
+    d->has_bytes = true;
+    d->has_rows = !d->side; /* those are not counted in */
     d->rows = st->counts.in - o->rows_before;
     d->bytes = bytes_so_far(st) - o->bytes_before;
     o->input = -1;

@@ -357,12 +357,14 @@ void stage_output(struct stage *st, const char *uri, const char *table);
 /* So many records are in the output, where that is not what was counted out. */
 void stage_output_rows(struct stage *st, uint64_t rows);
 
-/* By a command with STAGE_RUNS. The run begins, in its folder (absolute), and
- * so does an attempt; an attempt is over, all its processes are gone; the run
- * is over with this exit code: what stages told in the folder is taken
- * together. dead is the folder of a run of the same pipeline that was killed:
- * what it began and did not end is told to have been aborted. */
-void stage_run_begin(struct stage *st, const char *folder);
+/* By a command with STAGE_RUNS. The run begins, in its folder (absolute; owner
+ * and runbook are borrowed, NULL where not known), and so does an attempt; an
+ * attempt is over, all its processes are gone; the run is over with this exit
+ * code: what stages told in the folder is taken together. dead is the folder of
+ * a run of the same pipeline that was killed: what it began and did not end is
+ * told to have been aborted. */
+void stage_run_begin(struct stage *st, const char *folder, const char *owner,
+                     const char *runbook);
 void stage_run_attempt(struct stage *st, const char *folder);
 void stage_run_attempted(struct stage *st, const char *folder);
 void stage_run_end(struct stage *st, const char *folder);

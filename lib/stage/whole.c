@@ -62,10 +62,14 @@ static void abort_unfinished(struct stage *st, struct str events,
 
 /* ---- the run */
 
-void stage_run_begin(struct stage *st, const char *folder)
+void stage_run_begin(struct stage *st, const char *folder, const char *owner,
+                     const char *runbook)
 {
-    if (observe_lineage(st))
-        observe_begin(st, folder);
+    if (!observe_lineage(st))
+        return;
+    stage_facts(st)->owner = owner;
+    stage_facts(st)->runbook = runbook;
+    observe_begin(st, folder);
 }
 
 void stage_run_attempt(struct stage *st, const char *folder)
