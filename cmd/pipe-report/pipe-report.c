@@ -35,12 +35,23 @@ static const struct opt rows[] = {
     { OPT_LIST, 0, "outcome", "OUTCOME", &args.outcomes,
       "runs that ended so, such as failed; repeatable", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "logs", NULL, NULL, "For logs", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "level", "LEVEL", &args.level,
+      "lines of that level or a graver one", levels, 0, 0, 0, COMPLETE_NONE,
+      NULL },
+    { OPT_LIST, 0, "stage", "NAME", &args.stages,
+      "lines of that stage, such as pipe-load; repeatable", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'f', "follow", NULL, &args.follow,
+      "go on until the run is over", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
 static const char notes[] =
     "  history  a line for each run; what is printed without a subcommand\n"
     "  show     one run whole\n"
+    "  logs     what the stages of a run said\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -48,11 +59,11 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show] [OPTION...] [PIPELINE|RUN...]",
+    .usage = "[history|show|logs] [OPTION...] [PIPELINE|RUN...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show",
+    .words = "history show logs",
 };
 
 /* A subcommand, and which options are its own. */
@@ -74,6 +85,7 @@ static const struct subcommand {
 } subcommands[] = {
     { "history", HISTORY, report_history },
     { "show", SHOW, report_show },
+    { "logs", LOGS, report_logs },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -88,6 +100,9 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         { args.until, "--until", HISTORY },
         { args.last != 0, "--last", HISTORY },
         { args.outcomes.n != 0, "--outcome", HISTORY },
+        { args.level, "--level", LOGS },
+        { args.stages.n != 0, "--stage", LOGS },
+        { args.follow, "--follow", LOGS },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
         { args.format, "--format", HISTORY | SHOW | LOGS | CHECK },
     };
@@ -117,7 +132,6 @@ static int run(struct stage *st)
 int main(int argc, char **argv)
 {
     struct stage st;
-    (void)levels;
     if (stage_start(&st, &command, argc, argv) == 0)
         (void)run(&st);
     return stage_finish(&st);

@@ -60,5 +60,6 @@ void add_member(struct buf *line, const char *name, struct str text);
 /* ---- the subcommands: 0, or -1 with st->err */
 int report_history(struct stage *st, const struct args *a);
 int report_show(struct stage *st, const struct args *a);
+int report_logs(struct stage *st, const struct args *a);
 
 #endif
