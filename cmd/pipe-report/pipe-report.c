@@ -45,6 +45,10 @@ static const struct opt rows[] = {
       COMPLETE_NONE, NULL },
     { OPT_FLAG, 'f', "follow", NULL, &args.follow,
       "go on until the run is over", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "check", NULL, NULL, "For check", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
+      "tell nobody of what is found", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
@@ -52,6 +56,9 @@ static const char notes[] =
     "  history  a line for each run; what is printed without a subcommand\n"
     "  show     one run whole\n"
     "  logs     what the stages of a run said\n"
+    "  check    what is late, failed or off: a line each, and exit 65; "
+    "nothing\n"
+    "           and 0 when all is well\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -59,11 +66,11 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs] [OPTION...] [PIPELINE|RUN...]",
+    .usage = "[history|show|logs|check] [OPTION...] [PIPELINE|RUN...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs",
+    .words = "history show logs check",
 };
 
 /* A subcommand, and which options are its own. */
@@ -86,6 +93,7 @@ static const struct subcommand {
     { "history", HISTORY, report_history },
     { "show", SHOW, report_show },
     { "logs", LOGS, report_logs },
+    { "check", CHECK, report_check },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -103,6 +111,7 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         { args.level, "--level", LOGS },
         { args.stages.n != 0, "--stage", LOGS },
         { args.follow, "--follow", LOGS },
+        { args.dry_run, "--dry-run", CHECK | PRUNE },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
         { args.format, "--format", HISTORY | SHOW | LOGS | CHECK },
     };

@@ -61,5 +61,6 @@ void add_member(struct buf *line, const char *name, struct str text);
 int report_history(struct stage *st, const struct args *a);
 int report_show(struct stage *st, const struct args *a);
 int report_logs(struct stage *st, const struct args *a);
+int report_check(struct stage *st, const struct args *a);
 
 #endif
