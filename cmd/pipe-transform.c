@@ -208,7 +208,7 @@ static void tell_unseen(struct stage *st, const struct transform *t, size_t n)
 /* All threads do the same. */
 static void trace(struct stage *st, const struct transform *t)
 {
-    struct colmap *map = stage_columns(st);
+    struct colmap *map = stage_colmap(st);
     if (map)
         reshape_trace(t->reshape, map, stage_fields(st));
 }

@@ -272,7 +272,7 @@ static int emit_groups(struct stage *st, struct aggregate *a)
  * a window. */
 static void trace(struct stage *st, const struct job *j)
 {
-    struct colmap *map = stage_columns(st);
+    struct colmap *map = stage_colmap(st);
     struct colmap_sources time = { 0 };
     struct buf name = { .max = 65536 };
     struct path p;

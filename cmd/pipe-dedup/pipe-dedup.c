@@ -234,7 +234,7 @@ static int prepare(struct dedup *d)
 /* For lineage: which fields decide about records. */
 static void trace(const struct dedup *d)
 {
-    struct colmap *map = stage_columns(d->st);
+    struct colmap *map = stage_colmap(d->st);
     struct path *list;
     struct buf name = { .max = 65536 };
     struct err ignored;

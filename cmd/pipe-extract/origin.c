@@ -70,7 +70,7 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, in->uri);
-    (void)stage_columns(st); /* they are as they are read */
+    (void)stage_colmap(st); /* they are as they are read */
     if (in->modified > x->newest_us)
         x->newest_us = in->modified;
     int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
@@ -120,7 +120,7 @@ static void name_input(struct extract *x, struct origin *o)
     const struct source_query *q = x->source.query;
     const char *table = q ? (q->sql ? "(query)" : q->table) : NULL;
     stage_input_table(x->st, o->uri.p, table);
-    struct colmap *map = stage_columns(x->st);
+    struct colmap *map = stage_colmap(x->st);
     if (map && q && q->sql)
         colmap_doubt(map);
 }

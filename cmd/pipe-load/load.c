@@ -57,7 +57,7 @@ static void find_input(struct sink_spec *spec)
  * change events have rows within. */
 static void trace(struct stage *st, const struct load *l)
 {
-    struct colmap *map = stage_columns(st);
+    struct colmap *map = stage_colmap(st);
     struct colmap_sources none = { 0 };
     if (!map)
         return;

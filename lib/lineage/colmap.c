@@ -193,7 +193,7 @@ static void use_same(const struct colmap *m, struct colmap_sources *out,
     if (m->others == COLMAP_UNKNOWN)
         s = (struct colmap_source){ STR(""), COLMAP_MAIN, COLMAP_TRANSFORMATION,
                                     false };
-    if (m->n_from == 0)
+    if (!m->numbered)
         use_source(out, s, kind, masks);
     for (size_t i = 0; i < m->n_from; i++) {
         s.input = m->from[i];
@@ -229,6 +229,12 @@ void colmap_use(const struct colmap *m, struct colmap_sources *out,
                        colmap_indirect(kind) ? kind : COLMAP_TRANSFORMATION,
                        masks);
     use_same(m, out, field, kind, masks);
+}
+
+bool colmap_passes(const struct colmap *m, struct str field)
+{
+    return m->others == COLMAP_SAME && !is_absent(m, field) &&
+           !find(m, field) && !find_around(m, field);
 }
 
 /* ---- changes */
@@ -401,6 +407,7 @@ void colmap_become(struct colmap *m, struct colmap *next)
     next->whole = whole;
     next->from = m->from;
     next->n_from = m->n_from;
+    next->numbered = m->numbered;
     m->from = NULL;
     colmap_free(m);
     *m = *next;

@@ -86,8 +86,9 @@ struct colmap {
     size_t n_absent, cap_absent;
     struct colmap_sources whole; /* what decides about whole records */
     uint32_t *from;              /* owned: the inputs that others are the same
-                                    as; none: COLMAP_MAIN */
+                                    as */
     size_t n_from;
+    bool numbered; /* by whoever fills in from; else it is COLMAP_MAIN */
     struct arena text;
 };
 
@@ -103,6 +104,9 @@ void colmap_sources_free(struct colmap_sources *list);
  * it is then used as kind. Borrowed from m and field. */
 void colmap_use(const struct colmap *m, struct colmap_sources *out,
                 struct str field, enum colmap_kind kind, bool masks);
+
+/* True if the field is known to be as it was in m->from. */
+bool colmap_passes(const struct colmap *m, struct str field);
 
 /* The field is now made of from, whatever it was; it may borrow from m. */
 void colmap_put(struct colmap *m, struct str field,
@@ -129,8 +133,8 @@ void colmap_become(struct colmap *m, struct colmap *next);
 void colmap_doubt(struct colmap *m);
 
 /* Puts `up` before m: where a source of m is in input, it is replaced by what
- * `up`, which makes that input, makes it of. Inputs of both are numbered alike
- * (m->from is set). */
+ * `up`, which makes that input, makes it of. Inputs of both are numbered
+ * alike. */
 void colmap_behind(struct colmap *m, uint32_t input, const struct colmap *up);
 
 /* Appends a path as fields are named here: a.b[0]. 0 or -1. */

@@ -82,6 +82,7 @@ static int join_pipe(struct joining *j, struct graph_flow *f, size_t i)
     bool known = j->writers[pipe] > 0;
     struct colmap nothing;
     colmap_init(&nothing, COLMAP_UNKNOWN);
+    nothing.numbered = true;
     remove_input(f, i);
     size_t before = f->n_inputs;
     for (size_t k = 0; k < g->n_flows; k++) {

@@ -253,6 +253,7 @@ static int read_map(struct reading *in, struct colmap *m, struct val facets)
     struct str name;
     struct colmap_sources whole = { 0 };
     colmap_init(m, COLMAP_SAME);
+    m->numbered = true;
     /* Absent before fields: a field that went may have come again. */
     while (absent.type == JSON_ARRAY && json_next(&it, NULL, &v))
         if (v.type == JSON_STRING &&
@@ -291,6 +292,7 @@ static struct graph_flow *flow_to(struct reading *in, uint32_t dataset)
                               .end = in->run->end,
                               .us = in->run->us };
     colmap_init(&f->map, COLMAP_UNKNOWN);
+    f->map.numbered = true;
     return f;
 }
 

@@ -233,7 +233,7 @@ static void add_columns(struct buf *out, const struct facts *f,
 
 static bool is_from(const struct facts *f, const struct colmap *m, size_t i)
 {
-    bool is = m->n_from == 0 && is_input(f, COLMAP_MAIN, i);
+    bool is = !m->numbered && is_input(f, COLMAP_MAIN, i);
     for (size_t k = 0; k < m->n_from && !is; k++)
         is = is_input(f, m->from[k], i);
     return is;

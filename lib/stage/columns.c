@@ -30,7 +30,7 @@ void columns_write(struct stage *st, struct str text)
         keep(&st->priv->sample_out, text);
 }
 
-struct colmap *stage_columns(struct stage *st)
+struct colmap *stage_colmap(struct stage *st)
 {
     struct facts *f = stage_facts(st);
     if (!f || !st->priv->samples)

@@ -344,10 +344,10 @@ void stage_input_side(struct stage *st);
  * (lineage/colmap.h) before the end; at first all are the same as in the inputs
  * that are not on the side. NULL where nobody wants it. A stage that does not
  * call it says nothing about columns. */
-struct colmap *stage_columns(struct stage *st);
+struct colmap *stage_colmap(struct stage *st);
 
 /* The fields of the first records that were read, as far as they were seen.
- * Only where stage_columns is not NULL. */
+ * Only where stage_colmap is not NULL. */
 const struct fieldset *stage_fields(struct stage *st);
 
 /* What is counted out goes to uri, into table (NULL: none). Commands with

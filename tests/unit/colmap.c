@@ -147,6 +147,7 @@ static void number(struct colmap *m, uint32_t input)
     CHECK(m->from != NULL);
     m->from[0] = input;
     m->n_from = 1;
+    m->numbered = true;
 }
 
 TEST("two maps, one behind the other, are one")
