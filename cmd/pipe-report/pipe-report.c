@@ -6,7 +6,7 @@
 
 static struct args args;
 
-static const char *const formats[] = { "text", "json", NULL };
+static const char *const formats[] = { "text", "json", "dot", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 static const struct opt rows[] = {
@@ -16,7 +16,7 @@ static const struct opt rows[] = {
       NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_CONFIG" },
     { OPT_CHOICE, 0, "format", "FORMAT", &args.format,
       "how to print; default text on a terminal, json elsewhere; show, logs "
-      "and check print text",
+      "and check print text; dot, for Graphviz, is for impact",
       formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "now", "TIME", &args.now,
       "judge as if it were that time (RFC 3339)", NULL, 0, 0, 0, COMPLETE_NONE,
@@ -35,12 +35,36 @@ static const struct opt rows[] = {
     { OPT_LIST, 0, "outcome", "OUTCOME", &args.outcomes,
       "runs that ended so, such as failed; repeatable", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "logs", NULL, NULL, "For logs", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_CHOICE, 0, "level", "LEVEL", &args.level,
+      "lines of that level or a graver one", levels, 0, 0, 0, COMPLETE_NONE,
+      NULL },
+    { OPT_LIST, 0, "stage", "NAME", &args.stages,
+      "lines of that stage, such as pipe-load; repeatable", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'f', "follow", NULL, &args.follow,
+      "go on until the run is over", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "check", NULL, NULL, "For check", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
+      "tell nobody of what is found", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "impact", NULL, NULL, "For impact", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'u', "upstream", NULL, &args.upstream,
+      "what the dataset was made of, in place of what it has reached", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
 static const char notes[] =
     "  history  a line for each run; what is printed without a subcommand\n"
     "  show     one run whole\n"
+    "  logs     what the stages of a run said\n"
+    "  check    what is late, failed or off: a line each, and exit 65; "
+    "nothing\n"
+    "           and 0 when all is well\n"
+    "  impact   what a dataset or a column of it has reached, by --lineage\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -48,11 +72,12 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show] [OPTION...] [PIPELINE|RUN...]",
+    .usage = "[history|show|logs|check|impact] [OPTION...] "
+             "[PIPELINE|RUN|DATASET...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show",
+    .words = "history show logs check impact",
 };
 
 /* A subcommand, and which options are its own. */
@@ -64,7 +89,8 @@ enum {
     HTML = 16,
     BACKUP = 32,
     RESTORE = 64,
-    PRUNE = 128
+    PRUNE = 128,
+    IMPACT = 256
 };
 
 static const struct subcommand {
@@ -72,8 +98,9 @@ static const struct subcommand {
     unsigned bit;
     int (*run)(struct stage *st, const struct args *a);
 } subcommands[] = {
-    { "history", HISTORY, report_history },
-    { "show", SHOW, report_show },
+    { "history", HISTORY, report_history }, { "show", SHOW, report_show },
+    { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
+    { "impact", IMPACT, report_impact },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -84,12 +111,19 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         const char *name;
         unsigned of;
     } uses[] = {
-        { args.since, "--since", HISTORY },
+        { args.since, "--since", HISTORY | IMPACT },
         { args.until, "--until", HISTORY },
         { args.last != 0, "--last", HISTORY },
         { args.outcomes.n != 0, "--outcome", HISTORY },
+        { args.level, "--level", LOGS },
+        { args.stages.n != 0, "--stage", LOGS },
+        { args.follow, "--follow", LOGS },
+        { args.dry_run, "--dry-run", CHECK | PRUNE },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
-        { args.format, "--format", HISTORY | SHOW | LOGS | CHECK },
+        { args.format, "--format", HISTORY | SHOW | LOGS | CHECK | IMPACT },
+        { args.format && strcmp(args.format, "dot") == 0, "--format dot",
+          IMPACT },
+        { args.upstream, "--upstream", IMPACT },
     };
     for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)
         if (uses[i].given && !(uses[i].of & s->bit))
@@ -117,7 +151,6 @@ static int run(struct stage *st)
 int main(int argc, char **argv)
 {
     struct stage st;
-    (void)levels;
     if (stage_start(&st, &command, argc, argv) == 0)
         (void)run(&st);
     return stage_finish(&st);

@@ -6,6 +6,7 @@
 #include "heard.h"
 #include "measure.h"
 #include "base/seed.h"
+#include "died.h"
 #include "json/value.h"
 #include "run/backoff.h"
 #include "run/breaker.h"
@@ -99,7 +100,9 @@ static int export_all(struct job *j)
     if (set_env(st, "PIPE_PIPELINE", o->pipeline) ||
         set_env(st, "PIPE_RUN_ID", st->run_id) ||
         set_env(st, "PIPE_DATE", o->date) || set_env(st, "PIPE_TZ", o->tz) ||
-        set_env(st, "PIPE_LOG", o->log) || set_env(st, "PIPE_DLQ", j->o->dlq) ||
+        set_env(st, "PIPE_LOG", o->log) ||
+        set_env(st, "PIPE_LINEAGE", o->lineage) ||
+        set_env(st, "PIPE_DLQ", j->o->dlq) ||
         set_env(st, "PIPE_STATE", buf_z(&j->dir.state)))
         return -1;
     return o->date && (export_expanded(st, "PIPE_START", "{start}") ||
@@ -299,6 +302,9 @@ static int begin(struct job *j)
     declared_begin(&j->declared);
     measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
+    stage_run_begin(st, j->dir.path.p, j->declared.conf.owner,
+                    j->declared.conf.runbook);
+    died_tell(st, &j->dir.state, j->record.pipeline);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -406,7 +412,9 @@ static int try_once(struct job *j)
     }
     if (begin(j) == 0) {
         fill_spec(j, &spec);
+        stage_run_attempt(st, j->dir.path.p);
         begun = attempt_run(&spec, &a, &st->err) == 0;
+        stage_run_attempted(st, j->dir.path.p);
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
     leave_slot(j);
@@ -626,8 +634,10 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
-    if (j.begun)
+    if (j.begun) {
         measure_end(&j.measure, &j.record, true);
+        stage_run_end(st, j.dir.path.p);
+    }
     runlog_free(&j.record);
     runlog_close(&j.dir);
     if (j.lock >= 0)

@@ -78,7 +78,10 @@ struct stage_private {
     size_t n_branches;
     struct observe *observe; /* owned; NULL: neither metrics nor lineage */
     struct trace trace;      /* empty: there is none */
-    int log;                 /* the run's; -1: there is none */
+    bool samples;            /* the first records are kept, for lineage */
+    struct buf sample_in, sample_out;
+    uint64_t events_from; /* of this attempt, in the folder of the run */
+    int log;              /* the run's; -1: there is none */
 };
 
 /* The signal that asks us to stop, 0 for none. */
@@ -127,7 +130,19 @@ void observe_live(struct stage *st, bool idle);
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);
 
+/* By pipe-run: is there lineage to tell; the start of the run; a line of an
+ * event that another process did not come to tell. */
+bool observe_lineage(const struct stage *st);
+void observe_begin(struct stage *st, const char *folder);
+void observe_line(struct stage *st, struct str line);
+
+/* columns.c: of records that come and go, as long as priv->samples. */
+void columns_read(struct stage *st, const struct record *recs, int n);
+void columns_write(struct stage *st, struct str text);
+void columns_finish(struct stage *st); /* the facts know what was seen */
+
 /* branch.c */
+int branch_fd(const struct stage *st, size_t index); /* -1: a file */
 int branch_write(struct stage *st, size_t index, struct str text,
                  uint64_t rows);
 int branches_flush(struct stage *st, struct err *e);
