@@ -21,8 +21,8 @@ static const struct opt rows[] = {
     { OPT_STRING, 0, "now", "TIME", &args.now,
       "judge as if it were that time (RFC 3339)", NULL, 0, 0, 0, COMPLETE_NONE,
       NULL },
-    { OPT_GROUP, 0, "history", NULL, NULL, "For history", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "history", NULL, NULL, "For history and html", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "since", "DATE|TIME", &args.since,
       "runs that began then or later; a date from its first moment in --tz",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
@@ -30,8 +30,8 @@ static const struct opt rows[] = {
       "runs that began then or earlier; a date to its last moment", NULL, 0, 0,
       0, COMPLETE_NONE, NULL },
     { OPT_COUNT, 0, "last", "N", &args.last,
-      "the newest N; default 20, with --since or --until all", NULL, 1, 0, 0,
-      COMPLETE_NONE, NULL },
+      "the newest N; for history 20, with --since or --until all", NULL, 1, 0,
+      0, COMPLETE_NONE, NULL },
     { OPT_LIST, 0, "outcome", "OUTCOME", &args.outcomes,
       "runs that ended so, such as failed; repeatable", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -49,6 +49,11 @@ static const struct opt rows[] = {
       COMPLETE_NONE, NULL },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "tell nobody of what is found", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "html", NULL, NULL, "For html", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 'o', "output", "FILE", &args.output,
+      "write into FILE, which appears when it is whole; default stdout", NULL,
+      0, 0, 0, COMPLETE_FILE, NULL },
     { 0 }
 };
 
@@ -59,6 +64,7 @@ static const char notes[] =
     "  check    what is late, failed or off: a line each, and exit 65; "
     "nothing\n"
     "           and 0 when all is well\n"
+    "  html     one page of all of it, for a browser\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -66,11 +72,11 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs|check] [OPTION...] [PIPELINE|RUN...]",
+    .usage = "[history|show|logs|check|html] [OPTION...] [PIPELINE|RUN...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs check",
+    .words = "history show logs check html",
 };
 
 /* A subcommand, and which options are its own. */
@@ -90,10 +96,9 @@ static const struct subcommand {
     unsigned bit;
     int (*run)(struct stage *st, const struct args *a);
 } subcommands[] = {
-    { "history", HISTORY, report_history },
-    { "show", SHOW, report_show },
-    { "logs", LOGS, report_logs },
-    { "check", CHECK, report_check },
+    { "history", HISTORY, report_history }, { "show", SHOW, report_show },
+    { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
+    { "html", HTML, report_html },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -104,10 +109,11 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         const char *name;
         unsigned of;
     } uses[] = {
-        { args.since, "--since", HISTORY },
-        { args.until, "--until", HISTORY },
-        { args.last != 0, "--last", HISTORY },
+        { args.since, "--since", HISTORY | HTML },
+        { args.until, "--until", HISTORY | HTML },
+        { args.last != 0, "--last", HISTORY | HTML },
         { args.outcomes.n != 0, "--outcome", HISTORY },
+        { args.output, "--output", HTML | BACKUP },
         { args.level, "--level", LOGS },
         { args.stages.n != 0, "--stage", LOGS },
         { args.follow, "--follow", LOGS },

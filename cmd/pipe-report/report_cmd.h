@@ -62,5 +62,6 @@ int report_history(struct stage *st, const struct args *a);
 int report_show(struct stage *st, const struct args *a);
 int report_logs(struct stage *st, const struct args *a);
 int report_check(struct stage *st, const struct args *a);
+int report_html(struct stage *st, const struct args *a);
 
 #endif
