@@ -6,10 +6,11 @@
 #define WIDE 1000.0 /* of the drawing, stretched to what there is */
 #define HIGH 100.0
 #define HEADROOM 1.08
+#define STUB 6.0
 
 struct axes {
     const struct chart *c;
-    double top; /* value at the upper edge */
+    double top, bottom; /* values at the edges */
 };
 
 static double x_of(const struct axes *a, const struct run *r)
@@ -22,19 +23,31 @@ static double x_of(const struct axes *a, const struct run *r)
 
 static double y_of(const struct axes *a, double value)
 {
-    double y = HIGH - value / a->top * HIGH;
+    double y = HIGH - (value - a->bottom) / (a->top - a->bottom) * HIGH;
     return y < 0 ? 0 : y > HIGH ? HIGH : y;
+}
+
+/* Shares near 1 would all lie on the upper edge: twice the least's distance
+ * from 1 is what the axis spans. */
+static double find_bottom(const struct chart *c)
+{
+    double least = 1;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->value(c->runs[i]) < least)
+            least = c->value(c->runs[i]);
+    double bottom = least < 1 ? 1 - 2 * (1 - least) : 0;
+    return bottom > 0 ? bottom : 0;
 }
 
 static double find_top(const struct chart *c)
 {
-    double top = c->most > c->limit ? c->most : c->limit;
+    double top = c->limit;
     for (size_t i = 0; i < c->n; i++) {
         double v = c->value(c->runs[i]), u = c->usual(c->runs[i]);
         top = v > top ? v : top;
         top = u > top ? u : top;
     }
-    return top > 0 ? top * (c->most > 0 ? 1 : HEADROOM) : 1;
+    return c->share ? 1 : top > 0 ? top * HEADROOM : 1;
 }
 
 static const char *class_of(const struct run *r)
@@ -80,9 +93,11 @@ static void add_line(struct buf *out, const struct axes *a)
 static void add_point(struct buf *out, const struct axes *a,
                       const struct run *r)
 {
-    double v = a->c->value(r);
+    double v = a->c->value(r), y = y_of(a, v);
+    if (a->c->bars && !run_is_ok(r) && y > HIGH - STUB)
+        y = HIGH - STUB; /* what failed shows, also where it has nothing */
     buf_addf(out, "<path class=\"%s %s\" d=\"M%.1f %.1f", class_of(r),
-             a->c->bars ? "bar" : "dot", x_of(a, r), y_of(a, v));
+             a->c->bars ? "bar" : "dot", x_of(a, r), y);
     if (a->c->bars)
         buf_addf(out, "V%.0f", HIGH);
     else
@@ -129,7 +144,7 @@ static void add_day(struct buf *out, int64_t us, const char *tz)
 
 void chart_draw(struct buf *out, const struct chart *c)
 {
-    struct axes a = { c, find_top(c) };
+    struct axes a = { c, find_top(c), c->share ? find_bottom(c) : 0 };
     buf_addz(out, "<figure class=\"chart\">");
     add_heading(out, c);
     buf_addz(out, "<div class=\"plot\"><span class=\"top\">");
@@ -152,7 +167,13 @@ void chart_draw(struct buf *out, const struct chart *c)
     for (size_t i = 0; i < c->n; i++)
         add_point(out, &a, c->runs[i]);
     add_usual(out, &a);
-    buf_addz(out, "</svg></div><div class=\"days\"><span>");
+    buf_addz(out, "</svg>");
+    if (a.bottom > 0) {
+        buf_addz(out, "<span class=\"bottom\">");
+        c->say(out, a.bottom);
+        buf_addz(out, "</span>");
+    }
+    buf_addz(out, "</div><div class=\"days\"><span>");
     add_day(out, c->from_us, c->tz);
     buf_addz(out, "</span><span>");
     add_day(out, c->to_us, c->tz);

@@ -20,7 +20,7 @@ struct chart {
     /* The figure of a run, and what is usual for it (negative: not known). */
     double (*value)(const struct run *r);
     double (*usual)(const struct run *r);
-    double most;  /* the axis goes at least to there; 0: to the largest */
+    bool share;   /* ends at 1, and begins where there is something to see */
     double limit; /* a line that is not to be crossed; 0: none */
     /* Appends a figure as people read it. */
     void (*say)(struct buf *out, double value);

@@ -89,7 +89,7 @@ static void add_charts(struct buf *out, const struct page_part *p)
     c.title = "Quality";
     c.value = quality_of;
     c.bars = false;
-    c.most = 1;
+    c.share = true;
     chart_draw(out, &c);
     buf_addz(out, "</div>");
     if (from)
@@ -101,7 +101,7 @@ static void add_charts(struct buf *out, const struct page_part *p)
 
 static void add_fact(struct buf *out, const char *name)
 {
-    buf_addf(out, "<dt>%s</dt><dd>", name);
+    buf_addf(out, "<div><dt>%s</dt><dd>", name);
 }
 
 static void add_facts(struct buf *out, const struct pipeline_conf *c)
@@ -110,12 +110,12 @@ static void add_facts(struct buf *out, const struct pipeline_conf *c)
     if (c->owner) {
         add_fact(out, "Owner");
         html_textz(out, c->owner);
-        buf_addz(out, "</dd>");
+        buf_addz(out, "</dd></div>");
     }
     if (c->runbook) {
         add_fact(out, "Runbook");
         html_link(out, c->runbook, c->runbook);
-        buf_addz(out, "</dd>");
+        buf_addz(out, "</dd></div>");
     }
     if (c->schedule_text) {
         add_fact(out, "Schedule");
@@ -123,24 +123,25 @@ static void add_facts(struct buf *out, const struct pipeline_conf *c)
         html_textz(out, c->schedule_text);
         buf_addz(out, "</code> ");
         html_textz(out, c->tz ? c->tz : "UTC");
-        buf_addz(out, "</dd>");
+        buf_addz(out, "</dd></div>");
     }
     if (c->sla_ms) {
         add_fact(out, "SLA");
         buf_addz(out, "done within ");
         words_seconds(out, (double)c->sla_ms / 1000);
-        buf_addz(out, "</dd>");
+        buf_addz(out, "</dd></div>");
     }
     if (c->freshness_ms) {
         add_fact(out, "Freshness");
         buf_addz(out, "an ok run every ");
         words_seconds(out, (double)c->freshness_ms / 1000);
-        buf_addz(out, "</dd>");
+        buf_addz(out, "</dd></div>");
     }
     if (c->expected.has_rows) {
         add_fact(out, "Rows");
         words_count(out, c->expected.rows);
-        buf_addf(out, " \302\261 %.0f%%</dd>", c->expected.tolerance * 100);
+        buf_addf(out, " \302\261 %.0f%%</dd></div>",
+                 c->expected.tolerance * 100);
     }
     buf_addz(out, "</dl>");
 }
