@@ -45,15 +45,25 @@ static const struct opt rows[] = {
       COMPLETE_NONE, NULL },
     { OPT_FLAG, 'f', "follow", NULL, &args.follow,
       "go on until the run is over", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_GROUP, 0, "check", NULL, NULL, "For check", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "check", NULL, NULL, "For check, restore and prune", NULL,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
-      "tell nobody of what is found", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_GROUP, 0, "html", NULL, NULL, "For html", NULL, 0, 0, 0,
+      "change nothing: tell nobody; only verify the backup; print what would "
+      "be removed",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "html", NULL, NULL, "For html and backup", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 'o', "output", "FILE", &args.output,
-      "write into FILE, which appears when it is whole; default stdout", NULL,
-      0, 0, 0, COMPLETE_FILE, NULL },
+      "write into FILE, which appears when it is whole; for html else stdout",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_GROUP, 0, "backup", NULL, NULL, "For backup and restore", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "include", "DB", &args.include,
+      "a database of SQLite elsewhere, to keep or to put back, too; "
+      "repeatable",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_FLAG, 0, "force", NULL, &args.force, "replace what is there", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
 
@@ -65,6 +75,9 @@ static const char notes[] =
     "nothing\n"
     "           and 0 when all is well\n"
     "  html     one page of all of it, for a browser\n"
+    "  backup   all state as one file\n"
+    "  restore  all state from such a file\n"
+    "  prune    removes runs, logs and dead letters that are old enough\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -72,11 +85,12 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs|check|html] [OPTION...] [PIPELINE|RUN...]",
+    .usage = "[history|show|logs|check|html|backup|restore|prune] [OPTION...] "
+             "[PIPELINE|RUN|FILE...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs check html",
+    .words = "history show logs check html backup restore prune",
 };
 
 /* A subcommand, and which options are its own. */
@@ -98,7 +112,8 @@ static const struct subcommand {
 } subcommands[] = {
     { "history", HISTORY, report_history }, { "show", SHOW, report_show },
     { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
-    { "html", HTML, report_html },
+    { "html", HTML, report_html },          { "backup", BACKUP, report_backup },
+    { "restore", RESTORE, report_restore }, { "prune", PRUNE, report_prune },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -114,10 +129,12 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         { args.last != 0, "--last", HISTORY | HTML },
         { args.outcomes.n != 0, "--outcome", HISTORY },
         { args.output, "--output", HTML | BACKUP },
+        { args.include.n != 0, "--include", BACKUP | RESTORE },
+        { args.force, "--force", RESTORE },
         { args.level, "--level", LOGS },
         { args.stages.n != 0, "--stage", LOGS },
         { args.follow, "--follow", LOGS },
-        { args.dry_run, "--dry-run", CHECK | PRUNE },
+        { args.dry_run, "--dry-run", CHECK | RESTORE | PRUNE },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
         { args.format, "--format", HISTORY | SHOW | LOGS | CHECK },
     };
