@@ -1,5 +1,6 @@
 /* pipe-profile: what a stream is made of, field by field. */
 #include "profile_cmd.h"
+#include "profile/profile.h"
 
 static bool pass;
 
@@ -25,20 +26,47 @@ static const struct command command = {
         STAGE_EMITS | STAGE_READS | STAGE_REJECTS | STAGE_AHEAD | STAGE_GATHERS,
 };
 
+static int take(struct stage *st, struct profile *p, const struct record *recs,
+                int n)
+{
+    struct select_record picked[STAGE_BATCH];
+    for (int i = 0; i < n; i++)
+        picked[i] = (struct select_record){ recs[i].text, recs[i].shaped };
+    if (profile_take(p, picked, (size_t)n, &st->err))
+        return -1;
+    if (!pass)
+        st->counts.out += (uint64_t)n;
+    for (int i = 0; pass && i < n; i++)
+        if (stage_pass_record(st, &recs[i]))
+            return -1;
+    return 0;
+}
+
 static int profile(struct stage *st)
 {
     static struct record recs[STAGE_BATCH];
-    int n;
-    while ((n = stage_next_batch(st, recs)) > 0)
-        for (int i = 0; i < n; i++) {
-            if (!pass)
-                st->counts.out++;
-            else if (stage_pass_record(st, &recs[i]))
-                return -1;
+    struct profile_limits limits = { PROFILE_FIELDS_DEFAULT,
+                                     PROFILE_MEMORY_DEFAULT, false };
+    struct profile *p = profile_new(&limits, &st->err);
+    int n = p ? 0 : -1;
+    while (p && (n = stage_next_batch(st, recs)) > 0)
+        if (take(st, p, recs, n)) {
+            n = -1;
+            break;
         }
-    if (n)
-        return -1;
-    return stage_settle(st);
+    if (n == 0)
+        n = profile_end(p, &st->err);
+    if (n == 0)
+        n = stage_settle(st);
+    for (size_t i = 0; n == 0 && i < p->fields.n; i++) {
+        struct buf b = { 0 };
+        fields_path(&p->fields, (uint32_t)i, &b);
+        fprintf(stderr, "%.*s %lu\n", (int)b.n, b.p,
+                column_distinct(&p->fields.v[i]->column));
+        buf_free(&b);
+    }
+    profile_free(p);
+    return n;
 }
 
 int main(int argc, char **argv)
