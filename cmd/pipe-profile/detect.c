@@ -266,7 +266,7 @@ static int read_value(struct detector *d, const struct record *rec,
     return fabs(*value) <= DETECT_VALUE_MAX
                ? 1
                : reject(d, rec, &d->value_path, "number_range",
-                        "number is beyond 1e100");
+                        "number is beyond 1e37");
 }
 
 /* The record with the verdict in it. */

@@ -29,7 +29,7 @@
 #define DETECT_SLOTS_MAX 100000
 
 /* Values further from 0 are for the caller to refuse. */
-#define DETECT_VALUE_MAX 1e100
+#define DETECT_VALUE_MAX 1e37
 
 struct detect_season {
     int64_t period_us;
