@@ -1,4 +1,4 @@
-#include "profile/report.h"
+#include "profile/render.h"
 
 #include "json/visible.h"
 
@@ -8,7 +8,7 @@
 
 /* ---- words and numbers ---- */
 
-int report_count(struct buf *out, uint64_t n)
+int render_count(struct buf *out, uint64_t n)
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
@@ -20,7 +20,7 @@ int report_count(struct buf *out, uint64_t n)
     return out->failed ? -1 : 0;
 }
 
-int report_bytes(struct buf *out, uint64_t n)
+int render_bytes(struct buf *out, uint64_t n)
 {
     static const char *const units[] = { "kB", "MB", "GB", "TB" };
     double v = (double)n / 1000;
@@ -32,7 +32,7 @@ int report_bytes(struct buf *out, uint64_t n)
     return buf_addf(out, "%.1f %s", v, units[unit]);
 }
 
-int report_share(struct buf *out, uint64_t n, uint64_t of)
+int render_share(struct buf *out, uint64_t n, uint64_t of)
 {
     double share = of ? (double)n / (double)of * 100 : 0;
     if (n && share < 0.1)
@@ -42,7 +42,7 @@ int report_share(struct buf *out, uint64_t n, uint64_t of)
     return buf_addf(out, n == 0 || n == of ? "%.0f%%" : "%.1f%%", share);
 }
 
-int report_number(struct buf *out, double v)
+int render_number(struct buf *out, double v)
 {
     return buf_addf(out, "%.6g", v);
 }
@@ -58,7 +58,7 @@ static int most_first(const void *a, const void *b)
     return (x->n < y->n) - (x->n > y->n);
 }
 
-int report_types(const struct summary_field *f, struct buf *out)
+int render_types(const struct summary_field *f, struct buf *out)
 {
     const char *format = summary_format(f);
     struct type_count types[] = {
@@ -77,7 +77,7 @@ int report_types(const struct summary_field *f, struct buf *out)
         return buf_addz(out, types[0].name);
     for (size_t i = 0; i < sizeof(types) / sizeof(*types) && types[i].n; i++) {
         buf_addf(out, "%s%s ", i ? ", " : "", types[i].name);
-        report_share(out, types[i].n, all);
+        render_share(out, types[i].n, all);
     }
     return out->failed ? -1 : 0;
 }
@@ -121,21 +121,21 @@ static void fill_row(const struct summary_field *f, struct buf *row)
     for (uint32_t i = 1; i < f->depth; i++)
         buf_addz(&row[FIELD], " ");
     visible_text(&row[FIELD], f->path);
-    report_types(f, &row[TYPE]);
-    report_share(&row[EMPTY], f->null + f->missing, f->of);
+    render_types(f, &row[TYPE]);
+    render_share(&row[EMPTY], f->null + f->missing, f->of);
     if (f->numbers.n || f->strings.n)
         visible_text(&row[LEAST], numbers ? f->numbers.min : f->strings.min);
     if (f->numbers.n || f->strings.n)
         visible_text(&row[MOST], numbers ? f->numbers.max : f->strings.max);
     if (numbers && f->numbers.n_edges)
-        report_number(&row[MIDDLE], f->numbers.quantiles[3]);
+        render_number(&row[MIDDLE], f->numbers.quantiles[3]);
     if (!summary_scalars(f))
         return;
     buf_addz(&row[DISTINCT], f->distinct_error > 0 ? "~" : "");
-    report_count(&row[DISTINCT], f->distinct);
+    render_count(&row[DISTINCT], f->distinct);
     if (f->repeats && f->n_values &&
         f->values[0].count > f->lost + 1) { /* else all are as rare */
-        report_share(&row[FREQUENT], f->values[0].count, summary_scalars(f));
+        render_share(&row[FREQUENT], f->values[0].count, summary_scalars(f));
         buf_addc(&row[FREQUENT], ' ');
         add_visible(&row[FREQUENT], f->values[0].text, f->values[0].cut);
     } else if (summary_is_unique(f)) {
@@ -237,22 +237,22 @@ static void print_table(const struct table *t, struct buf *out)
 
 static void print_head(const struct summary *s, struct buf *out)
 {
-    report_count(out, s->records);
+    render_count(out, s->records);
     buf_addz(out, s->records == 1 ? " record, " : " records, ");
-    report_bytes(out, s->bytes);
+    render_bytes(out, s->bytes);
     if (s->twins_known) {
         buf_addz(out, ", ");
-        report_count(out, s->twins);
+        render_count(out, s->twins);
         buf_addz(out, " repeated");
     }
     buf_addc(out, '\n');
 }
 
-static void print_findings(const struct report *r, struct buf *out)
+static void print_findings(const struct rendering *r, struct buf *out)
 {
     const struct comparison *c = r->comparison;
     buf_addz(out, "\nagainst the baseline of ");
-    report_count(out, r->base->records);
+    render_count(out, r->base->records);
     buf_addf(out, " records: %zu fields compared, %zu with too few values\n",
              c->judged, c->unjudged);
     for (size_t i = 0; i < c->n; i++) {
@@ -262,7 +262,7 @@ static void print_findings(const struct report *r, struct buf *out)
     }
 }
 
-int report_text(const struct report *r, size_t width, struct buf *out)
+int render_text(const struct rendering *r, size_t width, struct buf *out)
 {
     const struct summary *s = r->now;
     struct table t = { .rows = s->n_fields };
@@ -273,12 +273,12 @@ int report_text(const struct report *r, size_t width, struct buf *out)
     print_head(s, out);
     for (size_t i = 0; i < t.rows; i++)
         fill_row(&s->fields[i], &t.cells[i * COLUMNS]);
-    fit(&t, width < REPORT_WIDTH_LEAST ? REPORT_WIDTH_LEAST : width);
+    fit(&t, width < RENDER_WIDTH_LEAST ? RENDER_WIDTH_LEAST : width);
     if (t.rows)
         print_table(&t, out);
     if (s->more_fields) {
         buf_addz(out, "and about ");
-        report_count(out, s->more_fields);
+        render_count(out, s->more_fields);
         buf_addz(out, " more fields, for which there was no room\n");
     }
     if (r->comparison)
