@@ -7,7 +7,6 @@
 #include "json/pointer.h"
 #include "json/splice.h"
 #include "table/fieldkey.h"
-#include "table/region.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,7 +14,7 @@
 
 static const char *value_field, *time_field, *season, *threshold, *as;
 static struct opt_list key_lists;
-static uint64_t warm_up, quiet = UINT64_MAX, memory;
+static uint64_t warm_up, quiet = UINT64_MAX;
 static bool only;
 
 #define PLAIN NULL, 0, 0, 0, COMPLETE_NONE, NULL
@@ -49,10 +48,6 @@ const struct opt detect_options[] = {
       PLAIN },
     { OPT_STRING, 0, "as", "FIELD", &as,
       "where the verdict stands in the record; default _anomaly", PLAIN },
-    { OPT_SIZE, 0, "memory", "SIZE", &memory,
-      "forget the series that was silent for longest rather than hold more; "
-      "default half of the machine's memory",
-      NULL, 1 << 16, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
     { 0 }
 };
 
@@ -146,7 +141,7 @@ static int read_opts(struct detect_params *p, struct err *e)
     return read_seasons(p, e);
 }
 
-static int prepare(struct detector *d)
+static int prepare(struct detector *d, uint64_t memory)
 {
     struct err *e = &d->st->err;
     if (read_opts(&d->params, e) ||
@@ -160,7 +155,7 @@ static int prepare(struct detector *d)
     if (time_field && (fieldkey_also(&d->key, time_field, &d->time, e) ||
                        path_parse(&d->time_path, str_of(time_field), e)))
         return -1;
-    series_init(&d->series, &d->params, memory ? memory : budget_default());
+    series_init(&d->series, &d->params, memory);
     d->st->opts.jobs = 1; /* or nobody would know when nothing comes for now */
     return 0;
 }
@@ -324,11 +319,11 @@ static int take(struct detector *d, const struct record *rec)
     return emit(d, rec, &v);
 }
 
-int detect_run(struct stage *st)
+int detect_run(struct stage *st, uint64_t memory)
 {
     static struct record recs[STAGE_BATCH];
     struct detector d = { .st = st };
-    int n = prepare(&d);
+    int n = prepare(&d, memory);
     while (n == 0 && (n = stage_next_batch(st, recs)) > 0) {
         int r = 0;
         for (int i = 0; r == 0 && i < n; i++)

@@ -24,7 +24,8 @@ static const struct opt opts[] = {
       0, COMPLETE_NONE, NULL },
     { OPT_SIZE, 0, "memory", "SIZE", &memory,
       "go over to sketches earlier, and tell fewer fields apart, where values "
-      "need more than about SIZE; default 256M",
+      "need more than about SIZE; with --detect, forget the series that were "
+      "silent for longest; default 256M",
       NULL, 1 << 20, 0, 0, COMPLETE_NONE, "PIPE_MEMORY" },
     { 0 }
 };
@@ -109,6 +110,17 @@ static int profile(struct job *j, struct stage *st)
                : 0;
 }
 
+static int detect(struct job *j, struct stage *st)
+{
+    if (tell_open(&j->tell, st, false))
+        return -1;
+    if (pass || twins || j->tell.path.n || drift_asked())
+        return err_set(&st->err, ERR_USAGE,
+                       "--pass, --duplicates, --report and --baseline are for "
+                       "profiles: they exclude --detect");
+    return detect_run(st, memory ? memory : PROFILE_MEMORY_DEFAULT);
+}
+
 _Static_assert(STAGE_BATCH <= SELECT_BATCH, "a batch is taken at once");
 
 int main(int argc, char **argv)
@@ -117,7 +129,7 @@ int main(int argc, char **argv)
     struct job j = { 0 };
     if (stage_start(&st, &command, argc, argv) == 0) {
         if (detect_asked())
-            detect_run(&st);
+            detect(&j, &st);
         else if (open_all(&j, &st) == 0)
             profile(&j, &st);
     }

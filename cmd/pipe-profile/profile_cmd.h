@@ -14,8 +14,9 @@ extern const struct opt detect_options[];
 /* Was it asked for? Known once stage_start has read the options. */
 bool detect_asked(void);
 
-/* Reads the stream to its end. 0, or -1 with st->err. */
-int detect_run(struct stage *st);
+/* Reads the stream to its end; memory is for the series, in bytes. 0, or -1
+ * with st->err. */
+int detect_run(struct stage *st, uint64_t memory);
 
 /* ---- drift.c: against a baseline ---- */
 

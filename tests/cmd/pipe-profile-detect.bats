@@ -300,7 +300,8 @@ score_of() {
         '--detect v --time t --season 1d:1,2d:1,3d:1,4d:1,5d:1' \
         '--detect v --threshold 0' '--detect v --threshold much' \
         '--detect v --threshold nan' '--detect v --warm-up 0' \
-        '--detect v --warm-up 1' '--detect a[' '--detect v --memory 1K'; do
+        '--detect v --warm-up 1' '--detect a[' '--detect v --memory 1K' '--detect v --pass' \
+        '--detect v --report r.json' '--detect v --baseline b.json'; do
         # shellcheck disable=SC2086 # options in a row
         assert_exit 64 pipe-profile $bad </dev/null
         [ "$(wc -l <err)" -le 2 ] || fail "more than a line: $bad" "$(<err)"
@@ -311,7 +312,7 @@ score_of() {
 
 @test "a season without room for one series in --memory is said" {
     echo '{"v":1,"t":0}' >in
-    assert_exit 78 pipe-profile --detect v --time t --season 1d:90000 \
-        --memory 64K <in
+    assert_exit 78 pipe-profile --detect v --time t --season 1d:100000,1w:100000,3d:100000 \
+        --memory 1M <in
     grep -q 'too small for a series' err
 }
