@@ -236,16 +236,16 @@ static int take_options(struct stage *st)
 static void set_run(struct stage *st)
 {
     struct facts *f = &st->priv->observe->facts;
-    int64_t day;
+    struct period p;
     f->stage = st->cmd->name;
     f->pipeline = st->opts.pipeline;
     f->run_id = st->run_id;
     f->run_is_shared = st->opts.run_id != NULL;
     f->argv = st->priv->full_argv;
-    f->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    f->dated = stage_dated(st, &p);
     if (f->dated) {
-        f->start = tz_day_start(day, st->opts.tz);
-        f->end = tz_day_start(day + 1, st->opts.tz);
+        f->start = p.start;
+        f->end = p.end;
     }
 }
 
