@@ -6,8 +6,8 @@
 
 /* The command line. */
 struct job_opts {
-    const char *dlq, *lock, *breaker, *on_success, *on_failure;
-    uint64_t timeout_ms, kill_after_ms, linger_ms, lock_wait_ms;
+    const char *dlq, *lock, *breaker, *on_success, *on_failure, *pool;
+    uint64_t timeout_ms, kill_after_ms, linger_ms, lock_wait_ms, pool_wait_ms;
     uint64_t retries, retry_base_ms, retry_cap_ms, retry_deadline_ms;
     uint64_t breaker_failures, breaker_reset_ms, breaker_lease_ms;
     uint64_t keep_ms;

@@ -10,6 +10,7 @@ static struct job_opts args = {
     .breaker_failures = 5,
     .breaker_reset_ms = 60000,
     .breaker_lease_ms = 30000,
+    .pool_wait_ms = 3600000,
     .keep_ms = (uint64_t)30 * 86400000,
 };
 
@@ -39,6 +40,13 @@ static const struct opt rows[] = {
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_TIME, 0, "lock-wait", "TIME", &args.lock_wait_ms,
       "wait so long for the lock; by default not at all", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "pool", "NAME:N", &args.pool,
+      "take one of the N slots of a pool for each attempt: no more than N runs "
+      "that name it are at work at a time",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_POOL" },
+    { OPT_TIME, 0, "pool-wait", "TIME", &args.pool_wait_ms,
+      "wait so long for a slot, then exit 75; default 1h", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "on-success", "CMD", &args.on_success,
       "a line for bash to run when all is committed", NULL, 0, 0, 0,
