@@ -291,6 +291,10 @@ struct interval {
 int stage_interval(struct stage *st, struct interval *v);
 void stage_interval_free(struct interval *v);
 
+/* True below pipe-backfill (PIPE_BACKFILL is set): dates of the past are run in
+ * any order, and positions that the next run goes on from are left alone. */
+bool stage_in_backfill(void);
+
 /* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
  * json); control bytes are escaped. For results worth a word on success. */
 void stage_note(struct stage *st, const char *fmt, ...)

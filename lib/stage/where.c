@@ -226,3 +226,9 @@ void stage_interval_free(struct interval *v)
     for (size_t i = 0; i < 3; i++)
         buf_free(&v->text[i]);
 }
+
+bool stage_in_backfill(void)
+{
+    const char *v = getenv("PIPE_BACKFILL");
+    return v && *v;
+}
