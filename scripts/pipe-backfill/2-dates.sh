@@ -115,8 +115,8 @@ to_time() { # SECONDS
     offset_at "$1"
     ((offset -= offset % 60, 1))
     to_clock "$1" "$offset"
-    sign=Z
-    [[ $tz == UTC ]] || to_sign "$offset"
+    sign=Z # as the other tools write it, where no zone is named
+    [[ -z ${given[tz]-${PIPE_TZ:-}} ]] || to_sign "$offset"
     printf -v time '%sT%s:%02d:%02d%s' "$date" "$hour" $((second / 60)) \
         $((second % 60)) "$sign"
 }

@@ -60,7 +60,7 @@ run_date() { # KEY START END
         trap '' TERM INT HUP # what is done is remembered, come what may
         remember "$1" || result=74
     fi
-    [[ -z $bell ]] || printf '%s %s\n' "$BASHPID" "$result" >&"$bell"
+    printf '%s %s\n' "$BASHPID" "$result" >&"$bell"
     exit "$result"
 }
 

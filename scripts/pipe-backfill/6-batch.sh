@@ -7,32 +7,34 @@
 
 # On the node: the date on this line of the batch.
 work_date() { # LINE
-    local key start end lock why='' result=0 pid group=''
+    local key start end lock why='' result=0 group=''
     read -r key start end < <(sed -n "${1}p" "$batch/steps")
     # shellcheck disable=SC2317 # called by the traps
     pass_on() { [[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null; }
     trap pass_on TERM INT HUP
+    [[ ! -e $batch/stop ]] || return 0
     if ! is_wanted "$key"; then
-        leave "$key" "$why" -
+        leave "$key" "$why" 0
         return
     fi
     lock_date "$key"
     case $? in
-    1) leave "$key" busy - && return ;;
+    1) leave "$key" busy 0 && return ;;
     2) leave "$key" ended 73 && return 73 ;;
     esac
     if is_wanted "$key"; then
+        why=ended
         set -m
         run_date "$key" "$start" "$end" &
-        group=$! pid=$!
+        group=$!
         set +m
         printf '%s\n' "$group" >"$batch/began/$key"
+        [[ ! -e $batch/stop ]] || pass_on
         while :; do # a signal that is passed on ends a wait, not the date
-            wait "$pid"
+            wait "$group"
             result=$?
-            kill -0 "$pid" 2>/dev/null || break
+            kill -0 "$group" 2>/dev/null || break
         done
-        why=ended
     fi
     exec {lock}>&-
     drop_lock "$key"
@@ -41,7 +43,7 @@ work_date() { # LINE
 }
 
 leave() { # KEY WHY STATUS
-    printf '%s %s\n' "$2" "$3" >"$batch/.$1.$$" &&
+    printf '%s %s %s\n' "$2" "$3" "$SECONDS" >"$batch/.$1.$$" &&
         mv -f "$batch/.$1.$$" "$batch/result/$1"
 }
 
@@ -53,7 +55,7 @@ write_job() {
             "$NAME" "$pipeline"
         declare -p batch home locks named command reprocess
         declare -p PIPE_STATE PIPE_TZ PIPE_PIPELINE 2>/dev/null
-        printf 'bell=\n'
+        printf 'exec {bell}<>/dev/null\n' # nobody hears it
         printf 'cd -- %q || exit 66\n' "$PWD"
         declare -f lock_date drop_lock is_wanted run_date remember work_date leave
         # shellcheck disable=SC2016 # of the job
@@ -79,7 +81,7 @@ make_batch() {
 
 # Takes in what the nodes have written since.
 collect() {
-    local file key why code group
+    local file key why code group took
     for file in "$batch"/began/*; do
         [[ -e $file ]] || continue
         key=${file##*/}
@@ -93,11 +95,11 @@ collect() {
     for file in "$batch"/result/*; do
         [[ -e $file ]] || continue
         key=${file##*/}
-        read -r why code <"$file" || continue
+        read -r why code took <"$file" || continue
         rm -f "$file" "$batch/began/$key"
         unset "groups[$key]"
         if [[ $why == ended ]]; then
-            [[ -n ${began[$key]-} ]] || began[$key]=$SECONDS
+            began[$key]=$((SECONDS - took))
             end_date "$key" "$code"
         else
             outcome[$key]=$why
@@ -126,7 +128,7 @@ settle() { # INDEX...
 }
 
 run_batch() {
-    local i todo=() round=() again lost='' why batch
+    local i todo=() round=() again lost='' why
     declare -gA groups=()
     for i in "${!keys[@]}"; do
         if is_wanted "${keys[i]}"; then todo+=("$i"); else outcome[${keys[i]}]=$why; fi
@@ -138,7 +140,11 @@ run_batch() {
         todo=("${todo[@]:chunk}")
         for i in "${round[@]}"; do outcome[${keys[i]}]=queued; done
         write_steps "${round[@]}"
-        "submit_$executor" "${#round[@]}" && watch_batch "${round[@]}"
+        if "submit_$executor" "${#round[@]}"; then
+            # A signal that came before has missed it.
+            [[ -z $stopping ]] || stop_batch TERM
+            watch_batch "${round[@]}"
+        fi
         settle "${round[@]}"
         again=()
         for i in "${round[@]}"; do
@@ -150,6 +156,7 @@ run_batch() {
     done
     [[ -z $lost ]] || show_trouble
     rm -rf "$batch"
+    batch=
 }
 
 pause() { # SECONDS
@@ -185,6 +192,8 @@ show_trouble() {
 }
 
 stop_batch() { # TERM|KILL
+    [[ -n ${batch-} ]] || return 0 # there is none yet, or no more
+    : >"$batch/stop"
     "hold_$executor"
     "stop_$executor" "$1"
 }
@@ -198,10 +207,12 @@ check_parallel() {
 }
 
 submit_parallel() { # N
+    local halt=never
+    ((max_failures == 0)) || halt=soon,fail=$((max_failures - failures))
     seq "$1" >"$batch/lines"
     set -m # signals of the terminal are ours to pass on
     PARALLEL_HOME=$batch/parallel PARALLEL_SHELL=$BASH parallel --plain \
-        --will-cite --ungroup --jobs "$jobs" --joblog "$batch/joblog" \
+        --will-cite --ungroup --halt "$halt" --jobs "$jobs" --joblog "$batch/joblog" \
         --tmpdir "$batch" -a "$batch/lines" "$BASH" "$batch/job" {} \
         </dev/null >/dev/null 2>"$batch/err" {bell}>&- &
     batch_pid=$!
@@ -217,11 +228,10 @@ hold_parallel() {
 }
 
 stop_parallel() { # TERM|KILL
-    local key group
-    collect
-    for key in "${!groups[@]}"; do
-        kill -s "$1" -- "-${groups[$key]}" 2>/dev/null
-    done
+    local file group
+    for file in "$batch"/began/*; do
+        read -r group <"$file" && kill -s "$1" -- "-$group"
+    done 2>/dev/null
 }
 
 # ---- Slurm
@@ -276,14 +286,12 @@ lives_slurm() {
 }
 
 hold_slurm() {
-    scancel --quiet --state=PENDING "$batch_job" 2>/dev/null
+    [[ -z $batch_job ]] ||
+        scancel --quiet --state=PENDING "$batch_job" 2>/dev/null
 }
 
 stop_slurm() { # TERM|KILL
-    if [[ $1 == KILL ]]; then
-        scancel --quiet --full --signal=KILL "$batch_job" 2>/dev/null
-    else
-        scancel --quiet --full --signal=TERM "$batch_job" 2>/dev/null
-    fi
+    [[ -z $batch_job ]] ||
+        scancel --quiet --full --signal="$1" "$batch_job" 2>/dev/null
     look_again=0
 }
