@@ -146,12 +146,13 @@ outcomes() {
     [ "$(wc -l <dates)" = 3 ]
 }
 
-@test "a job that is killed whole leaves its date failed with 137" {
+@test "a job that is killed whole leaves its date failed" {
     local run=(pipe-backfill --executor slurm --from 2024-01-01 --to 2024-01-01
         -- 'echo "$PIPE_DATE" >>dates
         [ -e again ] || { scancel --full --signal=KILL "$SLURM_JOB_ID"; sleep 60; }')
     assert_exit 65 "${run[@]}"
-    awk '$1 == "2024-01-01" { exit !($2 == "failed" && $3 == 137) }' out
+    # By the kill, or by what Slurm sends to the rest of the job behind it.
+    [ "$(awk 'NR > 1 { print $2, $3 ~ /^1(37|43)$/ }' out)" = "failed 1" ]
     touch again
     assert_exit 0 "${run[@]}"
     [ "$(wc -l <dates)" = 2 ]
