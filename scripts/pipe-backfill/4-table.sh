@@ -50,14 +50,14 @@ FAILED_SHOWN=5
 
 start_live() {
     [[ -t 2 && -z ${given[quiet]-} && ${TERM:-dumb} != dumb ]] || return 0
-    live=1 began_all=$SECONDS
-    fit_live
-    trap 'fit_live' WINCH
+    live=1 began_all=$SECONDS resized=1
+    trap 'resized=1' WINCH
 }
 
 # Lines and columns of the terminal.
 fit_live() {
     local size
+    resized=
     size=$(stty size <&2 2>/dev/null) || size=
     rows=${size% *} columns=${size#* }
     ((${rows:-0} > 0)) || rows=${LINES:-24}
@@ -87,7 +87,8 @@ draw() {
     local key clock text over=0 line left
     local -A n=([done]=0 [skipped]=0 [left]=0 [failed]=0 [running]=0 [stopped]=0)
     local -a lines=() failed=()
-    [[ -n ${live-} ]] || return 0
+    [[ -n $live ]] || return 0
+    [[ -z $resized ]] || fit_live
     for key in "${!outcome[@]}"; do
         ((n[${outcome[$key]}] += 1))
         case ${outcome[$key]} in

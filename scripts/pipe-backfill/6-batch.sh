@@ -9,7 +9,6 @@
 work_date() { # LINE
     local key start end lock why='' result=0 group=''
     read -r key start end < <(sed -n "${1}p" "$batch/steps")
-    # shellcheck disable=SC2317 # called by the traps
     pass_on() { [[ -z $group ]] || kill -s TERM -- "-$group" 2>/dev/null; }
     trap pass_on TERM INT HUP
     [[ ! -e $batch/stop ]] || return 0
@@ -140,11 +139,7 @@ run_batch() {
         todo=("${todo[@]:chunk}")
         for i in "${round[@]}"; do outcome[${keys[i]}]=queued; done
         write_steps "${round[@]}"
-        if "submit_$executor" "${#round[@]}"; then
-            # A signal that came before has missed it.
-            [[ -z $stopping ]] || stop_batch TERM
-            watch_batch "${round[@]}"
-        fi
+        "submit_$executor" "${#round[@]}" && watch_batch "${round[@]}"
         settle "${round[@]}"
         again=()
         for i in "${round[@]}"; do
@@ -166,6 +161,7 @@ pause() { # SECONDS
 watch_batch() { # INDEX...
     local held='' tries=0 i left
     while "lives_$executor"; do
+        [[ -z $stop_by ]] || stop_batch "$stop_by"
         collect
         if [[ -n $draining && -z $held ]]; then
             held=1
@@ -192,7 +188,7 @@ show_trouble() {
 }
 
 stop_batch() { # TERM|KILL
-    [[ -n ${batch-} ]] || return 0 # there is none yet, or no more
+    stop_by=
     : >"$batch/stop"
     "hold_$executor"
     "stop_$executor" "$1"

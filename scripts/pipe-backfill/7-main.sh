@@ -90,22 +90,21 @@ check_tools() {
     [[ $executor == local ]] || "check_$executor"
 }
 
-# shellcheck disable=SC2317 # called by the traps
+# No `read` in here: it would take away the time limit of the one that the
+# signal may have come in the middle of.
 on_signal() { # NAME
     local kill=TERM
     [[ -z $stopping ]] || kill=KILL
     stopping=$1
-    case $executor in
-    local) stop_local "$kill" ;;
-    *) stop_batch "$kill" ;;
-    esac
+    stop_by=$kill # for batches, between two looks
+    [[ $executor != local ]] || stop_local "$kill"
 }
 
 main() {
     declare -gA given=() outcome=() status=() seconds=() running=() began=()
     declare -ga command=() keys=() starts=() ends=()
     declare -g jobs max_failures failures=0 step reprocess executor tz pipeline
-    declare -g home named locks batch='' batch_pid='' batch_job='' bell='' stopping='' draining='' live='' drawn=''
+    declare -g home named locks batch='' batch_pid='' batch_job='' bell='' stopping='' stop_by='' draining='' live='' drawn='' resized=''
     local result name
 
     ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) ||
