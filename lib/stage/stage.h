@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/period.h"
 #include "dlq/dlq.h"
 #include "io/input.h"
 #include "io/lines.h"
@@ -279,8 +280,12 @@ int stage_expand_on(struct stage *st, struct buf *out, const char *text,
 /* True if there is something to be replaced. */
 bool stage_has_template(const char *text);
 
-/* What --date names, as expressions see it: the day, its first instant and
- * that of the next day. .p is NULL where there is no date. */
+/* The interval that --date names, or PIPE_START and PIPE_END where they came
+ * with it. False where there is no date: p is left alone. */
+bool stage_dated(const struct stage *st, struct period *p);
+
+/* The same as texts, for expressions: the date, its first instant, and the
+ * first that is not of it. .p is NULL where there is no date. */
 struct interval {
     struct str date, start, end; /* borrowed from text */
     struct buf text[3];          /* owned */
@@ -289,6 +294,10 @@ struct interval {
 /* Fills v, zeroed. 0 or -1; stage_interval_free in every case. */
 int stage_interval(struct stage *st, struct interval *v);
 void stage_interval_free(struct interval *v);
+
+/* True below pipe-backfill (PIPE_BACKFILL is set): dates of the past are run in
+ * any order, and positions that the next run goes on from are left alone. */
+bool stage_in_backfill(void);
 
 /* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
  * json); control bytes are escaped. For results worth a word on success. */
