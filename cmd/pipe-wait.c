@@ -105,7 +105,7 @@ static const struct command command = {
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .operands = COMPLETE_FILE,
-    .notes = "Sensors: FILE, 'PATTERN', file:PATH, http(s)://..., sqlite:FILE, "
+    .notes = "Sensors: FILE, 'PATTERN', file:PATH, https://..., sqlite:FILE, "
              "postgresql://...,\nkafka://HOST/TOPIC, s3://BUCKET/KEY, "
              "run:PIPELINE[@DATE]. All of them must hold.",
 };
