@@ -382,7 +382,7 @@ EOF
     assert_exit 64 pipe-wait sqlite:t.db --query 'SELECT 1; SELECT 2'
     assert_exit 64 pipe-wait sqlite:t.db --query ''
     seq 1000 >text
-    assert_exit 65 pipe-wait sqlite:text --query 'SELECT 1'
+    assert_exit 65 pipe-wait sqlite:text --query 'SELECT a FROM t'
     assert_exit 66 pipe-wait sqlite:. --query 'SELECT 1'
 }
 
