@@ -503,7 +503,7 @@ int stage_finish(struct stage *st)
                 st->out.bytes);
     branches_mark(st, code);
     report_progress(st, true);
-    if (code && !sig && !p->gate.aborted)
+    if (code && !sig && !p->gate.aborted && *st->err.msg)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);
