@@ -582,15 +582,17 @@ TEST("letters are there once they are flushed, or enough to be written")
         CHECK(count(uri, DLQ_OPEN) == 0);
         CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
         CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
-        for (int n = 0; n < 1000; n++) {
+        /* A letter names the folder it came from, so how many are written at
+         * a time depends on that; of a prime number some are left over. */
+        for (int n = 0; n < 997; n++) {
             char raw[200];
             snprintf(raw, sizeof(raw), "%0150d", n);
             l = letter(raw);
             CHECK(dlq_add(q, &l, NULL, &e) == 0);
         }
         size_t some = count(uri, DLQ_OPEN);
-        CHECK(some > 500 && some < 1001);
-        CHECK(dlq_sync(q, &e) == 0 && count(uri, DLQ_OPEN) == 1001);
+        CHECK(some > 500 && some < 998);
+        CHECK(dlq_sync(q, &e) == 0 && count(uri, DLQ_OPEN) == 998);
         dlq_close(q);
     }
 }
