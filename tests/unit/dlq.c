@@ -107,7 +107,7 @@ static size_t count(const char *uri, enum dlq_state state)
 }
 
 /* Marks all that is open. */
-static void mark_all(const char *uri, const char *mark)
+static void mark_all(const char *uri, enum dlq_marks mark)
 {
     struct err e = { 0 };
     struct dlq_read r;
@@ -309,7 +309,8 @@ TEST("a second run with the same rejects adds no second letter")
 TEST("a letter that was replayed or purged may come again")
 {
     const char *uri = room("/dlq/");
-    static const char *const marks[] = { "replayed", "purged" };
+    static const enum dlq_marks marks[] = { DLQ_MARK_REPLAYED,
+                                            DLQ_MARK_PURGED };
     for (int i = 0; i < 2; i++) {
         CHECK(add_all(uri, (const char *const[]){ "x", NULL }) == 1);
         CHECK(count(uri, DLQ_OPEN) == 1);
@@ -326,7 +327,7 @@ TEST("a mark that is cut anywhere closes nothing")
     const char *uri = room(".ndjson");
     add_all(uri, (const char *const[]){ "x", "y", "z", NULL });
     int64_t before = file_size(uri);
-    mark_all(uri, "replayed");
+    mark_all(uri, DLQ_MARK_REPLAYED);
     CHECK(count(uri, DLQ_OPEN) == 0);
     for (int64_t n = file_size(uri) - 1; n >= before; n--) {
         CHECK(truncate(uri, n) == 0);
@@ -350,7 +351,8 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     struct buf b = { 0 };
     snprintf(file, sizeof(file), "%s.replay", room(""));
     replays_write_target(&b, uri);
-    replays_write(&b, second, 4, hash128(STR("x")), STR("{\"line\":7777}"));
+    replays_write(&b, second, 4, hash128(STR("x")), STR("{\"line\":7777}"),
+                  STR("[{\"how\":\"editor\"}]"));
     int fd = open(file, O_WRONLY | O_CREAT, 0600);
     CHECK(write(fd, b.p, b.n) == (ssize_t)b.n);
     close(fd);
@@ -373,7 +375,7 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     CHECK(dlq_read_get(&r, 2, &v, &e) == 0);
     CHECK(str_eq(v.source.raw, STR("{\"line\":7777}")));
     dlq_read_close(&r);
-    mark_all(uri, "replayed");
+    mark_all(uri, DLQ_MARK_REPLAYED);
     CHECK(count(uri, DLQ_OPEN) == 0);
 }
 
