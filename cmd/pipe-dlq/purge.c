@@ -118,15 +118,18 @@ int dlq_purge_cmd(struct stage *st, const struct args *a)
         lock_queue(st, a, &fd) < 0 || pick_open(&p, st, a, "all", !a->dry_run);
     if (r == 0 && a->keep)
         keep_newest(&p, a->keep);
-    if (r == 0)
+    if (r == 0 && !a->dry_run)
         r = check_floor(st, a, &p);
     /* What is printed is read before it goes. */
     if (r == 0)
         r = print_chosen(st, a, &p) || output_flush(&st->out, &st->err);
-    if (r == 0 && p.n && !a->dry_run)
+    /* Also where nothing was chosen: earlier purges may have left something. */
+    if (r == 0 && !a->dry_run)
         r = dlq_purge(&p.read, p.v, p.n, &done, &st->err);
     if (r == 0)
         report(st, a, p.n, &done);
+    if (r == 0 && a->dry_run)
+        r = check_floor(st, a, &p);
     pick_close(&p);
     if (fd >= 0)
         close(fd);
