@@ -446,8 +446,7 @@ sed_editor() {
     run -0 pipe-dlq replay --code type -- 'cat >got'
     [ "$(cat got)" = '{"id":2,"price":2}' ]
     [ "$(states)" = $'3,"open",1\n2,"replayed",1' ]
-    pipe-dlq edit --code required --set 'price="x"' --set "price='x'" ||
-        pipe-dlq edit --code required --set "price='x'"
+    pipe-dlq edit --code required --set "price='x'"
     run -65 pipe-dlq replay -- 'cat >got'
     run -0 pipe-dlq show
     [ "$(jq -c '[.attempt, .raw, .edits[-1].was, .errors[0].code]' \
@@ -564,7 +563,6 @@ not json' ]
 
 @test "an edit that died in the middle counts for nothing, and is swept up" {
     reject_two
-    cp dl/*.ndjson kept
     pipe-dlq edit --all --set price=1
     # The mark that makes it count is not there.
     sed -i '/"mark":"edited"/d' dl/*.ndjson
