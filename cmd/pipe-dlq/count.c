@@ -82,17 +82,17 @@ static struct count_group *group_of(struct count_table *t,
     return &t->v[*at - 1];
 }
 
-static void add(struct count_group *g, const struct dlq_place *p, bool poison,
-                int64_t recent_us)
+static void add(struct count_group *g, enum dlq_state state, int64_t since_us,
+                bool poison, int64_t recent_us)
 {
-    g->recent += p->us >= recent_us;
-    g->replayed += p->state == DLQ_REPLAYED;
-    if (p->state != DLQ_OPEN)
+    g->recent += since_us >= recent_us;
+    g->replayed += state == DLQ_REPLAYED;
+    if (state != DLQ_OPEN)
         return;
     g->open++;
     g->poison += poison;
-    if (!g->oldest_us || p->us < g->oldest_us)
-        g->oldest_us = p->us;
+    if (!g->oldest_us || since_us < g->oldest_us)
+        g->oldest_us = since_us;
 }
 
 static int count_one(struct count_table *t, struct stage *st, struct pick *p,
@@ -116,8 +116,10 @@ static int count_one(struct count_table *t, struct stage *st, struct pick *p,
     buf_free(&day);
     if (!g)
         return -1;
-    add(g, place, poison, recent_us);
-    add(&t->all, place, poison, recent_us);
+    /* Neither an edit nor another try makes a letter young. */
+    int64_t since_us = dlq_read_since(&p->read, p->v[i]);
+    add(g, place->state, since_us, poison, recent_us);
+    add(&t->all, place->state, since_us, poison, recent_us);
     return 0;
 }
 

@@ -337,6 +337,17 @@ const struct dlq_place *dlq_read_place(const struct dlq_read *r, size_t i)
     return &r->places[r->entries[i].shown];
 }
 
+int64_t dlq_read_since(const struct dlq_read *r, size_t i)
+{
+    int64_t us = dlq_read_place(r, i)->us;
+    for (size_t at = r->entries[i].last + 1; at; at = r->places[at - 1].older) {
+        const struct dlq_place *p = &r->places[at - 1];
+        if (p->state == DLQ_OPEN && p->us < us)
+            us = p->us;
+    }
+    return us;
+}
+
 static int open_segment(struct dlq_read *r, size_t segment, struct err *e)
 {
     if (r->fd >= 0 && r->fd_segment == segment)

@@ -78,6 +78,10 @@ int dlq_read_open(struct dlq_read *r, const char *uri, bool repair,
 /* The place of entry i, 0 <= i < n_entries. */
 const struct dlq_place *dlq_read_place(const struct dlq_read *r, size_t i);
 
+/* When entry i was opened: ts of its first line that is open, else of the one
+ * that stands for it. */
+int64_t dlq_read_since(const struct dlq_read *r, size_t i);
+
 /* Reads entry i: v borrows from r until the next call. ERR_TEMPFAIL where the
  * segment was rewritten since. */
 int dlq_read_get(struct dlq_read *r, size_t i, struct envelope *v,

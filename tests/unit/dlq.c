@@ -244,14 +244,14 @@ TEST("bytes that are not UTF-8 never spoil an envelope")
     buf_free(&b);
 }
 
-TEST("lines that are no letter of version 1 are told apart")
+TEST("lines that are no letter of a known version are told apart")
 {
     static const char *const bad[] = {
         "{}",
         "[]",
         "{\"v\":1}",
         "not json",
-        "{\"v\":2,\"id\":\"00000000000000020000000000000001\",\"ts\":"
+        "{\"v\":3,\"id\":\"00000000000000020000000000000001\",\"ts\":"
         "\"2026-01-01T00:00:00Z\",\"stage\":\"s\",\"attempt\":1,\"raw\":\"\"}",
         "{\"v\":1,\"id\":\"0000000000000002000000000000000g\",\"ts\":"
         "\"2026-01-01T00:00:00Z\",\"stage\":\"s\",\"attempt\":1,\"raw\":\"\"}",
@@ -632,6 +632,173 @@ TEST("two writers at once lose nothing of each other")
         for (size_t n = 1; n < r.n_entries; n++)
             CHECK(dlq_read_place(&r, n - 1)->us <= dlq_read_place(&r, n)->us);
         dlq_read_close(&r);
+    }
+}
+
+/* Writes each open letter again, with "!" behind its bytes; confirmed or as if
+ * the process had died before. Returns how many. */
+static size_t edit_all(const char *uri, bool confirm)
+{
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct dlq *q = dlq_open(uri, &e);
+    size_t n = 0;
+    CHECK(q && dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_entries; i++) {
+        struct envelope v;
+        struct buf raw = { 0 };
+        CHECK(dlq_read_get(&r, i, &v, &e) == 0 && envelope_raw(&raw, &v) == 0);
+        buf_addc(&raw, '!');
+        struct dlq_edit d = { buf_str(&raw), STR("me"), STR("\"editor\"") };
+        CHECK(dlq_add_edit(q, &v, &d, &e) == 0);
+        buf_free(&raw);
+        n++;
+    }
+    CHECK((confirm ? dlq_edit_done(q, &e) : dlq_flush(q, &e)) == 0);
+    dlq_read_close(&r);
+    dlq_close(q);
+    return n;
+}
+
+/* The raws of what is open, each behind a space. */
+static const char *raws(const char *uri)
+{
+    static char text[400];
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct buf b = { 0 };
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_entries; i++) {
+        struct envelope v;
+        if (dlq_read_place(&r, i)->state != DLQ_OPEN)
+            continue;
+        CHECK(dlq_read_get(&r, i, &v, &e) == 0);
+        buf_addc(&b, ' ');
+        CHECK(envelope_raw(&b, &v) == 0);
+    }
+    snprintf(text, sizeof(text), "%s", b.n && buf_z(&b) ? b.p : "");
+    buf_free(&b);
+    dlq_read_close(&r);
+    return text;
+}
+
+TEST("an edit counts once it is confirmed, keeps its id, and may be edited")
+{
+    static const char *const tails[] = { "/dlq/", ".ndjson" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *uri = room(tails[i]);
+        add_all(uri, (const char *const[]){ "x", "y", NULL });
+        CHECK(edit_all(uri, false) == 2);
+        CHECK_STR(raws(uri), " x y");
+        CHECK(edit_all(uri, true) == 2);
+        CHECK_STR(raws(uri), " x! y!");
+        CHECK(edit_all(uri, true) == 2);
+        CHECK_STR(raws(uri), " x!! y!!");
+        /* The letter itself is there, so it is not added again. */
+        CHECK(add_all(uri, (const char *const[]){ "x", "y", NULL }) == 0);
+        mark_all(uri, DLQ_MARK_REPLAYED);
+        CHECK_STR(raws(uri), "");
+        CHECK(count(uri, DLQ_REPLAYED) == 2);
+    }
+}
+
+TEST("the original bytes and all edits are in the letter, in order")
+{
+    const char *uri = room(".ndjson");
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct envelope v;
+    struct val edit;
+    add_all(uri, (const char *const[]){ "\xff", NULL });
+    edit_all(uri, true);
+    edit_all(uri, true);
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0 && r.n_entries == 1);
+    CHECK(dlq_read_get(&r, 0, &v, &e) == 0);
+    struct json_iter it = json_iter(v.edits.raw);
+    CHECK(json_next(&it, NULL, &edit));
+    CHECK(str_eq(json_get(edit, STR("was_b64")).raw, STR("\"/w==\"")));
+    CHECK(str_eq(json_get(edit, STR("by")).raw, STR("\"me\"")));
+    CHECK(json_next(&it, NULL, &edit) && !json_next(&it, NULL, &edit));
+    CHECK(dlq_read_since(&r, 0) < dlq_read_place(&r, 0)->us);
+    CHECK(!dlq_is_poison(dlq_read_place(&r, 0), 1));
+    dlq_read_close(&r);
+}
+
+TEST("an edit goes with the letter that it was made from")
+{
+    const char *uri = room(".ndjson");
+    struct err e = { 0 };
+    char kept[2000];
+    add_all(uri, (const char *const[]){ "x", NULL });
+    int64_t first = file_size(uri);
+    edit_all(uri, true);
+    int64_t all = file_size(uri);
+    int fd = open(uri, O_RDWR);
+    CHECK(all < (int64_t)sizeof(kept) && read(fd, kept, (size_t)all) == all);
+    /* As a purge would that had read the queue before the edit. */
+    CHECK(ftruncate(fd, 0) == 0 &&
+          pwrite(fd, kept + first, (size_t)(all - first), 0) == all - first);
+    close(fd);
+    struct dlq_read r;
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    CHECK(r.n_places == 1 && r.n_entries == 0);
+    dlq_read_close(&r);
+}
+
+TEST("an edit that is cut anywhere changes nothing")
+{
+    const char *uri = room(".ndjson");
+    add_all(uri, (const char *const[]){ "x", "y", NULL });
+    int64_t before = file_size(uri);
+    edit_all(uri, true);
+    CHECK_STR(raws(uri), " x! y!");
+    for (int64_t n = file_size(uri) - 1; n >= before; n--) {
+        CHECK(truncate(uri, n) == 0);
+        CHECK(strcmp(raws(uri), " x y") == 0);
+    }
+}
+
+static size_t open_journals(const char *uri)
+{
+    struct err e = { 0 };
+    struct dlq_read r;
+    size_t n = 0;
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_journals; i++) {
+        struct envelope v;
+        n += !r.journals[i].closed;
+        CHECK(dlq_read_journal(&r, i, &v, &e) == 0 && v.run.raw.n);
+    }
+    dlq_read_close(&r);
+    return n;
+}
+
+TEST("a journal closes no letter, and is open until a mark names it")
+{
+    static const enum dlq_marks ends[] = { DLQ_MARK_REPLAYED,
+                                           DLQ_MARK_RELEASED };
+    for (size_t i = 0; i < 2; i++) {
+        const char *uri = room("/dlq/");
+        struct str run = STR("/state/runs/p.replay/r");
+        struct err e = { 0 };
+        struct dlq_read r;
+        int64_t us, at;
+        add_all(uri, (const char *const[]){ "x", NULL });
+        CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+        CHECK(dlq_read_open_lines(&r, 0, &us, 1) == 1);
+        struct hash128 id = dlq_read_place(&r, 0)->id;
+        dlq_read_close(&r);
+        struct dlq *q = dlq_open(uri, &e);
+        CHECK(dlq_mark(q, id, &us, 1, &e) == 0);
+        CHECK(dlq_journal(q, STR("replay-1"), run, &at, &e) == 0);
+        CHECK(open_journals(uri) == 1 && count(uri, DLQ_OPEN) == 1);
+        if (ends[i] == DLQ_MARK_REPLAYED)
+            CHECK(dlq_mark(q, id, &us, 1, &e) == 0);
+        CHECK(dlq_mark(q, dlq_journal_id(run), &at, 1, &e) == 0);
+        CHECK(dlq_mark_write(q, ends[i], STR("replay-1"), &e) == 0);
+        dlq_close(q);
+        CHECK(open_journals(uri) == 0);
+        CHECK(count(uri, DLQ_OPEN) == i);
     }
 }
 
