@@ -609,7 +609,7 @@ TEST("readers never see half of a file that four write 10000 times")
 
 TEST("writers at the same time lose nothing, and one that is killed no file")
 {
-    const char *dir = folder();
+    const char *dir = quick_folder();
     enum { WRITERS = 8, EACH = 40 };
     pid_t pids[WRITERS], victim = fork();
     if (victim == 0)
