@@ -48,6 +48,14 @@ load_rows() {
     [ "$(runs ok)" = 1 ]
 }
 
+@test "each record enters once, also where a loader has given up its stdin" {
+    pipe-run --pipeline p -- "pipe-extract in.ndjson | pipe-dedup -k id | $LOAD"
+    grep -h '^pipeline_records_total' metrics/*.prom | sort >have
+    assert_file have 'pipeline_records_total{pipeline="p",stage="pipe-dedup"} 0
+pipeline_records_total{pipeline="p",stage="pipe-extract"} 500
+pipeline_records_total{pipeline="p",stage="pipe-load"} 0'
+}
+
 @test "a run that was killed is still under way, until the next one has ended" {
     pipe-run --pipeline p -- 'sleep 60' 3>&- &
     local pid=$!
