@@ -1,5 +1,6 @@
 /* What an operand names, read from its first input to its last. */
 #include "extract.h"
+#include "lineage/colmap.h"
 #include "observe/facts.h"
 
 /* What was found out about a source is told under -v. */
@@ -72,6 +73,7 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, in->uri);
+    (void)stage_colmap(st); /* they are as they are read */
     if (in->modified > x->newest_us)
         x->newest_us = in->modified;
     int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
@@ -140,14 +142,25 @@ static void tell_lag(struct extract *x, bool known)
         f->look = NULL;
 }
 
+/* Which fields a statement takes from which tables is not known. */
+static void name_input(struct extract *x, struct origin *o)
+{
+    const struct source_query *q = x->source.query;
+    const char *table = q ? (q->sql ? "(query)" : q->table) : NULL;
+    stage_input_table(x->st, o->uri.p, table);
+    struct colmap *map = stage_colmap(x->st);
+    if (map && q && q->sql)
+        colmap_doubt(map);
+}
+
 static int read_records(struct extract *x, struct origin *o)
 {
     struct stage *st = x->st;
     struct source *s = NULL;
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
-    stage_input(st, o->uri.p);
     struct behind behind = { 0 };
+    name_input(x, o);
     int r = source_connect(&s, o->uri.p, &x->source, &st->err) ||
                     track_confirm(&x->track, o->tracked, s, true)
                 ? -1

@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "json/path.h"
+#include "lineage/colmap.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -52,6 +53,20 @@ static void find_input(struct sink_spec *spec)
     spec->input_from = stays ? (uint64_t)at : 0;
 }
 
+/* Fields become the columns of their names; those of versions are our own, and
+ * change events have rows within. */
+static void trace(struct stage *st, const struct load *l)
+{
+    struct colmap *map = stage_colmap(st);
+    struct colmap_sources none = { 0 };
+    if (!map)
+        return;
+    for (size_t i = 0; l->spec.mode == SINK_SCD2 && i < SINK_SCD2_COLUMNS; i++)
+        colmap_put(map, l->spec.scd2_names[i], &none);
+    if (l->spec.mode == SINK_CDC)
+        colmap_doubt(map);
+}
+
 /* The connector: before the records, so that a target that is not there is
  * found before anything is read. */
 static int open_sink(struct stage *st, struct load *l)
@@ -63,6 +78,7 @@ static int open_sink(struct stage *st, struct load *l)
     if (load_hash_start(st, l))
         return -1;
     stage_output(st, l->spec.uri, l->args->table);
+    trace(st, l);
     l->sink = sink_open(&l->spec, &st->err);
     return l->sink ? 0 : -1;
 }

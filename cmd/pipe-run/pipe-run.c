@@ -116,7 +116,7 @@ static const struct command command = {
     .summary = "run a pipeline as one job that commits when all of it is well",
     .usage = "[OPTION...] -- 'PIPELINE' | PROGRAM [ARGUMENT...]",
     .opts = rows,
-    .flags = STAGE_DASHES,
+    .flags = STAGE_DASHES | STAGE_RUNS,
     .notes = "One word is a line for bash, run with errexit and pipefail.",
 };
 

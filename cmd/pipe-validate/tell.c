@@ -144,6 +144,7 @@ void gates_tell(const struct gates *g, struct stage *st)
     struct facts *f = stage_facts(st);
     if (!f)
         return;
+    (void)stage_colmap(st); /* what passes is as it came */
     tell_checks(g, f);
     for (size_t i = 0; i < g->q.n_gates; i++) {
         const struct quality_gate *x = &g->q.gates[i];

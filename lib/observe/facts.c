@@ -24,6 +24,7 @@ void facts_latency(struct facts *f, double seconds)
 void facts_init(struct facts *f)
 {
     *f = (struct facts){ .text = { .max = FACTS_BYTES_MAX } };
+    colmap_init(&f->columns, COLMAP_SAME);
 }
 
 void facts_free(struct facts *f)
@@ -32,6 +33,9 @@ void facts_free(struct facts *f)
     free(f->outputs);
     free(f->assertions);
     free(f->measures);
+    colmap_free(&f->columns);
+    fieldset_free(&f->fields_in);
+    fieldset_free(&f->fields_out);
     arena_free(&f->text);
     facts_init(f);
 }

@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/usage.h"
+#include "lineage/colmap.h"
+#include "lineage/fieldset.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +23,9 @@
 struct dataset {
     struct str namespace, name;
     bool has_rows, has_bytes;
+    bool side; /* an input that is looked things up in */
     uint64_t rows, bytes;
+    const struct colmap *columns; /* of an output, borrowed; NULL: not known */
 };
 
 /* What was asserted of the data, and whether it holds. */
@@ -71,9 +75,13 @@ enum facts_end {
 };
 
 struct facts {
-    /* Who: borrowed. pipeline is NULL where it has no name. */
+    /* Who: borrowed. pipeline is NULL where it has no name; stage is where this
+     * is the pipeline as a whole. */
     const char *stage, *pipeline, *run_id;
-    char *const *argv;  /* as called, NULL-terminated */
+    const char *attempt;  /* of pipe-run; NULL: none */
+    const char *trace_id; /* of the trace that it belongs to; NULL: none */
+    const char *owner, *runbook; /* of the pipeline; NULL: not known */
+    char *const *argv;           /* as called, NULL-terminated */
     bool run_is_shared; /* the run id was given: other stages have it too */
     bool dated;
     int64_t start, end; /* us; of the interval, where dated */
@@ -103,7 +111,11 @@ struct facts {
     size_t n_inputs, n_outputs, n_assertions, n_measures;
     struct code_count codes[FACTS_CODES_MAX + 1]; /* of rejects */
     size_t n_codes;
-    uint64_t left_out; /* additions that found no room */
+    /* Where the first output's fields come from; inputs by their number. */
+    bool has_columns;
+    struct colmap columns;
+    struct fieldset fields_in, fields_out; /* seen in the first records */
+    uint64_t left_out;                     /* additions that found no room */
     struct arena text;
 };
 

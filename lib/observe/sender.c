@@ -73,7 +73,10 @@ static _Noreturn void serve(const struct post_to *to)
 
 /* ---- the stage */
 
-static int start(struct sender *s, const struct post_to *to, struct err *e)
+/* apart: a child that is gone at once leaves the one that works to whoever
+ * takes orphans. */
+static int start(struct sender *s, const struct post_to *to, bool apart,
+                 struct err *e)
 {
     int fds[2];
     *s = (struct sender){ .fd = -1 };
@@ -81,12 +84,19 @@ static int start(struct sender *s, const struct post_to *to, struct err *e)
         return err_sys(e, ERR_TEMPFAIL, errno, "cannot make a socket");
     s->pid = fork();
     if (s->pid == 0) {
+        if (apart && fork() != 0)
+            _exit(0);
         let_go(fds[1]);
         serve(to);
     }
     close(fds[1]);
     s->fd = fds[0];
-    if (s->pid > 0)
+    while (apart && s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 &&
+           errno == EINTR)
+        ;
+    if (s->pid > 0 && apart)
+        s->pid = 0;
+    if (s->pid >= 0)
         return 0;
     close(s->fd);
     s->fd = -1;
@@ -97,14 +107,21 @@ int sender_start(struct sender *s, const char *url, const char *key,
                  struct err *e)
 {
     struct post_to to = { url, key, false };
-    return start(s, &to, e);
+    return start(s, &to, false, e);
 }
 
 int sender_start_metrics(struct sender *s, const char *url, const char *key,
                          struct err *e)
 {
     struct post_to to = { url, key, true };
-    return start(s, &to, e);
+    return start(s, &to, false, e);
+}
+
+int sender_start_apart(struct sender *s, const char *url, const char *key,
+                       struct err *e)
+{
+    struct post_to to = { url, key, false };
+    return start(s, &to, true, e);
 }
 
 static int64_t now_ms(void)
@@ -175,7 +192,8 @@ int sender_end(struct sender *s, struct err *e)
     s->fd = -1;
     /* It has answered or is given up. Where the stage has forked since, it is
      * somebody else's child, and its number may be too. */
-    if (waitpid(s->pid, NULL, WNOHANG) == 0 && kill(s->pid, SIGKILL) == 0)
+    if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0 &&
+        kill(s->pid, SIGKILL) == 0)
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     return r;

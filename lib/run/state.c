@@ -1,10 +1,12 @@
 #include "run/state.h"
 
+#include "io/filelock.h"
 #include "io/output.h"
 #include "run/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -50,17 +52,39 @@ static void read_holder(int fd, struct buf *holder)
         buf_add(holder, text, (size_t)n);
 }
 
+static int open_lock(const char *path)
+{
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int lock_failed(const char *path, struct err *e)
+{
+    return err_sys(e, ERR_CANTCREAT, errno, "cannot open the lock '%s'", path);
+}
+
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 &&
+           ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
 int state_lock(const char *path, uint64_t wait_ms, bool (*stop)(void),
                struct buf *holder, struct err *e)
 {
     int64_t until = clock_ms() + (int64_t)wait_ms;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(path);
     if (fd < 0)
-        return err_sys(e, ERR_CANTCREAT, errno, "cannot open the lock '%s'",
-                       path);
+        return lock_failed(path, e);
     for (;;) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return fd;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (is_still_there(fd, path))
+                return fd;
+            close(fd); /* who had it has removed it */
+            if ((fd = open_lock(path)) < 0)
+                return lock_failed(path, e);
+            continue;
+        }
         int saved = errno;
         if (saved != EWOULDBLOCK && saved != EINTR) {
             close(fd);
@@ -135,6 +159,25 @@ static int append_locked(int fd, struct str text)
     return -1;
 }
 
+/* Opens the file and locks it; where it was replaced meanwhile, the new one. */
+static int open_locked(const char *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        int r = fd < 0 ? -1 : 0;
+        while (r == 0 && flock(fd, LOCK_EX) != 0)
+            r = errno == EINTR ? 0 : -1;
+        if (r == 0 && filelock_in_place(fd, path))
+            return fd;
+        int saved = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = saved;
+        if (r)
+            return -1;
+    }
+}
+
 int state_append(const char *path, struct str line, struct err *e)
 {
     struct buf b = { .max = line.n + 2 };
@@ -143,16 +186,28 @@ int state_append(const char *path, struct str line, struct err *e)
         buf_free(&b);
         return err_nomem(e);
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -1 : 0;
-    while (r == 0 && flock(fd, LOCK_EX) != 0)
-        r = errno == EINTR ? 0 : -1;
-    if (r == 0)
-        r = append_locked(fd, buf_str(&b));
+    int fd = open_locked(path);
+    int r = fd < 0 ? -1 : append_locked(fd, buf_str(&b));
     if (r)
         err_sys(e, ERR_IO, errno, "cannot append to '%s'", path);
     if (fd >= 0)
         close(fd);
     buf_free(&b);
+    return r;
+}
+
+int state_remove(const char *path)
+{
+    char *roots[] = { (char *)(uintptr_t)path, NULL };
+    FTS *t = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    FTSENT *f;
+    int r = t ? 0 : -1;
+    while (t && (f = fts_read(t)) != NULL)
+        if ((f->fts_info == FTS_DP  ? rmdir(f->fts_accpath)
+             : f->fts_info == FTS_D ? 0
+                                    : unlink(f->fts_accpath)) != 0)
+            r = -1;
+    if (t)
+        fts_close(t);
     return r;
 }

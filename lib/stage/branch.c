@@ -188,6 +188,11 @@ int stage_branch(struct stage *st, const char *target, size_t *index)
     return r;
 }
 
+int branch_fd(const struct stage *st, size_t index)
+{
+    return st->priv->branches[index].fd;
+}
+
 const char *stage_branch_name(const struct stage *st, size_t index,
                               uint64_t *rows)
 {

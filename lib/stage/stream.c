@@ -233,6 +233,8 @@ static int next_records(struct stage *st, struct record *recs, int max)
         }
         int n =
             lane_take(&p->lane, p->lines, p->n_lines, &p->at_line, recs, max);
+        if (n && p->samples)
+            columns_read(st, recs, n);
         if (n)
             return n;
     }
@@ -285,6 +287,8 @@ int stream_write_run(struct stage *st)
 {
     struct str run = st->priv->run;
     st->priv->run = STR("");
+    if (st->priv->samples)
+        columns_write(st, run);
     return output_write(&st->out, run, &st->err);
 }
 
@@ -292,6 +296,10 @@ int stage_emit(struct stage *st, struct str text)
 {
     if (st->priv->run.n && stream_write_run(st))
         return -1;
+    if (st->priv->samples) {
+        columns_write(st, text);
+        columns_write(st, STR("\n"));
+    }
     if (output_write(&st->out, text, &st->err))
         return -1;
     return output_write(&st->out, STR("\n"), &st->err);
@@ -325,6 +333,8 @@ int stage_pass_lines(struct stage *st, struct str text, size_t n)
     if (st->priv->run.n && stream_write_run(st))
         return -1;
     st->counts.out += n;
+    if (st->priv->samples)
+        columns_write(st, text);
     return output_write(&st->out, text, &st->err);
 }
 

@@ -81,7 +81,7 @@ p() { # COMMAND
     declare_p '{"owner":"us@example.org","runbook":"https://wiki.example/p",
         "notify":[{"on":["failed","recovered"],
             "command":"cat >>told; echo \"$PIPE_NOTICE_EVENT $PIPE_NOTICE_SEVERITY\" >>said"}]}'
-    for i in 1 2 3; do
+    for _ in 1 2 3; do
         assert_exit 65 pipe-run --pipeline p -- 'echo "{" | pipe-extract -'
     done
     assert_exit 0 p true
@@ -123,8 +123,8 @@ p() { # COMMAND
 
 @test "runs that end at the same time tell once" {
     declare_p '{"notify":[{"on":["failed"],"command":"echo x >>told; sleep 0.2"}]}'
-    local i pids=()
-    for i in 1 2 3 4 5; do
+    local pids=()
+    for _ in 1 2 3 4 5; do
         pipe-run --pipeline p --lock none -- false 3>&- 2>/dev/null &
         pids+=("$!")
     done
