@@ -26,6 +26,7 @@ struct observe {
     struct sender sender;  /* of it */
     struct runmetrics_told told;
     int64_t told_at;  /* us, monotonic: when metrics were written last */
+    bool settled;     /* facts.heads is what it stays */
     bool troubled;    /* that they could not be has been said */
     bool begun;       /* by pipe-run: the start was told */
     struct buf aside; /* the same for pipe-run; empty: none */
@@ -472,7 +473,17 @@ static void set_counts(struct stage *st)
     f->rejected = st->counts.rejected;
     f->filtered = st->counts.filtered;
     f->duplicates = st->counts.duplicates;
-    f->heads = !mark_present(STDIN_FILENO);
+    if (!st->priv->observe->settled)
+        f->heads = !mark_present(STDIN_FILENO);
+}
+
+void observe_upstream(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (!o || o->settled)
+        return;
+    o->facts.heads = !mark_present(STDIN_FILENO);
+    o->settled = true;
 }
 
 static void set_end(struct stage *st, int exit_code, int sig)
