@@ -100,6 +100,11 @@ static void trace_prune(struct tracing *t, const struct prune *p)
         return;
     }
     prune_walk(p, keep_one, &k);
+    for (size_t i = 0; i < k.n / 2; i++) { /* as they were named */
+        struct str last = k.v[k.n - 1 - i];
+        k.v[k.n - 1 - i] = k.v[i];
+        k.v[i] = last;
+    }
     colmap_keep(t->m, k.v, k.n);
     if (k.failed)
         colmap_doubt(t->m);

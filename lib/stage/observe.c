@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ENDPOINT "api/v1/lineage"
+#define RELAY_ENV "PIPE_LINEAGE_RELAY" /* the URL that pipe-run posts to */
 #define EVENT_BYTES_MAX ((size_t)64 << 20)
 
 struct observe {
@@ -24,6 +25,7 @@ struct observe {
     struct buf shown;           /* the same for messages: without a query */
     bool posts;                 /* it is a URL */
     bool begun;                 /* by pipe-run: the start was told */
+    bool relayed;               /* pipe-run posts what is put aside */
     struct sender sender;       /* of it */
     struct buf aside;           /* the same for pipe-run; empty: none */
     struct buf namespace, name; /* scratch */
@@ -255,7 +257,7 @@ static void set_run(struct stage *st)
     f->stage = st->cmd->flags & STAGE_RUNS ? NULL : st->cmd->name;
     f->pipeline = st->opts.pipeline;
     f->run_id = st->run_id;
-    f->run_is_shared = st->opts.run_id != NULL;
+    f->run_is_shared = st->opts.run_id != NULL || gate_made_run_id();
     f->argv = st->cmd->flags & STAGE_RUNS ? st->rest : st->priv->full_argv;
     f->attempt = getenv(GATE_ENV);
     f->trace_id = stage_trace(st, false);
@@ -376,7 +378,10 @@ int observe_start(struct stage *st)
         return 0; /* whole.c tells when */
     if (getenv(GATE_ENV))
         find_aside(o, getenv("PIPE_RUN_DIR"));
-    if (o->posts)
+    const char *relay = getenv(RELAY_ENV);
+    o->relayed =
+        o->posts && o->aside.n && relay && strcmp(relay, o->lineage.p) == 0;
+    if (o->posts && !o->relayed)
         start_sender(st, false);
     if (o->lineage.n)
         put_event(st);
@@ -489,6 +494,11 @@ static void write_metrics(struct stage *st)
 
 /* ---- for whole.c */
 
+bool observe_posts(const struct stage *st)
+{
+    return st->priv->observe->posts;
+}
+
 bool observe_lineage(const struct stage *st)
 {
     return st->priv->observe && st->priv->observe->lineage.n;
@@ -498,6 +508,8 @@ void observe_begin(struct stage *st, const char *folder)
 {
     struct observe *o = st->priv->observe;
     find_aside(o, folder);
+    if (o->posts)
+        (void)setenv(RELAY_ENV, o->lineage.p, 1);
     o->facts.trace_id = stage_trace(st, false);
     o->begun = true;
     if (o->posts)
@@ -505,11 +517,12 @@ void observe_begin(struct stage *st, const char *folder)
     put_event(st);
 }
 
-void observe_line(struct stage *st, struct str line)
+void observe_line(struct stage *st, struct str line, bool aside)
 {
     struct observe *o = st->priv->observe;
     struct err e = { 0 };
-    put_aside(o, line);
+    if (aside)
+        put_aside(o, line);
     if (o->posts && o->sender.fd < 0)
         return;
     if (put_line(st, line, &e) && !o->posts)
