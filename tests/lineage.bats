@@ -214,13 +214,13 @@ who<name:AGGREGATION#
 *<tier:GROUP_BY cid:JOIN cid:JOIN id:FILTER
 others none'
     [ "$(jq -cs 'map(select(.job.name == "shop")) | [.[].eventType],
-        (last | [.inputs[].name, .outputs[].name],
-        .inputs[0].inputFacets.inputStatistics.rowCount,
-        .outputs[0].outputFacets.outputStatistics.rowCount)' events.ndjson)" = \
+        (last | ([.inputs[] | [.name,
+            .inputFacets.inputStatistics.rowCount]] | sort),
+        [.outputs[] | [.name,
+            .outputFacets.outputStatistics.rowCount]])' events.ndjson)" = \
         "[\"START\",\"COMPLETE\"]
-[\"$PWD/orders.csv\",\"$PWD/ref.ndjson\",\"totals\"]
-3
-2" ]
+[[\"$PWD/orders.csv\",3],[\"$PWD/ref.ndjson\",null]]
+[[\"totals\",2]]" ]
     # Its run is the parent of the stages'.
     [ "$(jq -rs '(map(select(.job.name == "shop")) | .[0].run.runId) as $id |
         map(select(.job.name != "shop")) | length,

@@ -75,10 +75,14 @@ struct kept {
 static void keep_one(void *context, const struct path *p)
 {
     struct kept *k = context;
-    struct str *v = realloc(k->v, (k->n + 1) * sizeof(*v));
-    k->v = v ? v : k->v;
     struct str name = arena_dup(&k->t->m->text, spell(k->t, p));
-    if (v && name.p)
+    struct str *v = realloc(k->v, (k->n + 1) * sizeof(*v));
+    if (!v) {
+        k->failed = true;
+        return;
+    }
+    k->v = v;
+    if (name.p)
         v[k->n++] = name;
     else
         k->failed = true;

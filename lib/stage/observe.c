@@ -357,7 +357,8 @@ int observe_start(struct stage *st)
     bool works = (st->cmd->flags & (STAGE_EMITS | STAGE_READS)) != 0 ||
                  (st->cmd->flags & STAGE_RUNS && st->opts.pipeline);
     const char *url = getenv("OPENLINEAGE_URL");
-    if (!st->opts.metrics && !st->opts.lineage && !(url && *url))
+    /* A command that only looks at things is no run. */
+    if (!works || (!st->opts.metrics && !st->opts.lineage && !(url && *url)))
         return 0;
     struct observe *o = calloc(1, sizeof(*o));
     if (!o)
@@ -368,8 +369,7 @@ int observe_start(struct stage *st)
     facts_init(&o->facts);
     set_run(st);
     int r = take_options(st) || add_streams(st) ? -1 : 0;
-    /* A command that only looks at things is no run. */
-    if (r || !works || (!o->metrics.n && !o->lineage.n)) {
+    if (r || (!o->metrics.n && !o->lineage.n)) {
         observe_free(st);
         return r;
     }
