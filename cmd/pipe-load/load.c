@@ -139,6 +139,7 @@ static int write_all(struct stage *st, struct load *l)
     int n;
     while ((n = stage_next_batch(st, recs)) > 0) {
         load_hash_records(l, recs, n);
+        latency_take(st, l, recs, n);
         if (load_begin(st, l))
             return -1;
         for (int i = 0; i < n; i++)
@@ -163,6 +164,7 @@ static int write_batches(struct stage *st, struct load *l)
             return -1;
         if (done)
             continue;
+        latency_take(st, l, &rec, 1);
         if (load_begin(st, l) || write_record(st, l, &rec, false) ||
             batch_written(st, l))
             return -1;
@@ -377,7 +379,7 @@ int load_apply(struct stage *st, struct load *l)
 int load_stream(struct stage *st, struct load *l)
 {
     bool done = false;
-    if (load_spec(st, l) || open_sink(st, l))
+    if (load_spec(st, l) || latency_open(st, l) || open_sink(st, l))
         return -1;
     batch_start(st, l);
     if ((l->batch.on ? write_batches(st, l) : write_all(st, l)) ||

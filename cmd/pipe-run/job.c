@@ -4,6 +4,7 @@
 #include "base/date.h"
 #include "declared.h"
 #include "heard.h"
+#include "measure.h"
 #include "base/seed.h"
 #include "died.h"
 #include "json/value.h"
@@ -35,13 +36,13 @@ struct job {
     struct breaker breaker;
     struct heard heard;
     struct declared declared;
+    struct measure measure;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
     int lock;           /* -1: none */
     int64_t started_ms;
-    double byte_seconds; /* memory by the time that it was held */
-    bool begun;          /* there is a folder */
+    bool begun; /* there is a folder */
 };
 
 /* ---- what the job is called, and what its stages are told */
@@ -155,6 +156,7 @@ static void note_refused(struct job *j, const char *outcome)
     j->record.exit = (int)j->st->err.code;
     j->record.ended_us = time_now();
     (void)runlog_index(&j->dir, &j->record, &ignored);
+    measure_end(&j->measure, &j->record, false);
 }
 
 static int take_lock(struct job *j)
@@ -298,6 +300,7 @@ static int begin(struct job *j)
         return -1;
     j->begun = true;
     declared_begin(&j->declared);
+    measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
     stage_run_begin(st, j->dir.path.p, j->declared.conf.owner,
                     j->declared.conf.runbook);
@@ -315,11 +318,7 @@ static int keep_attempt(struct job *j, const struct attempt *a,
         .outcome = a->outcome,
         .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
     };
-    struct roll_use use;
-    roll_use(&a->roll, &use);
-    j->record.usage.bytes_in += use.bytes_in;
-    j->record.usage.bytes_out += use.bytes_out;
-    j->byte_seconds += use.byte_seconds;
+    measure_attempt(&j->measure, &a->roll);
     buf_reset(&j->stages);
     if (roll_format(&a->roll, &j->stages))
         return err_nomem(&j->st->err);
@@ -542,7 +541,7 @@ static void end_record(struct job *j)
     struct err *e = &j->st->err;
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
-    usage_children(&r->usage); /* commands that are no stages are among them */
+    measure_record(&j->measure, r);
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;
@@ -601,7 +600,9 @@ static int prepare(struct job *j)
     struct stage *st = j->st;
     if (check_names(st) || name_command(j) ||
         declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
-        find_state(j) || export_all(j))
+        find_state(j) || export_all(j) ||
+        measure_open(&j->measure, st,
+                     j->declared.given ? &j->declared.conf : NULL, j->o->price))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -634,6 +635,8 @@ int job_run(struct stage *st, const struct job_opts *o)
     if (j.begun && finish(&j))
         r = -1;
     if (j.begun)
+        measure_end(&j.measure, &j.record, true);
+    if (j.begun)
         stage_run_end(st, j.dir.path.p);
     runlog_free(&j.record);
     runlog_close(&j.dir);
@@ -645,6 +648,7 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    measure_free(&j.measure);
     declared_free(&j.declared);
     return r;
 }

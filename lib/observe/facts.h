@@ -40,6 +40,8 @@ struct assertion {
     bool passed;
     bool has_value; /* what was measured, as a number */
     double value;
+    bool has_baseline; /* what it was compared with */
+    double baseline;
 };
 
 /* A measure of a column; value is a JSON number. */
@@ -52,6 +54,17 @@ struct column_measure {
 struct code_count {
     const char *code; /* static */
     uint64_t n;
+};
+
+/* How long after their events records were taken: how many in each of the
+ * buckets, the last one for what is above all bounds. */
+#define LATENCY_BOUNDS 16
+extern const double latency_bounds[LATENCY_BOUNDS]; /* seconds, ascending */
+
+struct latency {
+    uint64_t counts[LATENCY_BOUNDS + 1];
+    double sum; /* seconds */
+    bool given; /* somebody looks at it */
 };
 
 enum facts_end {
@@ -81,6 +94,13 @@ struct facts {
     struct usage usage;
     uint64_t read, out, rejected, filtered, duplicates;
     bool heads; /* no stage of ours feeds this one */
+
+    struct latency latency;
+
+    /* Asked before metrics are written while the stage works; NULL: nobody has
+     * anything to add. */
+    void (*look)(void *ctx, struct facts *f);
+    void *look_ctx;
 
     bool has_lag; /* what waits at a live source behind what was read */
     uint64_t lag;
@@ -113,6 +133,9 @@ struct dataset *facts_output(struct facts *f, struct str namespace,
 void facts_assertion(struct facts *f, const struct assertion *a);
 void facts_measure(struct facts *f, struct str column, const char *metric,
                    struct str value);
+
+/* A record was taken so many seconds after its event; before it: 0. */
+void facts_latency(struct facts *f, double seconds);
 
 /* Counts a reject by the (static) code of its first reason. */
 void facts_reject(struct facts *f, const char *code);

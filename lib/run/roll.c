@@ -282,6 +282,7 @@ void roll_use(const struct roll *r, struct roll_use *u)
             s->loads ? OPEN_END : joint(r, s, STR("stdout"), STR("stdin"));
         in[from] += (uint64_t)number_member(s->end, STR("bytes_in"));
         out[to] += (uint64_t)number_member(s->end, STR("bytes_out"));
+        u->unchanged |= s->loads && s->ended && !s->ready && s->exit == 0;
         u->byte_seconds += number_member(s->end, STR("peak_memory")) *
                            number_member(s->end, STR("seconds"));
     }

@@ -77,6 +77,7 @@ uint64_t roll_rows(const struct roll *r);
 struct roll_use {
     uint64_t bytes_in, bytes_out;
     double byte_seconds;
+    bool unchanged; /* a loader ended well without a load: all was there */
 };
 void roll_use(const struct roll *r, struct roll_use *u);
 

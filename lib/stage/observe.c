@@ -4,9 +4,9 @@
 #include "observe/eventlog.h"
 #include "observe/lineage.h"
 #include "observe/naming.h"
+#include "observe/outlet.h"
 #include "observe/runmetrics.h"
 #include "observe/sender.h"
-#include "observe/textfile.h"
 #include "stage/private.h"
 
 #include <fcntl.h>
@@ -20,14 +20,18 @@
 
 struct observe {
     struct facts facts;
-    struct buf metrics;         /* folder; empty: none */
-    struct buf lineage;         /* file or URL; empty: none */
-    struct buf shown;           /* the same for messages: without a query */
-    bool posts;                 /* it is a URL */
-    bool begun;                 /* by pipe-run: the start was told */
-    bool relayed;               /* pipe-run posts what is put aside */
-    struct sender sender;       /* of it */
-    struct buf aside;           /* the same for pipe-run; empty: none */
+    struct outlet metrics; /* without a folder: none */
+    struct buf lineage;    /* file or URL; empty: none */
+    struct buf shown;      /* the same for messages: without a query */
+    bool posts;            /* it is a URL */
+    bool begun;            /* by pipe-run: the start was told */
+    bool relayed;          /* pipe-run posts what is put aside */
+    struct sender sender;  /* of it */
+    struct buf aside;      /* the same for pipe-run; empty: none */
+    struct runmetrics_told told;
+    int64_t told_at; /* us, monotonic: when metrics were written last */
+    bool settled;    /* facts.heads is what it stays */
+    bool troubled;   /* that they could not be has been said */
     struct buf namespace, name; /* scratch */
     ptrdiff_t input;            /* the one that is read; -1: none */
     uint64_t rows_before, bytes_before;
@@ -228,24 +232,39 @@ static int take_lineage(struct stage *st)
     return stage_expand(st, &o->lineage, to);
 }
 
+/* The word of --metrics; nothing is made of it where it was not given. */
+int stage_outlet(struct stage *st, struct outlet *o)
+{
+    const char *to = st->opts.metrics;
+    struct buf where = { .max = 65536 }, state = { .max = 65536 };
+    if (!to)
+        return 0;
+    int r = stage_expand(st, &where, to) ||
+                    (outlet_is_url(to) && stage_state_dir(st, &state))
+                ? -1
+                : 0;
+    if (r == 0 && (!buf_z(&where) || !buf_z(&state)))
+        r = err_nomem(&st->err);
+    if (r == 0)
+        r = outlet_open(o, where.p, state.p, st->opts.pipeline, &st->err);
+    buf_free(&where);
+    buf_free(&state);
+    return r;
+}
+
 static int take_options(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    if (st->opts.metrics && !*st->opts.metrics)
-        return err_set(&st->err, ERR_USAGE,
-                       "option --metrics: no folder named");
-    if ((st->opts.metrics && stage_expand(st, &o->metrics, st->opts.metrics)) ||
-        take_lineage(st))
+    if (stage_outlet(st, &o->metrics) || take_lineage(st))
         return -1;
     struct str to = buf_str(&o->lineage);
     size_t n = 0;
     while (n < to.n && !(o->posts && (to.p[n] == '?' || to.p[n] == '#')))
         n++;
     buf_add(&o->shown, to.p, n);
-    if ((o->metrics.n && !buf_z(&o->metrics)) ||
-        (o->lineage.n && !buf_z(&o->lineage)) ||
-        (o->shown.n && !buf_z(&o->shown)) || o->metrics.failed ||
-        o->lineage.failed || o->shown.failed)
+    if ((o->lineage.n && !buf_z(&o->lineage)) ||
+        (o->shown.n && !buf_z(&o->shown)) || o->lineage.failed ||
+        o->shown.failed)
         return err_nomem(&st->err);
     return 0;
 }
@@ -342,7 +361,7 @@ static void observe_free(struct stage *st)
 {
     struct observe *o = st->priv->observe;
     facts_free(&o->facts);
-    buf_free(&o->metrics);
+    outlet_free(&o->metrics);
     buf_free(&o->lineage);
     buf_free(&o->shown);
     buf_free(&o->aside);
@@ -369,7 +388,7 @@ int observe_start(struct stage *st)
     facts_init(&o->facts);
     set_run(st);
     int r = take_options(st) || add_streams(st) ? -1 : 0;
-    if (r || (!o->metrics.n && !o->lineage.n)) {
+    if (r || (!o->metrics.folder.n && !o->lineage.n)) {
         observe_free(st);
         return r;
     }
@@ -386,6 +405,15 @@ int observe_start(struct stage *st)
     if (o->lineage.n)
         put_event(st);
     return 0;
+}
+
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m)
+{
+    struct err e = { 0 };
+    if (outlet_add(o, st->cmd->name, m, &e))
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    else if (outlet_push(o, &e))
+        stage_warn(st, "metrics are not sent to '%s': %s", o->url.p, e.msg);
 }
 
 /* ---- finish */
@@ -441,6 +469,28 @@ static void set_outputs(struct stage *st)
     }
 }
 
+static void set_counts(struct stage *st)
+{
+    struct facts *f = &st->priv->observe->facts;
+    stage_usage(st, &f->usage);
+    f->read = st->counts.in;
+    f->out = st->counts.out;
+    f->rejected = st->counts.rejected;
+    f->filtered = st->counts.filtered;
+    f->duplicates = st->counts.duplicates;
+    if (!st->priv->observe->settled)
+        f->heads = !mark_present(STDIN_FILENO);
+}
+
+void observe_upstream(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (!o || o->settled)
+        return;
+    o->facts.heads = !mark_present(STDIN_FILENO);
+    o->settled = true;
+}
+
 static void set_end(struct stage *st, int exit_code, int sig)
 {
     struct facts *f = &st->priv->observe->facts;
@@ -452,13 +502,7 @@ static void set_end(struct stage *st, int exit_code, int sig)
     f->how = sig ? FACTS_ABORTED : exit_code ? FACTS_FAILED : FACTS_SUCCESS;
     f->exit_code = exit_code;
     f->error = st->err.code != ERR_NONE ? st->err.msg : NULL;
-    stage_usage(st, &f->usage);
-    f->read = st->counts.in;
-    f->out = st->counts.out;
-    f->rejected = st->counts.rejected;
-    f->filtered = st->counts.filtered;
-    f->duplicates = st->counts.duplicates;
-    f->heads = !mark_present(STDIN_FILENO);
+    set_counts(st);
 }
 
 /* Whoever reads our stdout has all of it, and need not wait for what we have
@@ -477,19 +521,47 @@ static void let_reader_go(struct stage *st)
 static void write_metrics(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    struct buf name = { .max = 1024 };
     struct metrics m;
-    struct err e = { 0 };
     metrics_init(&m);
-    runmetrics_add(&m, &o->facts, time_now());
-    (void)runmetrics_file(&name, &o->facts);
-    int r = !buf_z(&name) || m.failed
-                ? err_nomem(&e)
-                : textfile_add(o->metrics.p, name.p, &m, &e);
-    if (r)
-        stage_warn(st, "metrics are not written: %s", e.msg);
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
+    stage_metrics(st, &o->metrics, &m);
     metrics_free(&m);
-    buf_free(&name);
+}
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A stream has no end to wait for. Nothing is pushed: that could take a while,
+ * and who comes for the records must not notice. */
+void observe_live(struct stage *st, bool idle)
+{
+    struct observe *o = st->priv->observe;
+    struct err e = { 0 };
+    struct metrics m;
+    int64_t every = (int64_t)st->opts.metrics_every * 1000;
+    if (!o || !o->metrics.folder.n || !every)
+        return;
+    int64_t now = monotonic_us();
+    if (!o->told_at)
+        o->told_at = now;
+    if (now - o->told_at < (idle ? every / 5 : every))
+        return;
+    o->told_at = now;
+    set_counts(st);
+    if (o->facts.look)
+        o->facts.look(o->facts.look_ctx, &o->facts);
+    metrics_init(&m);
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
+    if (outlet_add(&o->metrics, st->cmd->name, &m, &e) == 0)
+        runmetrics_tell(&o->told, &o->facts);
+    else if (!o->troubled)
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    o->troubled |= e.code != ERR_NONE;
+    metrics_free(&m);
 }
 
 /* ---- for whole.c */
@@ -547,7 +619,7 @@ void observe_finish(struct stage *st, int exit_code, int sig)
     let_reader_go(st);
     if (o->lineage.n)
         put_event(st);
-    if (o->metrics.n && !(st->cmd->flags & STAGE_RUNS))
+    if (o->metrics.folder.n && !(st->cmd->flags & STAGE_RUNS))
         write_metrics(st);
     if (sender_end(&o->sender, &e))
         tell_lineage(st, &e);

@@ -124,6 +124,10 @@ int where_dlq(struct stage *st);
 /* observe.c */
 int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */
 void observe_reject(struct stage *st, const char *code);
+/* stdin is about to be given up: what fed it is looked at before. */
+void observe_upstream(struct stage *st);
+/* Writes metrics out where it is time; sooner where the stage has to wait. */
+void observe_live(struct stage *st, bool idle);
 /* The stage ends with this exit code, or by this signal (0: none): nothing
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);

@@ -103,6 +103,7 @@ enum reject_format {
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     const char *metrics, *lineage;
+    uint64_t metrics_every; /* ms; 0: at the end only */
     uint64_t min_sample, max_record, max_depth;
     uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES, and for
                       STAGE_AHEAD, where 0 is: as it seems best */
@@ -369,6 +370,15 @@ void stage_run_attempt(struct stage *st, const char *folder);
 void stage_run_attempted(struct stage *st, const char *folder);
 void stage_run_end(struct stage *st, const char *folder);
 void stage_run_died(struct stage *st, const char *dead);
+
+/* For commands that are no stage but have metrics of their own. stage_outlet
+ * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
+ * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
+ * command's file there and pushes; what goes wrong is a warning. */
+struct outlet;
+struct metrics;
+int stage_outlet(struct stage *st, struct outlet *o);
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

@@ -29,6 +29,7 @@ int stream_idle(void *ctx, struct err *e)
         return -1;
     if (branches_flush(st, &st->err))
         return -1;
+    observe_live(st, true);
     int r = st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
     if (st->priv->current == &st->priv->in)
         st->priv->in.idle_ms = st->idle_ms;
@@ -80,6 +81,7 @@ int stage_tick(struct stage *st)
     if (stage_stopping())
         return interrupted(st);
     report_progress(st, false);
+    observe_live(st, false);
     return 0;
 }
 
