@@ -135,11 +135,13 @@ void observe_live(struct stage *st, bool idle);
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);
 
-/* By pipe-run: is there lineage to tell; the start of the run; a line of an
- * event that another process did not come to tell. */
+/* By pipe-run: is there lineage to tell, and is it posted, as is then that of
+ * the stages; the start of the run; a line of an event of another process,
+ * which is put aside, too, unless it was found there. */
 bool observe_lineage(const struct stage *st);
 void observe_begin(struct stage *st, const char *folder);
-void observe_line(struct stage *st, struct str line);
+bool observe_posts(const struct stage *st);
+void observe_line(struct stage *st, struct str line, bool aside);
 
 /* columns.c: of records that come and go, as long as priv->samples. */
 void columns_read(struct stage *st, const struct record *recs, int n);
