@@ -157,6 +157,11 @@ struct index {
     struct arena scratch;
 };
 
+static bool is_same(const struct run *a, const struct run *b)
+{
+    return a->started_us == b->started_us && str_eq(a->run_id, b->run_id);
+}
+
 /* The pipeline whose record goes; SIZE_MAX: it stays. */
 static size_t goes(struct index *x, struct str line)
 {
@@ -168,8 +173,8 @@ static size_t goes(struct index *x, struct str line)
         const struct health *h = &x->v[i];
         if (!str_eq(str_of(h->conf->pipeline), r.pipeline))
             continue;
-        bool judged = (h->has_last && r.started_us == h->last.started_us) ||
-                      (h->has_ok && r.started_us == h->ok.started_us);
+        bool judged = (h->has_last && is_same(&r, &h->last)) ||
+                      (h->has_ok && is_same(&r, &h->ok));
         return r.ended_us < limit(x->now_us, h->conf->keep.runs_ms) && !judged
                    ? i
                    : SIZE_MAX;
