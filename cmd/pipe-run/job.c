@@ -2,6 +2,7 @@
 
 #include "attempt.h"
 #include "base/date.h"
+#include "declared.h"
 #include "heard.h"
 #include "base/seed.h"
 #include "json/value.h"
@@ -21,6 +22,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define KEEP_DEFAULT_MS ((uint64_t)30 * 86400000)
+
 struct job {
     struct stage *st;
     const struct job_opts *o;
@@ -31,6 +34,7 @@ struct job {
     struct buf breaker_path;
     struct breaker breaker;
     struct heard heard;
+    struct declared declared;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
@@ -294,6 +298,7 @@ static int begin(struct job *j)
     if (runlog_open(&j->dir, &j->record, &st->err))
         return -1;
     j->begun = true;
+    declared_begin(&j->declared);
     stage_log_to(st, j->dir.path.p);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
@@ -559,6 +564,7 @@ static int finish(struct job *j)
     int r = keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
     promote(j);
     r |= follow_up(j);
+    declared_end(&j->declared, &j->record, &j->dir);
     if (j->record.hook >= 0)
         r |= keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
     return r | keep_first(st, runlog_index(&j->dir, &j->record, &e), &e);
@@ -571,10 +577,21 @@ static int name_command(struct job *j)
     return buf_z(&j->command) ? 0 : err_nomem(&j->st->err);
 }
 
+/* How long the folders of runs are kept. */
+static uint64_t keep_ms(const struct job *j)
+{
+    if (j->o->keep_ms != KEEP_UNSAID)
+        return j->o->keep_ms;
+    uint64_t declared = j->declared.given ? j->declared.conf.keep.runs_ms : 0;
+    return declared ? declared : KEEP_DEFAULT_MS;
+}
+
 static int prepare(struct job *j)
 {
     struct stage *st = j->st;
-    if (check_names(st) || name_command(j) || find_state(j) || export_all(j))
+    if (check_names(st) || name_command(j) ||
+        declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
+        find_state(j) || export_all(j))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -588,7 +605,7 @@ static int prepare(struct job *j)
     };
     if (find_breaker(j) || find_pool(j) || take_locks(j))
         return -1;
-    return runlog_sweep(&j->dir.state, j->record.pipeline, j->o->keep_ms,
+    return runlog_sweep(&j->dir.state, j->record.pipeline, keep_ms(j),
                         &st->err);
 }
 
@@ -615,5 +632,6 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    declared_free(&j.declared);
     return r;
 }

@@ -304,9 +304,13 @@ static int read_command(struct reader *r, struct val v, void *to)
 
 static int check_url(struct reader *r, const char *url)
 {
-    return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0
-               ? 0
-               : wrong(r, "'%s' is no http or https URL", url);
+    static const char *const starts[] = { "https://", "http://",
+                                          "env:", "file:" };
+    for (size_t i = 0; i < COUNT(starts); i++)
+        if (strncmp(url, starts[i], strlen(starts[i])) == 0)
+            return 0;
+    return wrong(r, "'%s' is no http or https URL, nor env:NAME or file:PATH",
+                 url);
 }
 
 static int read_webhook(struct reader *r, struct val v, void *to)

@@ -77,7 +77,7 @@ log() { # the log of the one run of pipeline p
 }
 
 @test "notes that -q keeps quiet are in the log all the same" {
-    for i in 1 2; do
+    for _ in 1 2; do
         pipe-run --pipeline p -- 'pipe-extract in.ndjson |
             pipe-load -q sqlite:t.db -t t --mode append --create' 2>err
     done

@@ -572,8 +572,8 @@ pipe-load\t7\t7\t0\t0'
 # ---- pools
 
 @test "no more runs than a pool has slots are at work at a time" {
-    local i pids=()
-    for i in 1 2 3 4 5 6; do
+    local pids=()
+    for _ in 1 2 3 4 5 6; do
         pipe-run --pool db:2 -- '
             echo in >>trace; sleep 0.3; echo out >>trace' 3>&- &
         pids+=("$!")
