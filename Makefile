@@ -137,6 +137,9 @@ install: all ## install under DESTDIR and PREFIX
 	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	for f in $(SHARED); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/pipeutils/$${f#scripts/share/}; done
 
+deb: all ## build a Debian package, in the build folder
+	@scripts/deb/build $(VERSION) $(BUILD)
+
 # ---- tests
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
 	@mkdir -p $(@D)
@@ -188,7 +191,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: pipe-extract-with all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
+.PHONY: pipe-extract-with all docs install deb unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

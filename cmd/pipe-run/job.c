@@ -4,7 +4,9 @@
 #include "base/date.h"
 #include "declared.h"
 #include "heard.h"
+#include "measure.h"
 #include "base/seed.h"
+#include "died.h"
 #include "json/value.h"
 #include "locks.h"
 #include "run/backoff.h"
@@ -35,6 +37,7 @@ struct job {
     struct breaker breaker;
     struct heard heard;
     struct declared declared;
+    struct measure measure;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
@@ -98,7 +101,9 @@ static int export_all(struct job *j)
     if (set_env(st, "PIPE_PIPELINE", o->pipeline) ||
         set_env(st, "PIPE_RUN_ID", st->run_id) ||
         set_env(st, "PIPE_DATE", o->date) || set_env(st, "PIPE_TZ", o->tz) ||
-        set_env(st, "PIPE_LOG", o->log) || set_env(st, "PIPE_DLQ", j->o->dlq) ||
+        set_env(st, "PIPE_LOG", o->log) ||
+        set_env(st, "PIPE_LINEAGE", o->lineage) ||
+        set_env(st, "PIPE_DLQ", j->o->dlq) ||
         set_env(st, "PIPE_STATE", buf_z(&j->dir.state)))
         return -1;
     return o->date && (export_expanded(st, "PIPE_START", "{start}") ||
@@ -152,6 +157,7 @@ static void note_refused(struct job *j, const char *outcome)
     j->record.exit = (int)j->st->err.code;
     j->record.ended_us = time_now();
     (void)runlog_index(&j->dir, &j->record, &ignored);
+    measure_end(&j->measure, &j->record, false);
 }
 
 /* The lock by name: what --lock says, else the pipeline's name. In a backfill
@@ -299,7 +305,11 @@ static int begin(struct job *j)
         return -1;
     j->begun = true;
     declared_begin(&j->declared);
+    measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
+    stage_run_begin(st, j->dir.path.p, j->declared.conf.owner,
+                    j->declared.conf.runbook);
+    died_tell(st, &j->dir.state, j->record.pipeline);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -313,6 +323,7 @@ static int keep_attempt(struct job *j, const struct attempt *a,
         .outcome = a->outcome,
         .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
     };
+    measure_attempt(&j->measure, &a->roll);
     buf_reset(&j->stages);
     if (roll_format(&a->roll, &j->stages))
         return err_nomem(&j->st->err);
@@ -406,7 +417,9 @@ static int try_once(struct job *j)
     }
     if (begin(j) == 0) {
         fill_spec(j, &spec);
+        stage_run_attempt(st, j->dir.path.p);
         begun = attempt_run(&spec, &a, &st->err) == 0;
+        stage_run_attempted(st, j->dir.path.p);
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
     leave_slot(j);
@@ -533,6 +546,7 @@ static void end_record(struct job *j)
     struct err *e = &j->st->err;
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
+    measure_record(&j->measure, r);
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;
@@ -591,7 +605,9 @@ static int prepare(struct job *j)
     struct stage *st = j->st;
     if (check_names(st) || name_command(j) ||
         declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
-        find_state(j) || export_all(j))
+        find_state(j) || export_all(j) ||
+        measure_open(&j->measure, st,
+                     j->declared.given ? &j->declared.conf : NULL, j->o->price))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -623,6 +639,10 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
+    if (j.begun) {
+        measure_end(&j.measure, &j.record, true);
+        stage_run_end(st, j.dir.path.p);
+    }
     runlog_free(&j.record);
     runlog_close(&j.dir);
     locks_free(&j.locks);
@@ -632,6 +652,7 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    measure_free(&j.measure);
     declared_free(&j.declared);
     return r;
 }

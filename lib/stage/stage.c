@@ -135,9 +135,14 @@ static const struct opt rows_common[] = {
     { OPT_STRING, 0, "tz", "ZONE", &shared.tz,
       "time zone of days and of times without a zone; default UTC", NULL, 0, 0,
       0, COMPLETE_NONE, "PIPE_TZ" },
-    { OPT_STRING, 0, "metrics", "DIR", &shared.metrics,
-      "add the run's metrics to a *.prom file in DIR, for Prometheus", NULL, 0,
-      0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_STRING, 0, "metrics", "DIR|URL", &shared.metrics,
+      "add the run's metrics to a *.prom file in DIR, for Prometheus, or push "
+      "them to a Pushgateway",
+      NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_TIME, 0, "metrics-every", "TIME", &shared.metrics_every,
+      "write them to the file also so often while a stream runs; 0s: at the "
+      "end only; default 15s",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_METRICS_EVERY" },
     { OPT_STRING, 0, "lineage", "FILE|URL", &shared.lineage,
       "append the run's OpenLineage events to FILE, or post them to URL; "
       "default OPENLINEAGE_URL, where that is set",
@@ -396,6 +401,7 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
                        "another pipeutils stage writes to this pipe");
     shared.jobs = cmd->flags & STAGE_LANES ? 1 : 0;
     shared.min_sample = 100;
+    shared.metrics_every = 15000;
     shared.max_record = (uint64_t)16 << 20;
     shared.max_depth = JSON_DEPTH_DEFAULT;
     build_tables(st);
@@ -497,7 +503,7 @@ int stage_finish(struct stage *st)
                 st->out.bytes);
     branches_mark(st, code);
     report_progress(st, true);
-    if (code && !sig && !p->gate.aborted)
+    if (code && !sig && !p->gate.aborted && *st->err.msg)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);
