@@ -117,7 +117,7 @@ static void clear_away(struct run *r)
 int attempt_run(const struct attempt_spec *spec, struct attempt *a,
                 struct err *e)
 {
-    struct run r = { .spec = spec, .a = a, .gate = -1 };
+    struct run r = { .spec = spec, .a = a, .gate = -1, .heard = -1 };
     sigset_t child, mask;
     pid_t *none;
     size_t n_none;
@@ -143,6 +143,11 @@ int attempt_run(const struct attempt_spec *spec, struct attempt *a,
         judge(&r);
         clear_away(&r);
     }
+    watch_hear(&r);
+    if (spec->hear)
+        spec->hear(spec->job, NULL, 0);
+    if (r.heard >= 0)
+        close(r.heard);
     if (r.gate >= 0)
         close(r.gate);
     close(r.sigchld);

@@ -2,6 +2,7 @@
 #ifndef RUN_CMD_ATTEMPT_H
 #define RUN_CMD_ATTEMPT_H
 
+#include "guardian.h"
 #include "run/roll.h"
 
 struct attempt_spec {
@@ -13,7 +14,10 @@ struct attempt_spec {
     bool deaf;           /* signals to pipe-run do not stop it */
     uint64_t timeout_ms; /* 0: none */
     uint64_t kill_after_ms, linger_ms;
-    int keep[2];             /* locks that live as long as the pipeline */
+    int keep[GUARDIAN_KEEPS]; /* locks that live as long as the pipeline; -1 */
+    /* Called with what others than stages of ours write to stderr, as it
+     * comes, n 0 at the end; NULL: it goes where ours goes. */
+    void (*hear)(void *job, const char *text, size_t n);
     void (*tick)(void *ctx); /* called at least every tick_ms */
     uint64_t tick_ms;        /* 0: never */
     void *ctx;

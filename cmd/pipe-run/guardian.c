@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,11 +14,15 @@
 #define LOOK_EVERY_MS 20
 #define FDS_MAX 1024 /* pipe-run itself opens a handful */
 
-static void hold_only(int lifeline, const int keep[2])
+static void hold_only(int lifeline, const int keep[GUARDIAN_KEEPS])
 {
-    for (int fd = 0; fd < FDS_MAX; fd++)
-        if (fd != lifeline && fd != keep[0] && fd != keep[1])
+    for (int fd = 0; fd < FDS_MAX; fd++) {
+        bool kept = fd == lifeline;
+        for (int i = 0; i < GUARDIAN_KEEPS; i++)
+            kept = kept || fd == keep[i];
+        if (!kept)
             close(fd);
+    }
 }
 
 /* pipe-run is gone: nothing will be committed, and nobody waits. */
@@ -32,7 +37,7 @@ static void stop_group(uint64_t kill_after_ms)
         kill(0, SIGKILL);
 }
 
-_Noreturn static void guard(int lifeline, const int keep[2],
+_Noreturn static void guard(int lifeline, const int keep[GUARDIAN_KEEPS],
                             uint64_t kill_after_ms)
 {
     sigset_t all;
@@ -50,7 +55,7 @@ _Noreturn static void guard(int lifeline, const int keep[2],
     _exit(0);
 }
 
-int guardian_start(struct guardian *g, const int keep[2],
+int guardian_start(struct guardian *g, const int keep[GUARDIAN_KEEPS],
                    uint64_t kill_after_ms, struct err *e)
 {
     int ends[2];

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define GUARDIAN_KEEPS 3
+
 struct guardian {
     pid_t pid;    /* and the process group */
     int lifeline; /* its end is pipe-run's */
@@ -19,7 +21,7 @@ struct guardian {
 
 /* Starts it. keep are descriptors of locks, -1 for none, that stay locked until
  * the pipeline is gone. What is to be its own of the process is closed. */
-int guardian_start(struct guardian *g, const int keep[2],
+int guardian_start(struct guardian *g, const int keep[GUARDIAN_KEEPS],
                    uint64_t kill_after_ms, struct err *e);
 
 /* Lets it go; the process is to be reaped by the caller. */

@@ -2,6 +2,8 @@
 
 #include "attempt.h"
 #include "base/date.h"
+#include "declared.h"
+#include "heard.h"
 #include "base/seed.h"
 #include "json/value.h"
 #include "run/backoff.h"
@@ -9,6 +11,7 @@
 #include "run/clock.h"
 #include "run/kept.h"
 #include "run/pending.h"
+#include "run/pool.h"
 #include "run/runlog.h"
 #include "run/seen.h"
 #include "run/state.h"
@@ -17,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define KEEP_DEFAULT_MS ((uint64_t)30 * 86400000)
 
 struct job {
     struct stage *st;
@@ -27,7 +32,12 @@ struct job {
     struct buf stages;  /* of the last attempt */
     struct buf breaker_path;
     struct breaker breaker;
-    int lock; /* -1: none */
+    struct heard heard;
+    struct declared declared;
+    struct buf pool_folder, pool;
+    unsigned pool_size; /* 0: none */
+    int slot;           /* of the pool; -1 */
+    int lock;           /* -1: none */
     int64_t started_ms;
     bool begun; /* there is a folder */
 };
@@ -200,7 +210,56 @@ static int find_breaker(struct job *j)
     return r;
 }
 
+static int find_pool(struct job *j)
+{
+    struct stage *st = j->st;
+    const char *text = j->o->pool;
+    unsigned n;
+    if (!text)
+        return 0;
+    if (pool_parse(text, &n, &j->pool_size))
+        return err_set(&st->err, ERR_USAGE,
+                       "option --pool: '%s' is not NAME:N, N from 1 to %d",
+                       text, POOL_MAX);
+    buf_add(&j->pool, text, n);
+    buf_addf(&j->pool_folder, "%.*s/pool", STR_ARG(buf_str(&j->dir.state)));
+    if (!buf_z(&j->pool) || !buf_z(&j->pool_folder))
+        return err_nomem(&st->err);
+    if (!stage_plain_name(j->pool.p))
+        return err_set(&st->err, ERR_USAGE,
+                       "pool '%s' may hold only letters, digits, '-', '_' and "
+                       "'.'",
+                       j->pool.p);
+    return state_folder(j->pool_folder.p, &st->err);
+}
+
 /* ---- attempts */
+
+static int take_slot(struct job *j)
+{
+    struct stage *st = j->st;
+    char about[200];
+    if (!j->pool_size)
+        return 0;
+    snprintf(about, sizeof(about), "pid %d, run %.130s\n", (int)getpid(),
+             st->run_id);
+    j->slot = pool_enter(j->pool_folder.p, j->pool.p, j->pool_size,
+                         j->o->pool_wait_ms, stage_stopping, about, &st->err);
+    if (j->slot != -2)
+        return j->slot < 0 ? -1 : 0;
+    j->slot = -1;
+    return err_set(&st->err, ERR_TEMPFAIL,
+                   "no slot of pool '%s' (%u) was free within %.10gs: nothing "
+                   "was run",
+                   j->pool.p, j->pool_size, (double)j->o->pool_wait_ms / 1000);
+}
+
+static void leave_slot(struct job *j)
+{
+    if (j->slot >= 0)
+        close(j->slot);
+    j->slot = -1;
+}
 
 static void renew(void *ctx)
 {
@@ -234,6 +293,8 @@ static int begin(struct job *j)
     if (runlog_open(&j->dir, &j->record, &st->err))
         return -1;
     j->begun = true;
+    declared_begin(&j->declared);
+    stage_log_to(st, j->dir.path.p);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -293,6 +354,11 @@ static void promote(struct job *j)
         stage_warn(j->st, "%s: the next run will see to it", e.msg);
 }
 
+static void hear(void *job, const char *text, size_t n)
+{
+    heard_take(&((struct job *)job)->heard, text, n);
+}
+
 static void fill_spec(struct job *j, struct attempt_spec *s)
 {
     *s = (struct attempt_spec){
@@ -304,7 +370,8 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .timeout_ms = j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live },
+        .keep = { j->lock, j->dir.live, j->slot },
+        .hear = hear,
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
         .ctx = &j->breaker,
@@ -321,9 +388,15 @@ static int try_once(struct job *j)
     struct attempt a;
     bool begun = false;
     int64_t started_us = time_now();
+    if (take_slot(j)) {
+        if (!j->begun && j->st->err.code == ERR_TEMPFAIL)
+            note_refused(j, "busy");
+        return -1;
+    }
     if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
         if (!j->begun)
             note_refused(j, "open");
+        leave_slot(j);
         return -1;
     }
     if (begin(j) == 0) {
@@ -331,6 +404,7 @@ static int try_once(struct job *j)
         begun = attempt_run(&spec, &a, &st->err) == 0;
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
+    leave_slot(j);
     if (!begun)
         return -1;
     j->record.outcome = a.outcome;
@@ -399,7 +473,9 @@ static int run_hook(struct job *j, const char *command)
         .timeout_ms = stopping ? j->o->kill_after_ms : j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live },
+        .keep = { j->lock, j->dir.live, -1 },
+        .hear = hear,
+        .job = j,
     };
     snprintf(number, sizeof(number), "%d", j->record.exit);
     buf_addf(&path, "%.*s/record.json", STR_ARG(buf_str(&j->dir.path)));
@@ -483,6 +559,7 @@ static int finish(struct job *j)
     int r = keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
     promote(j);
     r |= follow_up(j);
+    declared_end(&j->declared, &j->record, &j->dir);
     if (j->record.hook >= 0)
         r |= keep_first(st, runlog_write(&j->dir, &j->record, &e), &e);
     return r | keep_first(st, runlog_index(&j->dir, &j->record, &e), &e);
@@ -495,13 +572,25 @@ static int name_command(struct job *j)
     return buf_z(&j->command) ? 0 : err_nomem(&j->st->err);
 }
 
+/* How long the folders of runs are kept. */
+static uint64_t keep_ms(const struct job *j)
+{
+    if (j->o->keep_ms != KEEP_UNSAID)
+        return j->o->keep_ms;
+    uint64_t declared = j->declared.given ? j->declared.conf.keep.runs_ms : 0;
+    return declared ? declared : KEEP_DEFAULT_MS;
+}
+
 static int prepare(struct job *j)
 {
     struct stage *st = j->st;
-    if (check_names(st) || name_command(j) || find_state(j) || export_all(j))
+    if (check_names(st) || name_command(j) ||
+        declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
+        find_state(j) || export_all(j))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
+        .trace_id = stage_trace(st, true),
         .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
         .date = st->opts.date,
         .command = j->command.p,
@@ -509,9 +598,9 @@ static int prepare(struct job *j)
         .hook = -1,
         .started_us = time_now(),
     };
-    if (find_breaker(j) || take_lock(j))
+    if (find_breaker(j) || find_pool(j) || take_lock(j))
         return -1;
-    return runlog_sweep(&j->dir.state, j->record.pipeline, j->o->keep_ms,
+    return runlog_sweep(&j->dir.state, j->record.pipeline, keep_ms(j),
                         &st->err);
 }
 
@@ -520,7 +609,9 @@ int job_run(struct stage *st, const struct job_opts *o)
     struct job j = { .st = st,
                      .o = o,
                      .dir = { .live = -1 },
+                     .heard = { .st = st },
                      .lock = -1,
+                     .slot = -1,
                      .started_ms = clock_ms() };
     int r = prepare(&j);
     if (r == 0)
@@ -534,5 +625,9 @@ int job_run(struct stage *st, const struct job_opts *o)
     buf_free(&j.command);
     buf_free(&j.stages);
     buf_free(&j.breaker_path);
+    buf_free(&j.pool_folder);
+    buf_free(&j.pool);
+    heard_free(&j.heard);
+    declared_free(&j.declared);
     return r;
 }

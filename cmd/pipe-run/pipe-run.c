@@ -10,7 +10,8 @@ static struct job_opts args = {
     .breaker_failures = 5,
     .breaker_reset_ms = 60000,
     .breaker_lease_ms = 30000,
-    .keep_ms = (uint64_t)30 * 86400000,
+    .pool_wait_ms = 3600000,
+    .keep_ms = KEEP_UNSAID,
 };
 
 static const struct opt rows[] = {
@@ -40,6 +41,13 @@ static const struct opt rows[] = {
     { OPT_TIME, 0, "lock-wait", "TIME", &args.lock_wait_ms,
       "wait so long for the lock; by default not at all", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "pool", "NAME:N", &args.pool,
+      "take one of the N slots of a pool for each attempt: no more than N runs "
+      "that name it are at work at a time",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_POOL" },
+    { OPT_TIME, 0, "pool-wait", "TIME", &args.pool_wait_ms,
+      "wait so long for a slot, then exit 75; default 1h", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "on-success", "CMD", &args.on_success,
       "a line for bash to run when all is committed", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -49,8 +57,23 @@ static const struct opt rows[] = {
     { OPT_TIME, 0, "keep", "TIME", &args.keep_ms,
       "remove the folders of this pipeline's runs that are older; 0s keeps "
       "all; "
-      "default 30d",
+      "default what the pipeline's file says, else 30d",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "ping", "URL", &args.ping,
+      "tell a health check of the start (URL/start), the end (URL) or failure "
+      "(URL/fail); env:NAME or file:PATH hold the URL",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_PING" },
+    { OPT_GROUP, 0, "declared", NULL, NULL, "The pipeline's file", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_STRING, 0, "config", "DIR", &args.config,
+      "where PIPELINE.json is, which says who is told of failures and what "
+      "environments there are; default CONFIGURATION_DIRECTORY, else "
+      "/etc/pipeutils",
+      NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_CONFIG" },
+    { OPT_STRING, 0, "env", "NAME", &args.env,
+      "set the variables of this environment in the pipeline's file, such as "
+      "prod",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_ENV" },
     { OPT_GROUP, 0, "retries", NULL, NULL, "Retries", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_COUNT, 0, "retries", "N", &args.retries,

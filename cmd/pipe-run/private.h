@@ -3,7 +3,6 @@
 #define RUN_CMD_PRIVATE_H
 
 #include "attempt.h"
-#include "guardian.h"
 
 #include <signal.h>
 
@@ -23,6 +22,7 @@ struct run {
     struct guardian guard;
     int gate;    /* our end; -1: none */
     int sigchld; /* signalfd */
+    int heard;   /* the pipeline's stderr; -1: nobody listens */
     pid_t shell; /* bash, or the program */
     bool shell_done;
     int shell_status;  /* as waitpid tells it */
@@ -43,6 +43,9 @@ int start_pipeline(struct run *r, const sigset_t *mask, struct err *e);
 
 /* Waits for what happens next, up to ms (-1: without end), and takes it in. */
 void watch_once(struct run *r, int64_t ms);
+
+/* Takes in what it has said on stderr. */
+void watch_hear(struct run *r);
 
 /* Stops the pipeline: sends sig to all of it, and SIGKILL when kill_after is
  * over. Loaders that are ready are told to abort. The first reason counts. */

@@ -87,6 +87,22 @@ static void hear(struct run *r)
     }
 }
 
+/* ---- what it says on stderr */
+
+void watch_hear(struct run *r)
+{
+    static char text[16384];
+    ssize_t n = -1;
+    while (r->heard >= 0 && ((n = read(r->heard, text, sizeof(text))) > 0 ||
+                             (n < 0 && errno == EINTR)))
+        if (n > 0)
+            r->spec->hear(r->spec->job, text, (size_t)n);
+    if (r->heard >= 0 && n == 0) { /* nobody can say anything any more */
+        close(r->heard);
+        r->heard = -1;
+    }
+}
+
 /* ---- processes */
 
 bool watch_cut_short(int status)
@@ -274,7 +290,7 @@ static int64_t until(int64_t at, int64_t ms, int64_t now)
 
 void watch_once(struct run *r, int64_t ms)
 {
-    struct pollfd fds[2 + LINES_MAX];
+    struct pollfd fds[3 + LINES_MAX];
     nfds_t n = 0;
     int64_t now = clock_ms();
     check_signal(r);
@@ -285,7 +301,8 @@ void watch_once(struct run *r, int64_t ms)
         ms = LOOK_EVERY_MS;
     fds[n++] = (struct pollfd){ .fd = r->sigchld, .events = POLLIN };
     fds[n++] = (struct pollfd){ .fd = r->gate, .events = POLLIN };
-    for (size_t i = 0; i < r->a->roll.n && n < 2 + LINES_MAX; i++)
+    fds[n++] = (struct pollfd){ .fd = r->heard, .events = POLLIN };
+    for (size_t i = 0; i < r->a->roll.n && n < 3 + LINES_MAX; i++)
         fds[n++] =
             (struct pollfd){ .fd = r->a->roll.v[i].line, .events = POLLIN };
     /* Other clocks may count less than ours does: not too long at a time. */
@@ -295,6 +312,7 @@ void watch_once(struct run *r, int64_t ms)
         ssize_t ignored = read(r->sigchld, &info, sizeof(info));
         (void)ignored;
     }
+    watch_hear(r);
     reap(r);
     check_signal(r);
     check_time(r);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "gate/gate.h"
+#include "observe/trace.h"
 #include "record/reader.h"
 #include "stage/lane.h"
 #include "stage/stage.h"
@@ -75,6 +76,8 @@ struct stage_private {
     struct branch *branches; /* owned: outputs beside the stage's own */
     size_t n_branches;
     struct observe *observe; /* owned; NULL: neither metrics nor lineage */
+    struct trace trace;      /* empty: there is none */
+    int log;                 /* the run's; -1: there is none */
 };
 
 /* The signal that asks us to stop, 0 for none. */
@@ -92,6 +95,13 @@ void report_text(struct stage *st, struct str text);
 void report_json(struct stage *st, const char *level, struct str members);
 bool report_shows_reject(const struct stage *st);
 void report_reject(struct stage *st, const struct dlq_letter *l);
+
+/* log.c */
+void log_restore_stderr(void);
+void log_open(struct stage *st);
+void log_line(struct stage *st, struct str line); /* with LF */
+void log_close(struct stage *st);
+void log_join_trace(struct stage *st);
 
 /* gated.c */
 int gated_start(struct stage *st, char *const *argv);

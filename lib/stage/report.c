@@ -58,29 +58,50 @@ static void begin_json(struct stage *st, struct buf *b, const char *level)
         buf_addz(b, ",\"run_id\":");
         json_quote(b, str_of(st->run_id));
     }
+    const struct trace *t = &st->priv->trace;
+    if (t->id[0])
+        buf_addf(b, ",\"trace_id\":\"%s\",\"span_id\":\"%s\"", t->id, t->span);
 }
 
-/* Closes and writes it, with escapes for what a terminal might obey; half a
- * line would be no JSON. */
-static void put_json(struct buf *b)
+/* A line of JSON, with escapes for what a terminal might obey: into the log of
+ * the run, and where told to stderr. Half a line would be no JSON. */
+static void put_json(struct stage *st, const char *level, struct str members,
+                     bool show)
 {
-    struct buf line = { 0 };
-    buf_addz(b, "}\n");
-    if (!b->failed && visible_json(&line, buf_str(b)) == 0)
-        put(&line);
+    struct buf b = { 0 }, line = { 0 };
+    if (!show && st->priv->log < 0)
+        return;
+    begin_json(st, &b, level);
+    buf_add_str(&b, members);
+    buf_addz(&b, "}\n");
+    if (!b.failed && visible_json(&line, buf_str(&b)) == 0) {
+        log_line(st, buf_str(&line));
+        if (show)
+            put(&line);
+    }
+    buf_free(&b);
     buf_free(&line);
+}
+
+static void log_message(struct stage *st, const char *level, struct str msg,
+                        bool show)
+{
+    struct buf b = { 0 };
+    if (!show && st->priv->log < 0)
+        return;
+    buf_addz(&b, ",\"msg\":");
+    json_quote(&b, msg);
+    if (!b.failed)
+        put_json(st, level, buf_str(&b), show);
+    buf_free(&b);
 }
 
 static void say(struct stage *st, const char *level, struct str msg, bool lines)
 {
     struct buf b = { 0 };
     erase_progress(st, &b);
-    if (report_is_json(st)) {
-        begin_json(st, &b, level);
-        buf_addz(&b, ",\"msg\":");
-        json_quote(&b, msg);
-        put_json(&b);
-    } else {
+    log_message(st, level, msg, report_is_json(st));
+    if (!report_is_json(st)) {
         buf_addf(&b, "%s: ", st->cmd->name);
         (void)(lines ? visible_lines(&b, msg) : visible_text(&b, msg));
         buf_addc(&b, '\n');
@@ -91,14 +112,15 @@ static void say(struct stage *st, const char *level, struct str msg, bool lines)
 
 void stage_note(struct stage *st, const char *fmt, ...)
 {
-    if (st->opts.quiet)
-        return;
     struct buf b = { .max = 32768 };
     va_list ap;
     va_start(ap, fmt);
     buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    say(st, "info", buf_str(&b), false);
+    if (st->opts.quiet)
+        log_message(st, "info", buf_str(&b), false);
+    else
+        say(st, "info", buf_str(&b), false);
     buf_free(&b);
 }
 
@@ -115,10 +137,17 @@ void report_json(struct stage *st, const char *level, struct str members)
 {
     struct buf b = { 0 };
     erase_progress(st, &b);
-    begin_json(st, &b, level);
-    buf_add_str(&b, members);
-    put_json(&b);
+    put(&b);
+    put_json(st, level, members, true);
     buf_free(&b);
+}
+
+void stage_event(struct stage *st, const char *level, struct str members)
+{
+    if (report_is_json(st))
+        report_json(st, level, members);
+    else
+        put_json(st, level, members, false);
 }
 
 /* What went wrong beside the run: also under -q. */
@@ -274,42 +303,52 @@ void report_progress(struct stage *st, bool final)
     buf_free(&b);
 }
 
-void report_counts(struct stage *st, int exit_code)
+static void end_event(struct stage *st, int exit_code)
 {
     const struct counts *c = &st->counts;
     struct buf b = { .max = 32768 };
-    if (st->priv->shown && c->rejected > st->priv->shown)
-        stage_note(st, "and %llu more rejected%s",
-                   (unsigned long long)(c->rejected - st->priv->shown),
-                   st->priv->dlq ? "" : " (--dlq keeps them all)");
-    if (report_is_json(st)) {
-        begin_json(st, &b, exit_code ? "error" : "info");
-        buf_addf(&b,
-                 ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
-                 "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
-                 "\"seconds\":%.3f",
-                 exit_code, (unsigned long long)c->in,
-                 (unsigned long long)c->out, (unsigned long long)c->rejected,
-                 (unsigned long long)c->filtered,
-                 (unsigned long long)c->duplicates,
-                 (double)ms_since(&st->priv->started) / 1000.0);
-        put_json(&b);
-    } else if (st->opts.verbose || (st->priv->tty && c->rejected)) {
-        erase_progress(st, &b);
-        buf_addf(&b, "%s: read %llu = %llu out + %llu rejected", st->cmd->name,
-                 (unsigned long long)c->in, (unsigned long long)c->out,
-                 (unsigned long long)c->rejected);
-        if (c->filtered)
-            buf_addf(&b, " + %llu filtered", (unsigned long long)c->filtered);
-        if (c->duplicates)
-            buf_addf(&b, " + %llu duplicates",
-                     (unsigned long long)c->duplicates);
-        if (c->rejected && st->priv->dlq && dlq_path(st->priv->dlq)) {
-            buf_addz(&b, "; dead letters in ");
-            visible_text(&b, str_of(dlq_path(st->priv->dlq)));
-        }
-        buf_addc(&b, '\n');
-        put(&b);
-    }
+    buf_addf(&b,
+             ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
+             "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
+             "\"seconds\":%.3f",
+             exit_code, (unsigned long long)c->in, (unsigned long long)c->out,
+             (unsigned long long)c->rejected, (unsigned long long)c->filtered,
+             (unsigned long long)c->duplicates,
+             (double)ms_since(&st->priv->started) / 1000.0);
+    put_json(st, exit_code ? "error" : "info", buf_str(&b), report_is_json(st));
     buf_free(&b);
+}
+
+static void end_text(struct stage *st)
+{
+    const struct counts *c = &st->counts;
+    struct buf b = { .max = 32768 };
+    erase_progress(st, &b);
+    buf_addf(&b, "%s: read %llu = %llu out + %llu rejected", st->cmd->name,
+             (unsigned long long)c->in, (unsigned long long)c->out,
+             (unsigned long long)c->rejected);
+    if (c->filtered)
+        buf_addf(&b, " + %llu filtered", (unsigned long long)c->filtered);
+    if (c->duplicates)
+        buf_addf(&b, " + %llu duplicates", (unsigned long long)c->duplicates);
+    if (c->rejected && st->priv->dlq && dlq_path(st->priv->dlq)) {
+        buf_addz(&b, "; dead letters in ");
+        visible_text(&b, str_of(dlq_path(st->priv->dlq)));
+    }
+    buf_addc(&b, '\n');
+    put(&b);
+    buf_free(&b);
+}
+
+void report_counts(struct stage *st, int exit_code)
+{
+    uint64_t rejected = st->counts.rejected, shown = st->priv->shown;
+    if (shown && rejected > shown)
+        stage_note(st, "and %llu more rejected%s",
+                   (unsigned long long)(rejected - shown),
+                   st->priv->dlq ? "" : " (--dlq keeps them all)");
+    end_event(st, exit_code);
+    if (!report_is_json(st) &&
+        (st->opts.verbose || (st->priv->tty && rejected)))
+        end_text(st);
 }

@@ -386,7 +386,9 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     st->priv = &priv;
     st->out.fd = -1;
     priv.mark.fd = -1;
+    priv.log = -1;
     hold_standard_fds();
+    log_restore_stderr();
     bool taken =
         cmd->flags & STAGE_EMITS && mark_begin(&priv.mark, STDOUT_FILENO);
     catch_signals();
@@ -420,6 +422,8 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
     make_run_id(st);
     if (gated_split(st))
         return -1;
+    log_join_trace(st);
+    log_open(st);
     report_start(st);
     if (observe_start(st))
         return -1;
@@ -447,6 +451,7 @@ static void release(struct stage *st)
     buf_free(&st->replay_args);
     opt_free(p->tables);
     gate_close(&p->gate);
+    log_close(st);
 }
 
 /* The loader's other process has done all there was to do. */

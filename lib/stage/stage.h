@@ -295,6 +295,21 @@ void stage_note(struct stage *st, const char *fmt, ...)
 void stage_warn(struct stage *st, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* An event: a line under --log json, in the log of the run in any case; members
+ * are those of an object, each behind a comma. */
+void stage_event(struct stage *st, const char *level, struct str members);
+
+/* By pipe-run: the run has a folder now, and a log in it. */
+void stage_log_to(struct stage *st, const char *run_dir);
+
+/* The trace that TRACEPARENT names, or, to begin one, a new one: its id;
+ * children find it in their environment. NULL: there is none. */
+const char *stage_trace(struct stage *st, bool begin);
+
+/* FD:INODE:INODE: the stderr that stages of ours are to have, where theirs is
+ * the second of these; set by pipe-run. */
+#define STAGE_STDERR_ENV "PIPE_STDERR"
+
 /* True where a summary would be shown: under -v and on a terminal, not under
  * -q. */
 bool stage_summarises(const struct stage *st);

@@ -568,3 +568,60 @@ pipe-load\t7\t7\t0\t0'
     pipe-run --pipeline p --run-id three -- true
     [ "$(jq -r '[.run_id, .outcome] | join(" ")' "$PIPE_STATE/runs.ndjson" | xargs)" = 'two ok one ok three ok' ]
 }
+
+# ---- pools
+
+@test "no more runs than a pool has slots are at work at a time" {
+    local pids=()
+    for _ in 1 2 3 4 5 6; do
+        pipe-run --pool db:2 -- '
+            echo in >>trace; sleep 0.3; echo out >>trace' 3>&- &
+        pids+=("$!")
+    done
+    wait "${pids[@]}"
+    run -0 awk '/in/ { n++ } /out/ { n-- } n > most { most = n }
+        END { print most, NR }' trace
+    [ "$output" = '2 12' ] || fail "$output" "$(cat trace)"
+}
+
+@test "without a free slot in time nothing is run, with 75" {
+    pipe-run --pool db:1 -- 'touch there; sleep 5' 3>&- &
+    local pid=$!
+    within 5 test -e there
+    assert_exit 75 pipe-run --pipeline p --pool db:1 --pool-wait 100ms -- \
+        'touch ran'
+    assert_file err "pipe-run: no slot of pool 'db' (1) was free within 0.1s: nothing was run"
+    [ ! -e ran ]
+    [ "$(record .outcome)" = busy ]
+    # Another pool is another thing, and so is a larger view of the same one.
+    assert_exit 0 pipe-run --pool disk:1 -- true
+    assert_exit 0 pipe-run --pool db:2 --pool-wait 2s -- true
+    kill "$pid"
+    wait "$pid" || true
+}
+
+@test "a slot is free again when its run is killed with all it started" {
+    pipe-run --pool db:1 -- 'touch there; sleep 30; true' 3>&- &
+    local pid=$!
+    within 5 test -e there
+    kill -9 "$pid"
+    wait "$pid" || true
+    assert_exit 0 pipe-run --pool db:1 --pool-wait 15s -- true
+}
+
+@test "a run that waits for a retry holds no slot" {
+    pipe-run --pool db:1 --retries 1 --retry-base 20s -- \
+        'touch there; exit 75' >/dev/null 2>first 3>&- &
+    local pid=$!
+    within 5 grep -q 'the next in' first
+    assert_exit 0 pipe-run --pool db:1 --pool-wait 3s -- true
+    kill "$pid"
+    wait "$pid" || true
+}
+
+@test "what is no pool is a usage error" {
+    local pool
+    for pool in db db: :2 db:0 db:x db:2x db:1001 ../db:1 'a/b:1'; do
+        assert_exit 64 pipe-run --pool "$pool" -- true
+    done
+}
