@@ -118,6 +118,52 @@ marked() {
     ((early > i / 10 && early < i && hits > i / 4))
 }
 
+@test "letters of a load, replayed by it, killed: loaded and marked once" {
+    local i ms who bad=0 hits=0 pid victim
+    rm -rf "$PIPE_STATE/dlq"
+    sqlite3 t.db 'CREATE TABLE t (id INTEGER, customer TEXT, country TEXT,
+        amount REAL, date TEXT, bad INTEGER) STRICT'
+    make_orders $N | sed 's/}$/,"bad":"x"}/' |
+        pipe-load sqlite:t.db -t t -m append --max-reject 100% -q
+    pipe-dlq edit -q --all --drop bad
+    [ "$(pipe-dlq list | wc -l)" = $N ]
+    cp -r "$PIPE_STATE/dlq" kept
+    cp t.db empty.db
+    ms=${EPOCHREALTIME/./}
+    pipe-dlq replay -q
+    ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
+    [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = "$N|$N" ]
+    [ "$(marked)" = "$N 0" ]
+    RANDOM=${KILL_SEED:-42}
+    local whos=(replay pipe-run replay pipe-load replay pipe-run-guard)
+    for ((i = 0; i < ${KILLS:-60} / 2; i++)); do
+        rm -rf "$PIPE_STATE/dlq" t.db*
+        cp -r kept "$PIPE_STATE/dlq"
+        cp empty.db t.db
+        who=${whos[i % ${#whos[@]}]}
+        pipe-dlq replay -q 2>>err &
+        pid=$!
+        sleep "$(printf '0.%03d' $((RANDOM % (ms + ms / 5))))"
+        victim=$pid
+        [ $who = replay ] ||
+            victim=$(descendants $pid | sed -n "s/ $who\$//p" | tail -n 1)
+        [ -z "$victim" ] || ! kill -KILL "$victim" 2>/dev/null ||
+            hits=$((hits + 1))
+        wait $pid 2>/dev/null || true
+        within 20 settled
+        # What died is seen to whatever is chosen: here nothing.
+        pipe-dlq replay -q --until 2000-01-01 2>>err || true
+        pipe-dlq replay -q 2>>err || fail "$who: $(tail -n 3 err)"
+        [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = \
+            "$N|$N" ] || bad=$((bad + 1))
+        [ "$(marked)" = "$N 0" ] || bad=$((bad + 1))
+        [ "$(pipe-dlq list -q | wc -l)" = 0 ] || bad=$((bad + 1))
+    done
+    echo "# kills $i within $ms ms, $hits hit, bad $bad" >&3
+    [ $bad = 0 ]
+    ((hits > i / 4))
+}
+
 @test "an edit killed at random moments changes all of its letters or none" {
     local i ms bad=0 none=0 edited
     RANDOM=${KILL_SEED:-42}
