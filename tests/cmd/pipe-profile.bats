@@ -153,6 +153,7 @@ END
 }
 
 @test "memory is bounded whatever the data is" {
+    [ "$FLAVOUR" != asan ] || skip "the sanitizer takes all addresses"
     # 300 fields of which each value is another.
     awk 'BEGIN { srand(1); for (i = 0; i < 6000; i++) { printf "{";
         for (f = 0; f < 300; f++) printf "%s\"f%d\":\"%d-%d\"", f ? "," : "", f, rand() * 1e9, i;
