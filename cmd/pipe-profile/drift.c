@@ -9,6 +9,7 @@
 static const char *baseline, *max_psi = "0.2", *max_shift = "10%",
                              *max_volume = "30%", *max_new = "1%", *max_range,
                              *max_distinct;
+static struct opt_list ignored;
 static bool warn, update;
 
 #define PLAIN NULL, 0, 0, 0, COMPLETE_NONE, NULL
@@ -41,6 +42,10 @@ const struct opt drift_options[] = {
     { OPT_STRING, 0, "max-distinct", "P%", &max_distinct,
       "how far the number of different values may be from that of the "
       "baseline; default any",
+      PLAIN },
+    { OPT_LIST, 0, "ignore", "FIELD", &ignored,
+      "do not compare FIELD, as the profile names it, nor what is in it; "
+      "repeatable",
       PLAIN },
     { OPT_FLAG, 0, "warn", NULL, &warn, "tell of drift, and do not fail",
       PLAIN },
@@ -79,6 +84,8 @@ static int limit_of(const char *option, const char *text, bool percent,
 static int read_rules(struct compare_rules *r, struct stage *st)
 {
     struct err *e = &st->err;
+    r->ignored = ignored.v;
+    r->n_ignored = ignored.n;
     r->least_sample = st->opts.min_sample ? st->opts.min_sample : 1;
     return limit_of("max-psi", max_psi, false, &r->psi, e) ||
                    limit_of("max-shift", max_shift, true, &r->shift, e) ||
@@ -143,6 +150,7 @@ int drift_open(struct drift *d, struct stage *st)
                    ? err_set(&st->err, ERR_USAGE, "--%s needs --baseline",
                              warn ? "warn" : "update")
                    : 0;
+    d->warns = warn;
     if (read_rules(&d->rules, st) || stage_expand(st, &d->path, baseline))
         return -1;
     const char *path = buf_z(&d->path);

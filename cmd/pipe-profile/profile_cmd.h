@@ -26,6 +26,7 @@ extern const struct opt drift_options[];
 struct drift {
     struct buf path; /* of the baseline; empty: none */
     struct compare_rules rules;
+    bool warns; /* what is found does not fail */
     bool there; /* it has been read into: */
     struct summary base;
     bool compared; /* into: */

@@ -160,6 +160,11 @@ void tell_facts(struct stage *st, const struct summary *s,
     for (size_t i = 0; f && i < s->n_fields; i++)
         if (s->fields[i].depth == 1)
             measure(f, &s->fields[i]);
+    if (f && d->compared && d->found.failed == 0)
+        facts_assertion(f, &(struct assertion){ .name = STR("drift"),
+                                                .kind = STR("drift"),
+                                                .gate = true,
+                                                .passed = true });
     for (size_t i = 0; f && d->compared && i < d->found.n; i++) {
         const struct finding *v = &d->found.v[i];
         struct assertion a = { .name = str_of(v->metric),
@@ -167,7 +172,8 @@ void tell_facts(struct stage *st, const struct summary *s,
                                .column = v->field,
                                .content = v->message,
                                .gate = true,
-                               .warn = !v->fails,
+                               .warn = d->warns,
+                               .passed = !v->fails,
                                .has_value = true,
                                .value = v->value };
         facts_assertion(f, &a);

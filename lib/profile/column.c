@@ -299,6 +299,8 @@ static int take_long(struct column *c, struct column_shared *s, struct hand *h,
         return err_nomem(e);
     XXH128_hash_t x = XXH3_128bits_withSeed(s->canon.p, s->canon.n, SEED_FAR);
     h->hash = (struct hash128){ x.low64, x.high64 };
+    buf_reset(&s->canon);
+    buf_add_str(&s->canon, h->text);
     const char *z = buf_z(&s->canon);
     if (!z)
         return err_nomem(e);

@@ -230,7 +230,7 @@ static void name_values(struct buf *out, const struct summary_value *v,
 }
 
 static void tell_values(struct comparing *p, const char *metric, double share,
-                        bool fails, const char *fmt,
+                        bool fails, const char *before, const char *behind,
                         const struct summary_value *v, const bool *are,
                         size_t n)
 {
@@ -239,8 +239,8 @@ static void tell_values(struct comparing *p, const char *metric, double share,
     const char *z = buf_z(&names);
     p->failed |= z == NULL;
     if (z)
-        find(p, metric, share, p->rules->fresh, fails, "%s %s in %.4g%%: %s",
-             "has values", fmt, share * 100, z);
+        find(p, metric, share, p->rules->fresh, fails, "%s %.4g%%%s: %s",
+             before, share * 100, behind, z);
     buf_free(&names);
 }
 
@@ -264,7 +264,7 @@ static void judge_values(struct comparing *p, uint64_t rest)
     if (gone)
         tell_values(p, "lost_values", part(gone, base),
                     limit >= 0 && part(gone, base) > limit,
-                    "no more that the baseline has", b->values, are,
+                    "lacks values that are", " of the baseline", b->values, are,
                     b->n_values);
     for (size_t i = 0; i < a->n_values; i++) {
         are[i] = true;
@@ -273,7 +273,8 @@ static void judge_values(struct comparing *p, uint64_t rest)
     }
     if (rest)
         tell_values(p, "new_values", share, limit >= 0 && share > limit,
-                    "that the baseline has not", a->values, are, a->n_values);
+                    "has values that are not in the baseline in", "", a->values,
+                    are, a->n_values);
     free(are);
 }
 
@@ -357,13 +358,29 @@ static void judge_by_patterns(struct comparing *p, struct compared_field *f)
     free(now);
 }
 
+/* Numbers that tell records apart, or go up by time, are never what they
+ * were. */
+static bool moves_on(const struct summary_field *f)
+{
+    return f->rises ||
+           (f->numbers.integers == f->numbers.n && summary_is_unique(f));
+}
+
+/* As do times. */
+static bool is_time(const struct summary_field *f)
+{
+    const char *format = summary_format(f);
+    return format &&
+           (strcmp(format, "date") == 0 || strcmp(format, "timestamp") == 0);
+}
+
 static void judge_population(struct comparing *p, struct compared_field *f)
 {
     const struct summary_field *a = p->a, *b = p->b;
     uint64_t now = summary_scalars(a), base = summary_scalars(b);
-    if (!now || !base)
+    if (!now || !base || (b->numbers.n && moves_on(b)))
         return;
-    if (b->all_values)
+    if (b->all_values && !is_time(b))
         judge_by_values(p, f);
     else if (b->numbers.n_edges && a->numbers.n && b->numbers.n * 2 >= base)
         judge_psi(p, f, PSI_NUMBERS, b->numbers.bins, a->match.bins,
@@ -390,6 +407,18 @@ static void judge_field(struct comparing *p, struct compared_field *f)
     judge_distinct(p);
     judge_range(p);
     judge_population(p, f);
+}
+
+/* Is the field, or what it is in, one of those that are not compared? */
+static bool is_ignored(const struct comparing *p, struct str path)
+{
+    for (size_t i = 0; i < p->rules->n_ignored; i++) {
+        struct str s = str_of(p->rules->ignored[i]);
+        if (path.n >= s.n && memcmp(path.p, s.p, s.n) == 0 &&
+            (path.n == s.n || path.p[s.n] == '.' || path.p[s.n] == '['))
+            return true;
+    }
+    return false;
 }
 
 /* What is around a field: true where it comes often enough in the stream that
@@ -428,7 +457,8 @@ static void judge_lost(struct comparing *p)
     p->a = NULL;
     for (size_t i = 0; i < p->base->n_fields; i++) {
         p->b = &p->base->fields[i];
-        if (!summary_find(p->now, p->b->path) && expected(p, p->b))
+        if (!summary_find(p->now, p->b->path) && !is_ignored(p, p->b->path) &&
+            expected(p, p->b))
             find(p, "lost_field", 0, part(summary_present(p->b), p->b->of),
                  p->rules->shift >= 0 && p->now->more_fields == 0,
                  "is nowhere, and in %.4g%% of the baseline",
@@ -449,6 +479,8 @@ int compare_run(struct comparison *c, const struct summary *now,
     for (size_t i = 0; i < now->n_fields; i++) {
         p.a = &now->fields[i];
         p.b = summary_find(base, p.a->path);
+        if (is_ignored(&p, p.a->path))
+            continue;
         if (p.b)
             judge_field(&p, &c->fields[i]);
         else if (now->records >= rules->least_sample)

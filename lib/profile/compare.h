@@ -2,7 +2,9 @@
  *
  * What is found is a finding; those over a threshold fail. Shares count as
  * changed only where chance does not explain it (profile/psi.h), and fields of
- * fewer values than the least sample, then or now, are not judged at all. */
+ * fewer values than the least sample, then or now, are not judged at all. Of
+ * numbers that go up, integers that are all different, dates and times the
+ * population is not compared: it is never what it was. */
 #ifndef PROFILE_COMPARE_H
 #define PROFILE_COMPARE_H
 
@@ -19,6 +21,9 @@ struct compare_rules {
     double range;    /* beyond the range of numbers, in widths of it */
     double distinct; /* of the number of different values */
     uint64_t least_sample;
+    const char *const *ignored; /* borrowed: paths of fields, which are not
+                                   compared, nor what is in them */
+    size_t n_ignored;
 };
 
 struct finding {

@@ -22,7 +22,7 @@ static const char style[] =
     "h2{font-size:1rem;margin:0;overflow-wrap:anywhere;"
     "font-family:ui-monospace,monospace}p{margin:.3rem 0}"
     ".dim{color:var(--dim)}.bad{color:var(--bad)}.note{color:var(--note)}"
-    ".grid{display:grid;gap:.8rem;margin-top:1rem;"
+    ".grid{display:grid;gap:.8rem;align-items:start;margin-top:1rem;"
     "grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr))}"
     "section{background:var(--card);border:1px solid var(--line);"
     "border-radius:.5rem;padding:.8rem;min-width:0}"
@@ -243,7 +243,7 @@ static void add_findings(struct buf *b, const struct rendering *r)
              c->failed ? "bad" : "ok", c->failed ? "Drift" : "No drift");
     render_count(b, r->base->records);
     buf_addf(b,
-             " records: %zu fields compared, %zu with too few values.</p><ul>",
+             " records: fields compared %zu, with too few values %zu.</p><ul>",
              c->judged, c->unjudged);
     for (size_t i = 0; i < c->n; i++) {
         buf_addf(b, "<li class=\"%s\">", c->v[i].fails ? "bad" : "note");

@@ -253,7 +253,7 @@ static void print_findings(const struct rendering *r, struct buf *out)
     const struct comparison *c = r->comparison;
     buf_addz(out, "\nagainst the baseline of ");
     render_count(out, r->base->records);
-    buf_addf(out, " records: %zu fields compared, %zu with too few values\n",
+    buf_addf(out, " records: fields compared %zu, with too few values %zu\n",
              c->judged, c->unjudged);
     for (size_t i = 0; i < c->n; i++) {
         buf_addz(out, c->v[i].fails ? "drift: " : "note: ");
