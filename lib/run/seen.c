@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define APPLICATION "1885627504" /* "pded" */
 #define WAIT_MS 5000
+#define MAGIC "SQLite format 3" /* and NUL: how a database begins */
 
 static int fail(const struct seen *s, const char *what, struct err *e)
 {
@@ -58,13 +61,96 @@ static int ask(struct seen *s, const char *sql, const char *text,
 
 /* ---- the file ---- */
 
+/* A new database as bytes, owned: *n of them. NULL with e. */
+static unsigned char *new_bytes(const char *about, size_t *n, struct err *e)
+{
+    struct seen s = { .path.max = 64 };
+    unsigned char *bytes = NULL;
+    sqlite3_int64 size = 0;
+    if (buf_addz(&s.path, "new") || !buf_z(&s.path) ||
+        sqlite3_open(":memory:", &s.db) != SQLITE_OK)
+        err_nomem(e);
+    else if (run_sql(&s,
+                     "PRAGMA application_id = " APPLICATION ";"
+                     "CREATE TABLE about(text TEXT NOT NULL);"
+                     "CREATE TABLE pending(run INTEGER PRIMARY KEY"
+                     " AUTOINCREMENT, dir TEXT NOT NULL);"
+                     "CREATE TABLE seen(key BLOB PRIMARY KEY, at INTEGER NOT"
+                     " NULL, run INTEGER NOT NULL) WITHOUT ROWID",
+                     "make", e) == 0 &&
+             ask(&s, "INSERT INTO about VALUES(?1)", about, NULL, e) >= 0) {
+        bytes = sqlite3_serialize(s.db, "main", &size, 0);
+        if (!bytes)
+            err_nomem(e);
+    }
+    *n = (size_t)size;
+    sqlite3_close(s.db);
+    buf_free(&s.path);
+    return bytes;
+}
+
+static int write_bytes(int fd, const unsigned char *p, size_t n)
+{
+    while (n) {
+        ssize_t w = write(fd, p, n);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w < 0)
+            return -1;
+        p += w;
+        n -= (size_t)w;
+    }
+    return fsync(fd);
+}
+
+/* The file is there whole or not at all: so one that is empty was cut off, and
+ * is not taken for new. It gets its name last; whoever was faster wins. */
+static int make_new(const char *path, const char *about, struct err *e)
+{
+    char temp[4200];
+    size_t n;
+    if (snprintf(temp, sizeof(temp), "%s.new-XXXXXX", path) >=
+        (int)sizeof(temp))
+        return err_set(e, ERR_CANTCREAT, "name of state '%s' is too long",
+                       path);
+    unsigned char *bytes = new_bytes(about, &n, e);
+    if (!bytes)
+        return -1;
+    int fd = mkostemp(temp, O_CLOEXEC);
+    int r =
+        fd < 0 || write_bytes(fd, bytes, n) ||
+                (link(temp, path) != 0 && errno != EEXIST)
+            ? err_sys(e, ERR_CANTCREAT, errno, "cannot make state '%s'", path)
+            : 0;
+    if (fd >= 0) {
+        unlink(temp);
+        close(fd);
+    }
+    sqlite3_free(bytes);
+    return r;
+}
+
 /* For the owner alone, and by a name that holds in any folder. The descriptor
  * stays: it has the lock, and to close it would give up SQLite's own. */
-static int make_file(struct seen *s, const char *path, struct err *e)
+static int open_file(struct seen *s, const char *path, const char *about,
+                     struct err *e)
 {
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    char head[sizeof(MAGIC)];
+    s->lock = open(path, O_RDWR | O_CLOEXEC);
+    if (s->lock < 0 && errno == ENOENT) {
+        if (make_new(path, about, e))
+            return -1;
+        s->lock = open(path, O_RDWR | O_CLOEXEC);
+    }
     if (s->lock < 0)
         return err_sys(e, ERR_CANTCREAT, errno, "cannot open state '%s'", path);
+    /* SQLite would take what is shorter than a page for a new file. */
+    if (pread(s->lock, head, sizeof(head), 0) != sizeof(head) ||
+        memcmp(head, MAGIC, sizeof(head)) != 0)
+        return err_set(e, ERR_CONFIG,
+                       "'%s' is no state of keys: it is empty, damaged or "
+                       "another's; remove it to begin anew",
+                       path);
     char *real = realpath(path, NULL);
     int r = !real || buf_addz(&s->path, real) || !buf_z(&s->path) ? err_nomem(e)
                                                                   : 0;
@@ -75,26 +161,10 @@ static int make_file(struct seen *s, const char *path, struct err *e)
     return r;
 }
 
-static int make_tables(struct seen *s, const char *about, struct err *e)
+static int check_tables(struct seen *s, const char *about, struct err *e)
 {
     struct buf was = { .max = 1 << 20 };
-    int r = ask(s, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, e);
-    if (r == 0) {
-        r = run_sql(s,
-                    "PRAGMA application_id = " APPLICATION ";"
-                    "CREATE TABLE about(text TEXT NOT NULL);"
-                    "CREATE TABLE pending(run INTEGER PRIMARY KEY"
-                    " AUTOINCREMENT, dir TEXT NOT NULL);"
-                    "CREATE TABLE seen(key BLOB PRIMARY KEY, at INTEGER NOT"
-                    " NULL, run INTEGER NOT NULL) WITHOUT ROWID",
-                    "make", e) ||
-                    ask(s, "INSERT INTO about VALUES(?1)", about, NULL, e) < 0
-                ? -1
-                : 0;
-        return r;
-    }
-    if (r > 0)
-        r = ask(s, "PRAGMA application_id", NULL, &was, e);
+    int r = ask(s, "PRAGMA application_id", NULL, &was, e);
     if (r > 0 && !str_eq(buf_str(&was), STR(APPLICATION)))
         r = err_set(e, ERR_CONFIG, "'%s' is a database, but no state of keys",
                     s->path.p);
@@ -125,12 +195,12 @@ int seen_open(struct seen *s, const char *path, const char *about,
 {
     char cache[64];
     *s = (struct seen){ .lock = -1, .path.max = 65536, .owner.max = 65536 };
-    if (make_file(s, path, e) || open_db(s, e))
+    if (open_file(s, path, about, e) || open_db(s, e))
         return -1;
     sqlite3_snprintf(sizeof(cache), cache, "PRAGMA cache_size = -%llu",
                      (unsigned long long)(cache_bytes >> 10));
     if (run_sql(s, cache, "open", e) ||
-        run_sql(s, "BEGIN IMMEDIATE", "lock", e) || make_tables(s, about, e) ||
+        run_sql(s, "BEGIN IMMEDIATE", "lock", e) || check_tables(s, about, e) ||
         ask(s, "SELECT dir FROM pending", NULL, &s->owner, e) < 0)
         return -1;
     return buf_z(&s->owner) ? 0 : err_nomem(e);
