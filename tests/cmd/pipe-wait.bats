@@ -242,6 +242,7 @@ record() {
 }
 
 @test "looks come about as often as asked for, ever more rarely" {
+    [[ $FLAVOUR != asan ]] || skip 'the leak check does not work under strace'
     # SQLite is not watched. 100, 200, 400 ms: some 5 to 9 looks in 1.5 s.
     sqlite3 t.db 'CREATE TABLE t (a)'
     ms strace -f -e trace=openat -o trace pipe-wait sqlite:t.db \
