@@ -242,6 +242,7 @@ record() {
 }
 
 @test "looks come about as often as asked for, ever more rarely" {
+    [[ $FLAVOUR != asan ]] || skip 'the leak check does not work under strace'
     # SQLite is not watched. 100, 200, 400 ms: some 5 to 9 looks in 1.5 s.
     sqlite3 t.db 'CREATE TABLE t (a)'
     ms strace -f -e trace=openat -o trace pipe-wait sqlite:t.db \
@@ -504,6 +505,10 @@ EOF
     assert_exit 75 pipe-run --pipeline t --date 2026-01-06 -- "$line"
     grep -q "'orders-2026-01-06.ndjson' is not there" err
     [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" -eq 3 ]
+    # As a branch it fails nothing.
+    assert_exit 0 pipe-run --pipeline branch --date 2026-01-06 -- \
+        'pipe-wait --once -q "orders-{date}.ndjson" || echo none'
+    assert_file out none
     # A file that comes late: the retry finds it.
     later 0.5 'make_orders 3 4 >orders-2026-01-06.ndjson'
     assert_exit 0 pipe-run --pipeline t --date 2026-01-06 --retries 50 \
