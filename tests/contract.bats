@@ -22,6 +22,7 @@ pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
 pipe-run        other   -- true
 pipe-report     other   history
+pipe-wait       other   --once .
 END
 }
 
