@@ -440,10 +440,18 @@ static void take_members(struct envelope *v, struct val *version,
     struct json_iter it = json_iter(v->text);
     struct str key;
     struct val val;
+    /* They mostly come in this order: the search goes on where it was. */
+    const size_t n = sizeof(known) / sizeof(*known);
+    size_t at = 0;
     while (json_next(&it, &key, &val))
-        for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-            if (json_raw_equals(key, str_of(known[i].key)))
-                *known[i].val = val;
+        for (size_t i = 0; i < n; i++) {
+            size_t k = at + i < n ? at + i : at + i - n;
+            if (!json_raw_equals(key, str_of(known[k].key)))
+                continue;
+            *known[k].val = val;
+            at = k + 1;
+            break;
+        }
 }
 
 /* The text of a string that has no escapes, as ids and times have none. */
