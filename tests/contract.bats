@@ -20,6 +20,7 @@ pipe-aggregate  total   -a count()
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
 pipe-run        other   -- true
+pipe-report     other   history
 END
 }
 

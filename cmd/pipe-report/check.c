@@ -170,7 +170,7 @@ int report_check(struct stage *st, const struct args *a)
     k.state = where_state(st, &state);
     int r = k.state ? where_now(st, a, &k.now_us) : -1;
     if (r == 0)
-        r = watched_open(&k.w, st, a, k.state, k.now_us, false);
+        r = watched_open(&k.w, st, a, k.state, k.now_us);
     if (r == 0 && k.w.n + k.w.bad == 0)
         r = err_set(&st->err, ERR_CONFIG,
                     "no pipeline is declared in '%s': nothing is watched",

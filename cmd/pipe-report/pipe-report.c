@@ -21,8 +21,8 @@ static const struct opt rows[] = {
     { OPT_STRING, 0, "now", "TIME", &args.now,
       "judge as if it were that time (RFC 3339)", NULL, 0, 0, 0, COMPLETE_NONE,
       NULL },
-    { OPT_GROUP, 0, "history", NULL, NULL, "For history", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "history", NULL, NULL, "For history and html", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "since", "DATE|TIME", &args.since,
       "runs that began then or later; a date from its first moment in --tz",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
@@ -30,8 +30,8 @@ static const struct opt rows[] = {
       "runs that began then or earlier; a date to its last moment", NULL, 0, 0,
       0, COMPLETE_NONE, NULL },
     { OPT_COUNT, 0, "last", "N", &args.last,
-      "the newest N; default 20, with --since or --until all", NULL, 1, 0, 0,
-      COMPLETE_NONE, NULL },
+      "the newest N; for history 20, with --since or --until all", NULL, 1, 0,
+      0, COMPLETE_NONE, NULL },
     { OPT_LIST, 0, "outcome", "OUTCOME", &args.outcomes,
       "runs that ended so, such as failed; repeatable", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
@@ -45,10 +45,25 @@ static const struct opt rows[] = {
       COMPLETE_NONE, NULL },
     { OPT_FLAG, 'f', "follow", NULL, &args.follow,
       "go on until the run is over", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
-    { OPT_GROUP, 0, "check", NULL, NULL, "For check", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "check", NULL, NULL, "For check, restore and prune", NULL,
+      0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
-      "tell nobody of what is found", NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+      "change nothing: tell nobody; only verify the backup; print what would "
+      "be removed",
+      NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "html", NULL, NULL, "For html and backup", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_STRING, 'o', "output", "FILE", &args.output,
+      "write into FILE, which appears when it is whole; for html else stdout",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_GROUP, 0, "backup", NULL, NULL, "For backup and restore", NULL, 0, 0,
+      0, COMPLETE_NONE, NULL },
+    { OPT_LIST, 0, "include", "DB", &args.include,
+      "a database of SQLite elsewhere, to keep or to put back, too; "
+      "repeatable",
+      NULL, 0, 0, 0, COMPLETE_FILE, NULL },
+    { OPT_FLAG, 0, "force", NULL, &args.force, "replace what is there", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "impact", NULL, NULL, "For impact", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_FLAG, 'u', "upstream", NULL, &args.upstream,
@@ -65,6 +80,10 @@ static const char notes[] =
     "nothing\n"
     "           and 0 when all is well\n"
     "  impact   what a dataset or a column of it has reached, by --lineage\n"
+    "  html     one page of all of it, for a browser\n"
+    "  backup   all state as one file\n"
+    "  restore  all state from such a file\n"
+    "  prune    removes runs, logs and dead letters that are old enough\n"
     "\n"
     "A RUN is a run id, the start of one, a pipeline's name (its last run) or\n"
     "'last'.";
@@ -72,12 +91,13 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs|check|impact] [OPTION...] "
-             "[PIPELINE|RUN|DATASET...]",
+    .usage = "[history|show|logs|check|html|backup|restore|prune|impact] "
+             "[OPTION...] "
+             "[PIPELINE|RUN|FILE|DATASET...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs check impact",
+    .words = "history show logs check html backup restore prune impact",
 };
 
 /* A subcommand, and which options are its own. */
@@ -100,6 +120,8 @@ static const struct subcommand {
 } subcommands[] = {
     { "history", HISTORY, report_history }, { "show", SHOW, report_show },
     { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
+    { "html", HTML, report_html },          { "backup", BACKUP, report_backup },
+    { "restore", RESTORE, report_restore }, { "prune", PRUNE, report_prune },
     { "impact", IMPACT, report_impact },
 };
 
@@ -111,14 +133,17 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         const char *name;
         unsigned of;
     } uses[] = {
-        { args.since, "--since", HISTORY | IMPACT },
-        { args.until, "--until", HISTORY },
-        { args.last != 0, "--last", HISTORY },
+        { args.since, "--since", HISTORY | HTML | IMPACT },
+        { args.until, "--until", HISTORY | HTML },
+        { args.last != 0, "--last", HISTORY | HTML },
         { args.outcomes.n != 0, "--outcome", HISTORY },
+        { args.output, "--output", HTML | BACKUP },
+        { args.include.n != 0, "--include", BACKUP | RESTORE },
+        { args.force, "--force", RESTORE },
         { args.level, "--level", LOGS },
         { args.stages.n != 0, "--stage", LOGS },
         { args.follow, "--follow", LOGS },
-        { args.dry_run, "--dry-run", CHECK | PRUNE },
+        { args.dry_run, "--dry-run", CHECK | RESTORE | PRUNE },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
         { args.format, "--format", HISTORY | SHOW | LOGS | CHECK | IMPACT },
         { args.format && strcmp(args.format, "dot") == 0, "--format dot",

@@ -63,5 +63,9 @@ int report_show(struct stage *st, const struct args *a);
 int report_logs(struct stage *st, const struct args *a);
 int report_check(struct stage *st, const struct args *a);
 int report_impact(struct stage *st, const struct args *a);
+int report_html(struct stage *st, const struct args *a);
+int report_backup(struct stage *st, const struct args *a);
+int report_restore(struct stage *st, const struct args *a);
+int report_prune(struct stage *st, const struct args *a);
 
 #endif

@@ -29,46 +29,92 @@ static int read_one(struct watched *w, struct stage *st, const char *name,
                           : 0;
 }
 
-static int read_all(struct watched *w, struct stage *st,
-                    const struct pipeline_list *l)
+static int make_room(struct watched *w, size_t n, struct err *e)
 {
-    bool chosen = st->argc > 1;
-    size_t n = chosen ? (size_t)st->argc - 1 : l->n;
     w->confs = calloc(n + 1, sizeof(*w->confs));
     w->health = calloc(n + 1, sizeof(*w->health));
-    if (!w->confs || !w->health)
-        return err_nomem(&st->err);
-    for (size_t i = 0; i < n; i++) {
-        const char *name = chosen ? st->argv[i + 1] : l->names[i];
-        if (chosen && !pipeline_name_ok(name))
-            return err_set(&st->err, ERR_USAGE, "'%s' is no name of a pipeline",
-                           name);
-        if (!watched_find(w, name) && read_one(w, st, name, chosen))
-            return -1;
-    }
-    return 0;
+    return w->confs && w->health ? 0 : err_nomem(e);
 }
 
-int watched_open(struct watched *w, struct stage *st, const struct args *a,
-                 const char *state, int64_t now_us, bool all_letters)
+/* The files of the operands, or all; must: an operand has to have one. more:
+ * pipelines that may be added later on. */
+static int read_all(struct watched *w, struct stage *st, const struct args *a,
+                    bool must, size_t more)
 {
     struct pipeline_list l = { 0 };
+    bool chosen = st->argc > 1;
     if (!where_config(st, a, &w->dir))
         return -1;
     int r = pipeline_conf_list(w->dir.p, &l, &st->err);
+    size_t n = chosen ? (size_t)st->argc - 1 : l.n;
     if (r == 0)
-        r = read_all(w, st, &l);
+        r = make_room(w, n + more, &st->err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const char *name = chosen ? st->argv[i + 1] : l.names[i];
+        if (watched_find(w, name))
+            continue;
+        if (pipeline_name_ok(name))
+            r = read_one(w, st, name, chosen && must);
+        else if (must)
+            r = err_set(&st->err, ERR_USAGE, "'%s' is no name of a pipeline",
+                        name);
+    }
     pipeline_list_free(&l);
-    if (r == 0)
-        r = health_gather(w->health, w->n, state, now_us, all_letters,
-                          &st->err);
-    return r == 0 ? health_judge(w->health, w->n, now_us, &st->err) : -1;
+    return r;
+}
+
+static int judge(struct watched *w, struct stage *st, const char *state,
+                 int64_t now_us, bool all_letters)
+{
+    return health_gather(w->health, w->n, state, now_us, all_letters,
+                         &st->err) ||
+                   health_judge(w->health, w->n, now_us, &st->err)
+               ? -1
+               : 0;
+}
+
+int watched_open(struct watched *w, struct stage *st, const struct args *a,
+                 const char *state, int64_t now_us)
+{
+    return read_all(w, st, a, true, 0) || judge(w, st, state, now_us, false)
+               ? -1
+               : 0;
+}
+
+/* A pipeline without a file. */
+static int add_seen(struct watched *w, struct str name, struct err *e)
+{
+    struct pipeline_conf *c = &w->confs[w->n];
+    *c = (struct pipeline_conf){ .text.max = PIPELINE_CONF_MAX };
+    c->pipeline = arena_dup(&c->text, name).p;
+    w->health[w->n].conf = c;
+    w->n++; /* what is here is freed */
+    return c->pipeline ? 0 : err_nomem(e);
+}
+
+#define SEEN_MAX 2000
+
+int watched_seen(struct watched *w, struct stage *st, const struct args *a,
+                 const char *state, const struct runs *runs, int64_t now_us)
+{
+    if (read_all(w, st, a, false, SEEN_MAX))
+        return -1;
+    size_t most = w->n + SEEN_MAX;
+    for (size_t i = 0; i < runs->n && w->n < most; i++) {
+        struct str name = runs->v[i].pipeline;
+        bool known = name.n == 0;
+        for (size_t k = 0; k < w->n && !known; k++)
+            known = str_eq(str_of(w->confs[k].pipeline), name);
+        if (!known && add_seen(w, name, &st->err))
+            return -1;
+    }
+    return judge(w, st, state, now_us, true);
 }
 
 const struct health *watched_find(const struct watched *w, const char *name)
 {
     for (size_t i = 0; i < w->n; i++)
-        if (strcmp(w->confs[i].pipeline, name) == 0)
+        if (strcmp(w->health[i].conf->pipeline, name) == 0)
             return &w->health[i];
     return NULL;
 }

@@ -17,7 +17,12 @@ struct watched {
  * their runs. w is zeroed; watched_close in every case. 0, or -1 with st->err;
  * an operand without a file is ERR_CONFIG. */
 int watched_open(struct watched *w, struct stage *st, const struct args *a,
-                 const char *state, int64_t now_us, bool all_letters);
+                 const char *state, int64_t now_us);
+
+/* The same, and of pipelines that have run and are not declared: all that is
+ * wrong with one is that its last run failed. Dead letters are counted. */
+int watched_seen(struct watched *w, struct stage *st, const struct args *a,
+                 const char *state, const struct runs *runs, int64_t now_us);
 
 /* The pipeline of that name, or NULL. */
 const struct health *watched_find(const struct watched *w, const char *name);

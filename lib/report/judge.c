@@ -32,6 +32,8 @@ static int add(struct judge *j, enum pipeline_event event,
 static void say_when(struct judge *j, int64_t us)
 {
     words_time(&j->text, us, j->h->conf->tz);
+    if (j->h->conf->tz)
+        buf_addf(&j->text, " %s", j->h->conf->tz);
     buf_addz(&j->text, " (");
     words_seconds(&j->text, (double)(j->now_us - us) / 1e6);
     buf_addz(&j->text, " ago)");

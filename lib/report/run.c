@@ -155,6 +155,7 @@ bool run_parse(struct str line, struct run *r, struct arena *a)
     while (attempts.type == JSON_ARRAY && json_next(&it, NULL, &one))
         r->attempts++;
     take_stages(r, json_get(whole, STR("stages")));
+    r->loads = json_get(whole, STR("loads")).raw;
     take_loads(r, json_get(whole, STR("loads")));
     one = json_get(whole, STR("cost"));
     if (one.type == JSON_OBJECT)
@@ -166,13 +167,13 @@ bool run_parse(struct str line, struct run *r, struct arena *a)
 
 bool run_keep(struct run *r, struct arena *a)
 {
-    struct str *texts[] = { &r->run_id, &r->pipeline, &r->date, &r->outcome,
-                            &r->message };
+    struct str *texts[] = { &r->run_id,  &r->pipeline, &r->date,
+                            &r->outcome, &r->message,  &r->loads };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        if (texts[i]->n)
-            *texts[i] = arena_dup(a, *texts[i]);
-        if (!texts[i]->p)
+        struct str copy = texts[i]->n ? arena_dup(a, *texts[i]) : STR("");
+        if (!copy.p)
             return false;
+        *texts[i] = copy;
     }
     return true;
 }

@@ -14,6 +14,7 @@
 
 struct run {
     struct str run_id, pipeline, date, outcome, message; /* in an arena */
+    struct str loads;             /* the record's, as JSON; may be empty */
     int64_t started_us, ended_us; /* UTC; ended 0: it is not over */
     double seconds;
     int exit;

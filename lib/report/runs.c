@@ -301,6 +301,7 @@ static int take_line(struct reading *g, struct str line, struct err *e)
     bool wanted = !enough && is_wanted(f, run);
     g->old = run->started_us < f->since_us ? g->old + 1 : 0;
     if (wanted || f->usual) {
+        run->loads = STR("");
         if (!wanted)
             run->message = run->run_id = run->date = STR("");
         if (!run_keep(run, &r->text))

@@ -1,10 +1,12 @@
 #include "run/state.h"
 
+#include "io/filelock.h"
 #include "io/output.h"
 #include "run/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -135,6 +137,25 @@ static int append_locked(int fd, struct str text)
     return -1;
 }
 
+/* Opens the file and locks it; where it was replaced meanwhile, the new one. */
+static int open_locked(const char *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        int r = fd < 0 ? -1 : 0;
+        while (r == 0 && flock(fd, LOCK_EX) != 0)
+            r = errno == EINTR ? 0 : -1;
+        if (r == 0 && filelock_in_place(fd, path))
+            return fd;
+        int saved = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = saved;
+        if (r)
+            return -1;
+    }
+}
+
 int state_append(const char *path, struct str line, struct err *e)
 {
     struct buf b = { .max = line.n + 2 };
@@ -143,16 +164,28 @@ int state_append(const char *path, struct str line, struct err *e)
         buf_free(&b);
         return err_nomem(e);
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -1 : 0;
-    while (r == 0 && flock(fd, LOCK_EX) != 0)
-        r = errno == EINTR ? 0 : -1;
-    if (r == 0)
-        r = append_locked(fd, buf_str(&b));
+    int fd = open_locked(path);
+    int r = fd < 0 ? -1 : append_locked(fd, buf_str(&b));
     if (r)
         err_sys(e, ERR_IO, errno, "cannot append to '%s'", path);
     if (fd >= 0)
         close(fd);
     buf_free(&b);
+    return r;
+}
+
+int state_remove(const char *path)
+{
+    char *roots[] = { (char *)(uintptr_t)path, NULL };
+    FTS *t = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    FTSENT *f;
+    int r = t ? 0 : -1;
+    while (t && (f = fts_read(t)) != NULL)
+        if ((f->fts_info == FTS_DP  ? rmdir(f->fts_accpath)
+             : f->fts_info == FTS_D ? 0
+                                    : unlink(f->fts_accpath)) != 0)
+            r = -1;
+    if (t)
+        fts_close(t);
     return r;
 }

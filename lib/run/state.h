@@ -29,7 +29,12 @@ int state_read(const char *path, size_t max, struct buf *out, struct err *e);
 int state_write(const char *path, struct str text, struct err *e);
 
 /* Appends a line (LF is added), whole or not at all as far as readers of lines
- * can see: a line that a crash cut short is closed first. Durable. */
+ * can see: a line that a crash cut short is closed first. Durable. Who replaces
+ * the file holds its lock (flock) meanwhile. */
 int state_append(const char *path, struct str line, struct err *e);
+
+/* Removes a folder with all that is in it, on its file system. 0, or -1 with
+ * errno where something is left. */
+int state_remove(const char *path);
 
 #endif

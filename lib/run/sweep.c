@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -17,22 +16,6 @@
 
 #define RECORD_MAX ((size_t)16 << 20)
 #define TAIL ((size_t)1 << 20) /* of the index, where a run's record is */
-
-static int remove_tree(const char *path)
-{
-    char *roots[] = { (char *)(uintptr_t)path, NULL };
-    FTS *t = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-    FTSENT *f;
-    int r = t ? 0 : -1;
-    while (t && (f = fts_read(t)) != NULL)
-        if ((f->fts_info == FTS_DP  ? rmdir(f->fts_accpath)
-             : f->fts_info == FTS_D ? 0
-                                    : unlink(f->fts_accpath)) != 0)
-            r = -1;
-    if (t)
-        fts_close(t);
-    return r;
-}
 
 /* Is the line one of the last in the index? */
 static bool is_indexed(const char *index, struct str line)
@@ -150,7 +133,7 @@ static int sweep_one(const struct buf *state, struct buf *path,
     int64_t age_ms = now_us / 1000 - (int64_t)st.st_mtim.tv_sec * 1000;
     if (!alive && keep_ms && age_ms > 0 && (uint64_t)age_ms > keep_ms &&
         !pending_any(path->p))
-        (void)remove_tree(path->p);
+        (void)state_remove(path->p);
     return 0;
 }
 
