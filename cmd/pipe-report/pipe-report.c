@@ -51,6 +51,11 @@ static const struct opt rows[] = {
       "change nothing: tell nobody; only verify the backup; print what would "
       "be removed",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "impact", NULL, NULL, "For impact", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'u', "upstream", NULL, &args.upstream,
+      "what the dataset was made of, in place of what it has reached", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "html", NULL, NULL, "For html and backup", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 'o', "output", "FILE", &args.output,
@@ -63,11 +68,6 @@ static const struct opt rows[] = {
       "repeatable",
       NULL, 0, 0, 0, COMPLETE_FILE, NULL },
     { OPT_FLAG, 0, "force", NULL, &args.force, "replace what is there", NULL, 0,
-      0, 0, COMPLETE_NONE, NULL },
-    { OPT_GROUP, 0, "impact", NULL, NULL, "For impact", NULL, 0, 0, 0,
-      COMPLETE_NONE, NULL },
-    { OPT_FLAG, 'u', "upstream", NULL, &args.upstream,
-      "what the dataset was made of, in place of what it has reached", NULL, 0,
       0, 0, COMPLETE_NONE, NULL },
     { 0 }
 };
@@ -91,13 +91,13 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs|check|html|backup|restore|prune|impact] "
+    .usage = "[history|show|logs|check|impact|html|backup|restore|prune] "
              "[OPTION...] "
-             "[PIPELINE|RUN|FILE|DATASET...]",
+             "[PIPELINE|RUN|DATASET|FILE...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs check html backup restore prune impact",
+    .words = "history show logs check impact html backup restore prune",
 };
 
 /* A subcommand, and which options are its own. */
@@ -118,11 +118,15 @@ static const struct subcommand {
     unsigned bit;
     int (*run)(struct stage *st, const struct args *a);
 } subcommands[] = {
-    { "history", HISTORY, report_history }, { "show", SHOW, report_show },
-    { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
-    { "html", HTML, report_html },          { "backup", BACKUP, report_backup },
-    { "restore", RESTORE, report_restore }, { "prune", PRUNE, report_prune },
+    { "history", HISTORY, report_history },
+    { "show", SHOW, report_show },
+    { "logs", LOGS, report_logs },
+    { "check", CHECK, report_check },
     { "impact", IMPACT, report_impact },
+    { "html", HTML, report_html },
+    { "backup", BACKUP, report_backup },
+    { "restore", RESTORE, report_restore },
+    { "prune", PRUNE, report_prune },
 };
 
 /* Options of one subcommand mean nothing to the others. */

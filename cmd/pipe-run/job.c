@@ -8,6 +8,7 @@
 #include "base/seed.h"
 #include "died.h"
 #include "json/value.h"
+#include "locks.h"
 #include "run/backoff.h"
 #include "run/breaker.h"
 #include "run/clock.h"
@@ -40,7 +41,7 @@ struct job {
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
-    int lock;           /* -1: none */
+    struct locks locks;
     int64_t started_ms;
     bool begun; /* there is a folder */
 };
@@ -159,39 +160,43 @@ static void note_refused(struct job *j, const char *outcome)
     measure_end(&j->measure, &j->record, false);
 }
 
-static int take_lock(struct job *j)
+/* The lock by name: what --lock says, else the pipeline's name. In a backfill
+ * dates are meant to overlap: that of the date will do. */
+static int name_locks(const struct job *j, struct buf *named, struct buf *dated)
 {
     struct stage *st = j->st;
-    const char *wanted = j->o->lock ? j->o->lock : st->opts.pipeline;
-    struct buf name = { .max = 4096 }, path = { .max = 65536 };
-    struct buf holder = { .max = 4096 };
-    if (!wanted || strcmp(wanted, "none") == 0)
-        return 0;
-    int r = expand_name(st, &name, "lock", wanted) ||
-                    place(j, &path, "lock", name.p, "")
+    const struct stage_opts *o = &st->opts;
+    const char *wanted = j->o->lock ? j->o->lock : o->pipeline;
+    bool none = wanted && strcmp(wanted, "none") == 0;
+    if (!j->o->lock && o->date && stage_in_backfill())
+        wanted = NULL;
+    if (wanted && !none && expand_name(st, named, "lock", wanted))
+        return -1;
+    if (o->pipeline && o->date && !none)
+        buf_addf(dated, "%s-%s", o->pipeline, o->date);
+    return buf_z(named) && buf_z(dated) ? 0 : err_nomem(&st->err);
+}
+
+static int take_locks(struct job *j)
+{
+    struct stage *st = j->st;
+    struct buf named = { .max = 4096 }, dated = { .max = 4096 };
+    struct buf folder = { .max = 65536 };
+    buf_addf(&folder, "%.*s/lock", STR_ARG(buf_str(&j->dir.state)));
+    int r = !buf_z(&folder)                 ? err_nomem(&st->err)
+            : name_locks(j, &named, &dated) ? -1
+            : !named.n && !dated.n          ? 0
+            : state_folder(folder.p, &st->err) ||
+                    locks_take(&j->locks, st, folder.p, named.p, dated.p,
+                               j->o->lock_wait_ms)
                 ? -1
                 : 0;
-    if (r == 0)
-        j->lock = state_lock(path.p, j->o->lock_wait_ms, stage_stopping,
-                             &holder, &st->err);
-    if (r == 0 && j->lock >= 0) {
-        char text[200];
-        snprintf(text, sizeof(text), "pid %d, run %.130s\n", (int)getpid(),
-                 st->run_id);
-        state_lock_sign(j->lock, text);
-    } else if (r == 0 && j->lock == -2) {
-        struct str who = buf_str(&holder);
-        while (who.n && who.p[who.n - 1] == '\n')
-            who.n--;
-        err_set(&st->err, ERR_TEMPFAIL,
-                "lock '%s' is held by another run (%.*s): nothing was run",
-                name.p, STR_ARG(who));
+    if (j->locks.busy)
         note_refused(j, "busy");
-    }
-    buf_free(&name);
-    buf_free(&path);
-    buf_free(&holder);
-    return r || j->lock < 0 ? -1 : 0;
+    buf_free(&named);
+    buf_free(&dated);
+    buf_free(&folder);
+    return r;
 }
 
 static int find_breaker(struct job *j)
@@ -381,7 +386,7 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .timeout_ms = j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live, j->slot },
+        .keep = { j->locks.named, j->locks.dated, j->dir.live, j->slot },
         .hear = hear,
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
@@ -486,7 +491,7 @@ static int run_hook(struct job *j, const char *command)
         .timeout_ms = stopping ? j->o->kill_after_ms : j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live, -1 },
+        .keep = { j->locks.named, j->locks.dated, j->dir.live, -1 },
         .hear = hear,
         .job = j,
     };
@@ -614,7 +619,7 @@ static int prepare(struct job *j)
         .hook = -1,
         .started_us = time_now(),
     };
-    if (find_breaker(j) || find_pool(j) || take_lock(j))
+    if (find_breaker(j) || find_pool(j) || take_locks(j))
         return -1;
     return runlog_sweep(&j->dir.state, j->record.pipeline, keep_ms(j),
                         &st->err);
@@ -626,7 +631,7 @@ int job_run(struct stage *st, const struct job_opts *o)
                      .o = o,
                      .dir = { .live = -1 },
                      .heard = { .st = st },
-                     .lock = -1,
+                     .locks = { .named = -1, .dated = -1 },
                      .slot = -1,
                      .started_ms = clock_ms() };
     int r = prepare(&j);
@@ -634,14 +639,13 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
-    if (j.begun)
+    if (j.begun) {
         measure_end(&j.measure, &j.record, true);
-    if (j.begun)
         stage_run_end(st, j.dir.path.p);
+    }
     runlog_free(&j.record);
     runlog_close(&j.dir);
-    if (j.lock >= 0)
-        close(j.lock);
+    locks_free(&j.locks);
     buf_free(&j.command);
     buf_free(&j.stages);
     buf_free(&j.breaker_path);

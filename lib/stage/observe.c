@@ -272,7 +272,7 @@ static int take_options(struct stage *st)
 static void set_run(struct stage *st)
 {
     struct facts *f = &st->priv->observe->facts;
-    int64_t day;
+    struct period p;
     f->stage = st->cmd->flags & STAGE_RUNS ? NULL : st->cmd->name;
     f->pipeline = st->opts.pipeline;
     f->run_id = st->run_id;
@@ -280,10 +280,10 @@ static void set_run(struct stage *st)
     f->argv = st->cmd->flags & STAGE_RUNS ? st->rest : st->priv->full_argv;
     f->attempt = getenv(GATE_ENV);
     f->trace_id = stage_trace(st, false);
-    f->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    f->dated = stage_dated(st, &p);
     if (f->dated) {
-        f->start = tz_day_start(day, st->opts.tz);
-        f->end = tz_day_start(day + 1, st->opts.tz);
+        f->start = p.start;
+        f->end = p.end;
     }
 }
 

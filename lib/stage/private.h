@@ -66,6 +66,8 @@ struct stage_private {
     bool sampled;            /* these have been judged */
     char run_id[64];
     const struct opt *tables[OPT_TABLES_MAX + 1];
+    bool dated;             /* there is a --date */
+    struct period interval; /* which it names */
     struct gate gate;
     bool relays; /* the child loads; this process ends with relayed */
     int relayed;
@@ -120,6 +122,7 @@ void stage_usage(const struct stage *st, struct usage *u);
 /* where.c */
 int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */
 int where_dlq(struct stage *st);
+int where_interval(struct stage *st); /* reads --date: 0 or -1 */
 
 /* observe.c */
 int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/period.h"
 #include "dlq/dlq.h"
 #include "io/input.h"
 #include "io/lines.h"
@@ -279,8 +280,12 @@ int stage_expand_on(struct stage *st, struct buf *out, const char *text,
 /* True if there is something to be replaced. */
 bool stage_has_template(const char *text);
 
-/* What --date names, as expressions see it: the day, its first instant and
- * that of the next day. .p is NULL where there is no date. */
+/* The interval that --date names, or PIPE_START and PIPE_END where they came
+ * with it. False where there is no date: p is left alone. */
+bool stage_dated(const struct stage *st, struct period *p);
+
+/* The same as texts, for expressions: the date, its first instant, and the
+ * first that is not of it. .p is NULL where there is no date. */
 struct interval {
     struct str date, start, end; /* borrowed from text */
     struct buf text[3];          /* owned */
@@ -289,6 +294,10 @@ struct interval {
 /* Fills v, zeroed. 0 or -1; stage_interval_free in every case. */
 int stage_interval(struct stage *st, struct interval *v);
 void stage_interval_free(struct interval *v);
+
+/* True below pipe-backfill (PIPE_BACKFILL is set): dates of the past are run in
+ * any order, and positions that the next run goes on from are left alone. */
+bool stage_in_backfill(void);
 
 /* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
  * json); control bytes are escaped. For results worth a word on success. */
@@ -358,6 +367,15 @@ void stage_output(struct stage *st, const char *uri, const char *table);
 /* So many records are in the output, where that is not what was counted out. */
 void stage_output_rows(struct stage *st, uint64_t rows);
 
+/* For commands that are no stage but have metrics of their own. stage_outlet
+ * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
+ * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
+ * command's file there and pushes; what goes wrong is a warning. */
+struct outlet;
+struct metrics;
+int stage_outlet(struct stage *st, struct outlet *o);
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
+
 /* By a command with STAGE_RUNS. The run begins, in its folder (absolute; owner
  * and runbook are borrowed, NULL where not known), and so does an attempt; an
  * attempt is over, all its processes are gone; the run is over with this exit
@@ -370,15 +388,6 @@ void stage_run_attempt(struct stage *st, const char *folder);
 void stage_run_attempted(struct stage *st, const char *folder);
 void stage_run_end(struct stage *st, const char *folder);
 void stage_run_died(struct stage *st, const char *dead);
-
-/* For commands that are no stage but have metrics of their own. stage_outlet
- * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
- * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
- * command's file there and pushes; what goes wrong is a warning. */
-struct outlet;
-struct metrics;
-int stage_outlet(struct stage *st, struct outlet *o);
-void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal
