@@ -17,8 +17,9 @@ static int add(struct judge *j, enum pipeline_event event,
                enum pipeline_severity severity)
 {
     struct health *h = j->h;
-    struct str text = j->text.failed ? (struct str){ 0 }
-                                     : arena_dup(&h->text, buf_str(&j->text));
+    struct str text = { 0 };
+    if (!j->text.failed)
+        text = arena_dup(&h->text, buf_str(&j->text));
     buf_reset(&j->text);
     if (!text.p)
         return err_nomem(j->e);

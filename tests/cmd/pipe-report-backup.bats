@@ -267,5 +267,5 @@ old() {
     pipe-report prune
     ((rounds > 3))
     [ "$(jq -r 'select(.pipeline != "p").pipeline' state/runs.ndjson | sort -u | wc -l)" = 8 ]
-    ! grep -q '"old' state/runs.ndjson
+    run ! grep -q '"old' state/runs.ndjson
 }

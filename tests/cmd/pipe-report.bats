@@ -108,8 +108,8 @@ field() {
 
 @test "the newest of very many runs cost little" {
     record orders 2026-01-05 ok >one
-    for i in {1..12}; do cat one one >two && mv two one; done
-    for i in {1..40}; do cat one; done >state/runs.ndjson
+    for _ in {1..12}; do cat one one >two && mv two one; done
+    for _ in {1..40}; do cat one; done >state/runs.ndjson
     record last 2026-02-01 ok >>state/runs.ndjson
     (($(wc -l <state/runs.ndjson) == 163841))
     (ulimit -v 200000 && pipe-report --last 3 >out)
@@ -210,7 +210,7 @@ field() {
     pipe-report logs r1 >out
     grep -qE 'pipe-transform +end exit=0 read=1 out=1' out
     grep -qF 'stderr: a\x1b[31mb' out
-    ! grep -q $'\033' out
+    run ! grep -q $'\033' out
     [ "$(pipe-report logs r1 --stage pipe-transform | wc -l)" = \
         "$(grep -c pipe-transform out)" ]
     [ "$(pipe-report logs r1 --level error | wc -l)" = 0 ]

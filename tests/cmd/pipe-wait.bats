@@ -187,19 +187,17 @@ record() {
     : >f
     ms pipe-wait --timeout 1h f/x
     ((code == 66 && took < 2000))
-    ((EUID)) || need_command setpriv
-    mkdir -m 0700 closed
+    mkdir closed
     : >closed/x
-    chmod 0711 .
+    chmod 0 closed
+    # Root may read everything, unless it gives that up.
     local as=()
-    ((EUID)) && chmod 0 closed
-    ((EUID)) || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-    "${as[@]}" test -x "$BIN_DIR/pipe-wait" ||
-        skip 'nobody may not run the tools'
-    ((EUID)) || "${as[@]}" stat "$PWD" >/dev/null 2>&1 ||
-        skip 'nobody may not come here'
+    ((EUID)) || need_command setpriv
+    ((EUID)) || as=(setpriv "--bounding-set=-dac_override,-dac_read_search" --)
     assert_exit 77 "${as[@]}" pipe-wait --timeout 1h "$PWD/closed/x"
+    grep -q "cannot look at '.*closed/x': Permission denied" err
     assert_exit 77 "${as[@]}" pipe-wait --timeout 1h "$PWD/closed/*"
+    chmod 700 closed
 }
 
 @test "{date} expands in sensors; without a date it is 64" {
@@ -244,6 +242,7 @@ record() {
 }
 
 @test "looks come about as often as asked for, ever more rarely" {
+    [[ $FLAVOUR != asan ]] || skip 'the leak check does not work under strace'
     # SQLite is not watched. 100, 200, 400 ms: some 5 to 9 looks in 1.5 s.
     sqlite3 t.db 'CREATE TABLE t (a)'
     ms strace -f -e trace=openat -o trace pipe-wait sqlite:t.db \
@@ -268,11 +267,11 @@ record() {
     assert_exit 64 pipe-wait --json /a https://example.org/
     assert_exit 64 pipe-wait --header 'Authorization: x' https://example.org/
     assert_exit 64 pipe-wait https://user:secret@example.org/
-    ! grep -q secret err
+    run ! grep -q secret err
     assert_exit 64 pipe-wait sqlite:t.db
     assert_exit 64 pipe-wait postgresql://h/db
     assert_exit 64 pipe-wait --query 'SELECT 1' postgresql://u:secret@h/db
-    ! grep -q secret err
+    run ! grep -q secret err
     assert_exit 64 pipe-wait kafka://h/t
     assert_exit 64 pipe-wait --group g kafka://h
     assert_exit 64 pipe-wait s3://bucket/
@@ -506,6 +505,10 @@ EOF
     assert_exit 75 pipe-run --pipeline t --date 2026-01-06 -- "$line"
     grep -q "'orders-2026-01-06.ndjson' is not there" err
     [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" -eq 3 ]
+    # As a branch it fails nothing.
+    assert_exit 0 pipe-run --pipeline branch --date 2026-01-06 -- \
+        'pipe-wait --once -q "orders-{date}.ndjson" || echo none'
+    assert_file out none
     # A file that comes late: the retry finds it.
     later 0.5 'make_orders 3 4 >orders-2026-01-06.ndjson'
     assert_exit 0 pipe-run --pipeline t --date 2026-01-06 --retries 50 \

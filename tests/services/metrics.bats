@@ -213,9 +213,9 @@ s = socket.socket(); s.bind(('127.0.0.1', $port)); s.listen(50); time.sleep(60)"
     within 30 firing PipelineVolume
     within 30 firing PipelineVolumeLow
     within 30 firing PipelineQualityScore
-    ! firing PipelineFailed
-    ! firing PipelineStale
-    ! firing PipelineSlow
+    ! firing PipelineFailed || fail "PipelineFailed fires"
+    ! firing PipelineStale || fail "PipelineStale fires"
+    ! firing PipelineSlow || fail "PipelineSlow fires"
     pipe-run -- false || true
     within 30 firing PipelineFailed
 }

@@ -5,7 +5,7 @@ load ../helper
 
 # browse FILE ARG...: the page in a headless browser without a network.
 browse() {
-    HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME= XDG_CACHE_HOME= timeout 60 chromium --headless=new --no-sandbox --disable-gpu \
+    HOME=$BATS_TEST_TMPDIR XDG_CONFIG_HOME="" XDG_CACHE_HOME="" timeout 60 chromium --headless=new --no-sandbox --disable-gpu \
         --hide-scrollbars --disable-dev-shm-usage \
         --user-data-dir="$BATS_TEST_TMPDIR/profile" \
         --host-resolver-rules='MAP * ~NOTFOUND' "${@:2}" \
@@ -59,23 +59,23 @@ setup() {
 
 @test "nothing that data holds is obeyed" {
     browse page.html --dump-dom >dom
-    ! grep -q 'owned</title>' dom
-    ! grep -qiE '<script|<img|<b>me|href="javascript|onerror=.*<p>$' dom
+    run ! grep -q 'owned</title>' dom
+    run ! grep -qiE '<script|<img|<b>me|href="javascript|onerror=.*<p>$' dom
     grep -qF '&lt;script&gt;document.title=' dom
     grep -qF '&lt;img src=x onerror=alert(1)&gt; &amp; \x1b[31m' dom
     grep -qF '&lt;b&gt;me&lt;/b&gt;' dom
     grep -qF 'href="https://wiki.example.org/x?a=1&amp;b=2"' dom
-    ! grep -q $'\033' page.html
+    run ! grep -q $'\033' page.html
 }
 
 @test "the page needs nothing from elsewhere" {
     # What a page can fetch: none of it is there, and its policy forbids it.
-    ! grep -qiE '<(script|link|img|iframe|object|embed|video|audio|base)[ >]' page.html
-    ! grep -qiE '@import|url\([^#]|src=' page.html
+    run ! grep -qiE '<(script|link|img|iframe|object|embed|video|audio|base)[ >]' page.html
+    run ! grep -qiE '@import|url\([^#]|src=' page.html
     grep -q "default-src 'none'; style-src 'unsafe-inline'" page.html
     browse page.html --log-net-log="$PWD/net.json" --dump-dom >dom
     [ -s net.json ]
-    ! grep -q 'wiki.example.org' net.json
+    run ! grep -q 'wiki.example.org' net.json
 }
 
 # probe WIDTH: how wide the page wants to be in a frame that is WIDTH wide. A
