@@ -64,7 +64,8 @@ CMDS := $(sort $(basename $(notdir $(wildcard cmd/pipe-*.c))) $(notdir $(patsubs
 BINS := $(CMDS:%=$(BUILD)/bin/%)
 cmd_src = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
 
-# A tool that is a script: scripts/pipe-NAME, its version filled in.
+# A tool that is a script: scripts/pipe-NAME, or the parts in a folder of that
+# name one behind the other; its version filled in.
 SCRIPTS := $(patsubst scripts/%,$(BUILD)/bin/%,$(wildcard scripts/pipe-*))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 
@@ -102,9 +103,13 @@ $(foreach c,$(CMDS),$(eval $(call command_rule,$(c))))
 pipe-extract-with:
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(patsubst %.c,$(BUILD)/%.o,$(call cmd_src,pipe-extract)) $(EXTRA) $(LIB) $(LIBS) -o $(EXTRA_OUT)
 
-$(BUILD)/bin/%: scripts/% Makefile
-	@mkdir -p $(@D)
-	$(Q)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+script_src = $(or $(sort $(wildcard scripts/$(1)/*.sh)),scripts/$(1))
+define script_rule
+$(BUILD)/bin/$(1): $$(call script_src,$(1)) Makefile
+	@mkdir -p $$(@D)
+	$$(Q)cat $$(call script_src,$(1)) | sed 's/@VERSION@/$$(VERSION)/' >$$@.tmp && chmod 755 $$@.tmp && mv $$@.tmp $$@
+endef
+$(foreach s,$(notdir $(SCRIPTS)),$(eval $(call script_rule,$(s))))
 
 # ---- documentation: option tables of the commands fill pages and completions
 MAN_SRC := $(wildcard man/*.[157].in)
@@ -131,6 +136,9 @@ install: all ## install under DESTDIR and PREFIX
 	for m in $(MANS); do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	for f in $(SHARED); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/pipeutils/$${f#scripts/share/}; done
+
+deb: all ## build a Debian package, in the build folder
+	@scripts/deb/build $(VERSION) $(BUILD)
 
 # ---- tests
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/unit.h $(LIB)
@@ -183,7 +191,7 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: pipe-extract-with all docs install unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
+.PHONY: pipe-extract-with all docs install deb unit check check-asan check-fault check-services check-cross fuzz fuzzers lint bench clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

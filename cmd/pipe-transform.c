@@ -205,6 +205,14 @@ static void tell_unseen(struct stage *st, const struct transform *t, size_t n)
                    (int)(pointer.n < 200 ? pointer.n : 200), pointer.p);
 }
 
+/* All threads do the same. */
+static void trace(struct stage *st, const struct transform *t)
+{
+    struct colmap *map = stage_colmap(st);
+    if (map)
+        reshape_trace(t->reshape, map, stage_fields(st));
+}
+
 static int transform_all(struct stage *st, const struct interval *v)
 {
     const struct expr_env env = {
@@ -224,6 +232,8 @@ static int transform_all(struct stage *st, const struct interval *v)
         tell_rows(st, t, n);
         tell_unseen(st, t, n);
     }
+    if (r == 0)
+        trace(st, &t[0]);
     for (size_t i = 0; i < n; i++) {
         reshape_free(t[i].reshape);
         free(t[i].branches);

@@ -17,10 +17,12 @@ pipe-dedup      stream  -k id
 pipe-transform  stream  --where true
 pipe-join       stream  ref.json -k id
 pipe-aggregate  total   -a count()
+pipe-profile    total
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
 pipe-run        other   -- true
 pipe-report     other   history
+pipe-wait       other   --once .
 END
 }
 

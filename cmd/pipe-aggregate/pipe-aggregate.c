@@ -1,5 +1,6 @@
 /* pipe-aggregate: group records and compute over each group. */
 #include "aggregate/aggregate.h"
+#include "lineage/colmap.h"
 #include "stage/stage.h"
 #include "windowed.h"
 
@@ -267,10 +268,43 @@ static int emit_groups(struct stage *st, struct aggregate *a)
     return r;
 }
 
+/* For lineage: what --where reads filters, what --window goes by is the time of
+ * a window. */
+static void trace(struct stage *st, const struct job *j)
+{
+    struct colmap *map = stage_colmap(st);
+    struct colmap_sources time = { 0 };
+    struct buf name = { .max = 65536 };
+    struct path p;
+    size_t at = 0;
+    unsigned use;
+    if (!map)
+        return;
+    while (j->filter && expr_reads(j->filter, 0, &at, &p, &use)) {
+        buf_reset(&name);
+        (void)colmap_spell(&name, &p);
+        colmap_decide(map, buf_str(&name), COLMAP_FILTER);
+    }
+    buf_reset(&name);
+    if (j->by_window) {
+        (void)colmap_spell(&name, &j->windows.time);
+        colmap_decide(map, buf_str(&name), COLMAP_WINDOW);
+        colmap_use(map, &time, buf_str(&name), COLMAP_TRANSFORMATION, false);
+    }
+    aggregate_trace(j->agg, map);
+    if (j->by_window) {
+        colmap_put(map, STR("window_start"), &time);
+        colmap_put(map, STR("window_end"), &time);
+    }
+    colmap_sources_free(&time);
+    buf_free(&name);
+}
+
 /* Nothing is emitted before all of the input is known to be whole and good, but
  * for windows that time has passed. */
 static int aggregate(struct stage *st, struct job *j)
 {
+    trace(st, j);
     if (take_all(st, j) || stage_settle(st))
         return -1;
     if (j->by_window)

@@ -1,6 +1,8 @@
 /* pipe-dedup: keep one record of each key. */
 #include "dedup.h"
 
+#include "lineage/colmap.h"
+
 #include <stdlib.h>
 
 static struct opt_list key_lists;
@@ -229,11 +231,39 @@ static int prepare(struct dedup *d)
     return aside_begin(d);
 }
 
+/* For lineage: which fields decide about records. */
+static void trace(const struct dedup *d)
+{
+    struct colmap *map = stage_colmap(d->st);
+    struct path *list;
+    struct buf name = { .max = 65536 };
+    struct err ignored;
+    size_t n;
+    for (size_t i = 0; map && i < d->o.keys->n + 2; i++) {
+        const char *text = i < d->o.keys->n    ? d->o.keys->v[i]
+                           : i == d->o.keys->n ? d->o.by
+                                               : d->o.time;
+        if (!text || path_list_parse(&list, &n, str_of(text), &ignored))
+            continue;
+        for (size_t k = 0; k < n; k++) {
+            buf_reset(&name);
+            (void)colmap_spell(&name, &list[k]);
+            colmap_decide(map, buf_str(&name),
+                          i < d->o.keys->n  ? COLMAP_FILTER
+                          : text == d->o.by ? COLMAP_SORT
+                                            : COLMAP_WINDOW);
+        }
+        path_list_free(list, n);
+    }
+    buf_free(&name);
+}
+
 static int dedup(struct dedup *d)
 {
     static struct record recs[STAGE_BATCH];
     struct stage *st = d->st;
     int n;
+    trace(d);
     while ((n = stage_next_batch(st, recs)) > 0) {
         if (key_batch(d, recs, (size_t)n))
             return -1;

@@ -2,6 +2,7 @@
 #include "feed.h"
 
 #include "base/base64.h"
+#include "base/date.h"
 #include "dlq/idmap.h"
 #include "dlq/replays.h"
 
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_ATTEMPTS 5
 
 /* Letters come from a file, and what a file says is not simply run: only
  * these, from the folder that we were started from. */
@@ -198,10 +197,25 @@ static struct hash128 group_key(const struct args *a, const struct envelope *v)
     return (struct hash128){ d.low64, d.high64 };
 }
 
+/* When the bytes were edited last, in which attempt ever; 0: never. */
+static int64_t last_edit(const struct envelope *v)
+{
+    struct json_iter it = json_iter(v->edits.raw);
+    struct val edit, ts;
+    int64_t us = 0;
+    while (v->edits.type == JSON_ARRAY && json_next(&it, NULL, &edit)) {
+        ts = json_get(edit, STR("ts"));
+        if (ts.raw.n > 2)
+            (void)time_parse((struct str){ ts.raw.p + 1, ts.raw.n - 2 }, NULL,
+                             &us);
+    }
+    return us;
+}
+
 static int sort_letter(struct feed *f, struct idmap *keys, const struct args *a,
                        struct pick *p, size_t entry, struct err *e)
 {
-    uint64_t max = a->max_attempts ? a->max_attempts : MAX_ATTEMPTS;
+    const struct dlq_place *place = dlq_read_place(&p->read, entry);
     struct envelope v;
     if (dlq_read_get(&p->read, entry, &v, e))
         return -1;
@@ -209,7 +223,9 @@ static int sort_letter(struct feed *f, struct idmap *keys, const struct args *a,
         f->cut++;
         return 0;
     }
-    if (v.attempt >= max) {
+    /* Not fed again unless they were asked for. */
+    if (dlq_is_poison(place, p->max_attempts) &&
+        !(a->state && strcmp(a->state, "poison") == 0)) {
         f->worn++;
         return 0;
     }
@@ -224,6 +240,7 @@ static int sort_letter(struct feed *f, struct idmap *keys, const struct args *a,
     f->v[f->n++] = (struct fed){ .entry = entry,
                                  .id = v.id,
                                  .attempt = v.attempt,
+                                 .edit_us = last_edit(&v),
                                  .group = (size_t)*at - 1 };
     return 0;
 }
@@ -244,7 +261,7 @@ int feed_sort(struct feed *f, struct stage *st, const struct args *a,
 
 static bool is_fed(const struct fed *l, size_t group)
 {
-    return group == SIZE_MAX ? !l->back : l->group == group;
+    return group == SIZE_MAX ? !l->back && !l->done : l->group == group;
 }
 
 /* A byte order mark or the magic number of a compression means something at
@@ -324,9 +341,8 @@ int feed_replays(const struct feed *f, size_t group, struct pick *p,
         buf_reset(&line);
         r = read_raw(l, p, &v, &raw, e) ||
             replays_write(&line, l->id, l->attempt, hash128(buf_str(&raw)),
-                          v.source.type == JSON_OBJECT
-                              ? v.source.raw
-                              : (struct str){ "", 0 }) ||
+                          v.source.type == JSON_OBJECT ? v.source.raw : STR(""),
+                          v.edits.type == JSON_ARRAY ? v.edits.raw : STR("")) ||
             output_write(&out, buf_str(&line), e);
     }
     if (r == 0)
@@ -350,6 +366,8 @@ void feed_run_id(const struct feed *f, size_t group, char id[40])
             continue;
         hash128_hex(f->v[i].id, hex);
         XXH3_128bits_update(&h, hex, 32);
+        if (f->v[i].edit_us) /* other bytes: another run */
+            XXH3_128bits_update(&h, &f->v[i].edit_us, sizeof(int64_t));
     }
     XXH128_hash_t d = XXH3_128bits_digest(&h);
     hash128_hex((struct hash128){ d.low64, d.high64 }, hex);

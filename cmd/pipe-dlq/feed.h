@@ -12,7 +12,9 @@ struct fed {
     struct hash128 id;
     uint64_t attempt;
     size_t group;
-    bool back; /* rejected again */
+    int64_t edit_us; /* when its bytes were edited last; 0: never */
+    bool back;       /* rejected again */
+    bool done;       /* loaded by its own stage, and marked */
 };
 
 /* Letters that one process reads: the same command line, folder, variables
@@ -31,7 +33,7 @@ struct feed {
     size_t n;
     struct group *groups; /* owned */
     size_t n_groups, cap_groups;
-    uint64_t worn; /* letters left: rejected --max-attempts times */
+    uint64_t worn; /* letters left: poison pills */
     uint64_t cut;  /* letters left: only the start of the record */
 };
 
@@ -45,12 +47,12 @@ int feed_records(const struct feed *f, size_t group, struct pick *p, int fd,
                  struct err *e);
 
 /* Writes the replay file of a group (or, with group SIZE_MAX, of all letters
- * that did not come back) to fd. */
+ * that are to go on: not done, and not back) to fd. */
 int feed_replays(const struct feed *f, size_t group, struct pick *p,
                  const char *target, int fd, struct err *e);
 
-/* The identity of a run over the letters of a group, or of all that did not
- * come back, as above: "replay-" and 32 hex digits. */
+/* The identity of a run over the letters of a group, or of all that are to
+ * go on, as above: "replay-" and 32 hex digits. */
 void feed_run_id(const struct feed *f, size_t group, char id[40]);
 
 void feed_free(struct feed *f);

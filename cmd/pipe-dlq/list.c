@@ -10,7 +10,7 @@ int dlq_list(struct stage *st, const struct args *a)
         r = print_heading(st);
     for (size_t i = 0; r == 0 && i < p.n; i++) {
         struct envelope v;
-        enum dlq_state state = dlq_read_place(&p.read, p.v[i])->state;
+        const char *state = pick_state(&p, i);
         if (stage_tick(st) || dlq_read_get(&p.read, p.v[i], &v, &st->err))
             r = -1;
         else

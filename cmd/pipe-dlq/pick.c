@@ -15,6 +15,7 @@ struct filter {
     size_t n_ids;
     int64_t since, until; /* inclusive */
     const char *state;
+    uint64_t max_attempts;
     struct buf text; /* scratch */
 };
 
@@ -93,6 +94,7 @@ static int filter_init(struct filter *f, struct stage *st, const struct args *a,
         .since = INT64_MIN,
         .until = INT64_MAX,
         .state = a->state ? a->state : state,
+        .max_attempts = a->max_attempts ? a->max_attempts : DLQ_MAX_ATTEMPTS,
         .text = { .max = DLQ_LINE_MAX },
     };
     for (size_t i = 0; i < f->n_ids; i++)
@@ -128,12 +130,18 @@ static bool id_matches(const struct filter *f, struct hash128 id)
     return false;
 }
 
+static bool state_matches(const struct filter *f, const struct dlq_place *p)
+{
+    if (strcmp(f->state, "poison") == 0)
+        return dlq_is_poison(p, f->max_attempts);
+    return strcmp(f->state, "all") == 0 ||
+           strcmp(f->state, dlq_state_name(p->state)) == 0;
+}
+
 /* What the table of letters alone can tell. */
 static bool place_matches(const struct filter *f, const struct dlq_place *p)
 {
-    return p->us >= f->since && p->us <= f->until &&
-           (strcmp(f->state, "all") == 0 ||
-            strcmp(f->state, dlq_state_name(p->state)) == 0) &&
+    return p->us >= f->since && p->us <= f->until && state_matches(f, p) &&
            id_matches(f, p->id);
 }
 
@@ -237,12 +245,20 @@ int pick_open(struct pick *p, struct stage *st, const struct args *a,
         dlq_read_open(&p->read, p->uri, repair, &st->err))
         return -1;
     p->open = true;
+    p->max_attempts = f.max_attempts;
     report_damage(st, &p->read);
     int r = choose(p, st, &f);
     buf_free(&f.text);
     if (r == 0 && p->n == 0)
         report_none(st, a, p);
     return r;
+}
+
+const char *pick_state(const struct pick *p, size_t i)
+{
+    const struct dlq_place *place = dlq_read_place(&p->read, p->v[i]);
+    return dlq_is_poison(place, p->max_attempts) ? "poison"
+                                                 : dlq_state_name(place->state);
 }
 
 void pick_close(struct pick *p)

@@ -1,5 +1,6 @@
 /* Letters as lines for people and for programs. */
 #include "dlq_cmd.h"
+#include "json/splice.h"
 #include "json/visible.h"
 
 #include <stdlib.h>
@@ -17,6 +18,42 @@ int text_of(struct buf *out, struct val v)
     if (v.type != JSON_STRING)
         return 0;
     return json_unescape(out, (struct str){ v.raw.p + 1, v.raw.n - 2 });
+}
+
+int print_whole(struct buf *out, const struct envelope *v, const char *state)
+{
+    struct buf value = { 0 }, member = { 0 };
+    buf_addf(&value, "\"%s\"", state);
+    json_member(&member, v->text, STR("state"), buf_str(&value));
+    struct splice s = { json_object_end(v->text), buf_str(&member) };
+    int r = member.failed || json_splice(out, v->text, &s, 1) ? -1 : 0;
+    buf_free(&value);
+    buf_free(&member);
+    return r;
+}
+
+void print_age(struct buf *out, int64_t us)
+{
+    static const struct {
+        int64_t seconds;
+        char unit;
+    } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+    int64_t s = us > 0 ? us / 1000000 : 0;
+    size_t i = 0;
+    while (i < 3 && s < units[i].seconds)
+        i++;
+    buf_addf(out, "%lld%c", (long long)(s / units[i].seconds), units[i].unit);
+    s %= units[i].seconds;
+    if (i < 3 && s >= units[i + 1].seconds)
+        buf_addf(out, "%lld%c", (long long)(s / units[i + 1].seconds),
+                 units[i + 1].unit);
+}
+
+int print_line(struct stage *st, struct buf *line)
+{
+    int r = line->failed ? err_nomem(&st->err) : stage_emit(st, buf_str(line));
+    buf_free(line);
+    return r;
 }
 
 /* ---- what a line says */
@@ -120,7 +157,7 @@ int print_heading(struct stage *st)
     return emit_line(st, &line);
 }
 
-int print_row(struct stage *st, const struct envelope *v, enum dlq_state state)
+int print_row(struct stage *st, const struct envelope *v, const char *state)
 {
     struct facts f;
     struct buf line = { .max = DLQ_LINE_MAX };
@@ -136,7 +173,7 @@ int print_row(struct stage *st, const struct envelope *v, enum dlq_state state)
     buf_addf(&line, "%.19sZ", v->ts.raw.p + 1);
     print_pad(&line, at[1], (size_t)widths[1]);
     at[2] = line.n;
-    buf_addz(&line, dlq_state_name(state));
+    buf_addz(&line, state);
     print_pad(&line, at[2], (size_t)widths[2]);
     at[3] = line.n;
     visible_text(&line, buf_str(&f.stage));
@@ -171,7 +208,17 @@ static void add_string(struct buf *line, const char *key, const struct buf *b)
     json_quote(line, buf_str(b));
 }
 
-int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
+static size_t count_of(struct val array)
+{
+    struct json_iter it = json_iter(array.raw);
+    struct val element;
+    size_t n = 0;
+    while (json_next(&it, NULL, &element))
+        n++;
+    return n;
+}
+
+int print_json(struct stage *st, const struct envelope *v, const char *state)
 {
     struct facts f;
     struct buf line = { .max = DLQ_LINE_MAX };
@@ -179,7 +226,7 @@ int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
     gather(&f, v);
     hash128_hex(v->id, hex);
     buf_addf(&line, "{\"id\":\"%s\",\"ts\":%.*s,\"state\":\"%s\"", hex,
-             STR_ARG(v->ts.raw), dlq_state_name(state));
+             STR_ARG(v->ts.raw), state);
     add_string(&line, "pipeline", &f.pipeline);
     add_string(&line, "run_id", &f.run_id);
     add_string(&line, "stage", &f.stage);
@@ -189,6 +236,8 @@ int print_json(struct stage *st, const struct envelope *v, enum dlq_state state)
     add_string(&line, "message", &f.message);
     add_string(&line, "schema", &f.schema);
     buf_addf(&line, ",\"errors\":%llu", (unsigned long long)f.n_errors);
+    if (v->edits.type == JSON_ARRAY)
+        buf_addf(&line, ",\"edits\":%zu", count_of(v->edits));
     if (v->source.type == JSON_OBJECT) {
         buf_addz(&line, ",\"source\":");
         buf_add_str(&line, v->source.raw);

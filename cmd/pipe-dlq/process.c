@@ -31,9 +31,15 @@ static void become(const struct process_spec *s, int report)
     struct failure f = { 0, false };
     /* Handlers fall back by themselves; what is ignored would stay so. */
     signal(SIGPIPE, SIG_DFL);
-    if ((s->in >= 0 && dup2(s->in, STDIN_FILENO) < 0) ||
-        (s->out >= 0 && dup2(s->out, STDOUT_FILENO) < 0) ||
-        (s->keep >= 0 && fcntl(s->keep, F_SETFD, 0) != 0)) {
+    if (s->foreground) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
+    }
+    bool kept = true;
+    for (int i = 0; i < 3; i++)
+        kept = kept && (s->keep[i] < 0 || fcntl(s->keep[i], F_SETFD, 0) == 0);
+    if (!kept || (s->in >= 0 && dup2(s->in, STDIN_FILENO) < 0) ||
+        (s->out >= 0 && dup2(s->out, STDOUT_FILENO) < 0)) {
         f.error = errno;
     } else if (s->cwd && chdir(s->cwd) != 0) {
         f = (struct failure){ errno, true };

@@ -13,7 +13,8 @@ struct process_spec {
     char *const *env[2]; /* NULL-terminated lists of NAME=VALUE, or NAME to
                             unset; either may be NULL */
     int in, out;         /* become stdin and stdout; -1: ours */
-    int keep;            /* stays open under its number; -1: none */
+    int keep[3];         /* stay open under their numbers; -1: none */
+    bool foreground;     /* has the terminal, and its signals */
 };
 
 /* Starts the program. A folder or program that is not there is found here.

@@ -1,6 +1,5 @@
 /* show: letters whole. */
 #include "dlq_cmd.h"
-#include "json/splice.h"
 #include "json/visible.h"
 
 /* "name      value" with the value escaped. */
@@ -76,6 +75,36 @@ static void add_errors(struct buf *out, const struct envelope *v)
     }
 }
 
+/* What the bytes were before each edit; what they are now is raw. */
+static void add_edits(struct buf *out, const struct envelope *v)
+{
+    struct json_iter it = json_iter(v->edits.raw);
+    struct val edit;
+    while (v->edits.type == JSON_ARRAY && json_next(&it, NULL, &edit)) {
+        struct buf text = { .max = DLQ_LINE_MAX };
+        struct val how = json_get(edit, STR("how"));
+        struct val was = json_get(edit, STR("was"));
+        text_of(&text, json_get(edit, STR("ts")));
+        buf_addz(&text, " by ");
+        text_of(&text, json_get(edit, STR("by")));
+        buf_addz(&text, ": ");
+        if (how.type == JSON_STRING)
+            text_of(&text, how);
+        else
+            buf_add_str(&text, how.raw);
+        add_field(out, "edited", buf_str(&text));
+        out->failed |= text.failed;
+        buf_reset(&text);
+        if (was.type == JSON_STRING)
+            text_of(&text, was);
+        else
+            buf_add_str(&text, json_get(edit, STR("was_b64")).raw);
+        add_field(out, "was", buf_str(&text));
+        out->failed |= text.failed;
+        buf_free(&text);
+    }
+}
+
 static void add_raw(struct buf *out, const struct envelope *v)
 {
     struct buf raw = { .max = DLQ_LINE_MAX };
@@ -90,13 +119,12 @@ static void add_raw(struct buf *out, const struct envelope *v)
 }
 
 static void add_letter(struct buf *out, const struct envelope *v,
-                       enum dlq_state state)
+                       const char *state)
 {
     add_text(out, "id", v->id_text);
     add_text(out, "written", v->ts);
-    buf_addf(out, "%-10s%s, rejected %llu time%s\n", "state",
-             dlq_state_name(state), (unsigned long long)v->attempt,
-             v->attempt == 1 ? "" : "s");
+    buf_addf(out, "%-10s%s, rejected %llu time%s\n", "state", state,
+             (unsigned long long)v->attempt, v->attempt == 1 ? "" : "s");
     add_text(out, "class", v->class);
     add_text(out, "pipeline", v->pipeline);
     add_text(out, "run", v->run_id);
@@ -109,27 +137,21 @@ static void add_letter(struct buf *out, const struct envelope *v,
     if (v->context.type == JSON_OBJECT)
         add_field(out, "context", v->context.raw);
     add_errors(out, v);
+    add_edits(out, v);
     add_raw(out, v);
 }
 
 static int show_json(struct stage *st, const struct envelope *v,
-                     enum dlq_state state)
+                     const char *state)
 {
-    struct buf value = { 0 }, member = { 0 }, line = { .max = DLQ_LINE_MAX };
-    buf_addf(&value, "\"%s\"", dlq_state_name(state));
-    json_member(&member, v->text, STR("state"), buf_str(&value));
-    struct splice s = { json_object_end(v->text), buf_str(&member) };
-    int r = member.failed || json_splice(&line, v->text, &s, 1)
-                ? err_nomem(&st->err)
-                : stage_emit(st, buf_str(&line));
-    buf_free(&value);
-    buf_free(&member);
-    buf_free(&line);
-    return r;
+    struct buf line = { .max = DLQ_LINE_MAX };
+    if (print_whole(&line, v, state))
+        line.failed = true;
+    return print_line(st, &line);
 }
 
 static int show_text(struct stage *st, const struct envelope *v,
-                     enum dlq_state state, bool first)
+                     const char *state, bool first)
 {
     struct buf out = { .max = DLQ_LINE_MAX };
     if (!first)
@@ -148,7 +170,7 @@ int dlq_show(struct stage *st, const struct args *a)
     int r = pick_open(&p, st, a, "open", false);
     for (size_t i = 0; r == 0 && i < p.n; i++) {
         struct envelope v;
-        enum dlq_state state = dlq_read_place(&p.read, p.v[i])->state;
+        const char *state = pick_state(&p, i);
         if (stage_tick(st) || dlq_read_get(&p.read, p.v[i], &v, &st->err))
             r = -1;
         else

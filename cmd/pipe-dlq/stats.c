@@ -1,122 +1,50 @@
 /* stats: how many letters, by pipeline, stage, code and day. */
-#include "base/arena.h"
 #include "base/date.h"
-#include "dlq/idmap.h"
-#include "dlq_cmd.h"
+#include "count.h"
 #include "json/visible.h"
 
-#include <stdlib.h>
+#include <ctype.h>
+#include <string.h>
 
-enum { PIPELINE, STAGE, CODE, DAY, PARTS };
-
-static const char *const part_names[PARTS] = { "pipeline", "stage", "code",
-                                               "day" };
-
-/* Letters that agree in all parts; their code is that of their first error. */
-struct group {
-    struct str part[PARTS]; /* JSON strings, in the arena */
-    uint64_t open, replayed;
+/* Columns that are shown, and how wide. */
+struct layout {
+    unsigned by;
+    size_t widths[PARTS];
+    int64_t now;
 };
 
-struct stats {
-    struct arena text;
-    struct idmap by_part; /* hash of the parts to 1 + index */
-    struct group *v;      /* owned */
-    size_t n, cap;
-};
-
-static struct str raw_or_empty(struct val v)
+static bool has(unsigned by, int part)
 {
-    return v.type == JSON_STRING ? v.raw : STR("\"\"");
+    return (by & 1u << part) != 0;
 }
 
-static struct val first_code(const struct envelope *v)
-{
-    struct json_iter it = json_iter(v->errors.raw);
-    struct val error = { 0 };
-    if (v->errors.type == JSON_ARRAY)
-        json_next(&it, NULL, &error);
-    return json_get(error, STR("code"));
-}
+/* ---- JSON */
 
-static int new_group(struct stats *s, const struct str *parts, struct err *e)
-{
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 64;
-        struct group *v = realloc(s->v, cap * sizeof(*v));
-        if (!v)
-            return err_nomem(e);
-        s->v = v;
-        s->cap = cap;
-    }
-    struct group *g = &s->v[s->n];
-    *g = (struct group){ 0 };
-    for (int i = 0; i < PARTS; i++) {
-        g->part[i] = arena_dup(&s->text, parts[i]);
-        if (!g->part[i].p)
-            return err_nomem(e);
-    }
-    s->n++;
-    return 0;
-}
-
-/* Counts a letter. A raw JSON string holds no line end: it separates. */
-static int count(struct stage *st, struct stats *s, const struct envelope *v,
-                 enum dlq_state state)
-{
-    struct buf day = { 0 }, name = { 0 };
-    buf_addc(&day, '"');
-    time_format_tz(&day, v->us, st->opts.tz);
-    day.n = day.n < 11 ? day.n : 11;
-    buf_addc(&day, '"');
-    struct str parts[PARTS] = { raw_or_empty(v->pipeline),
-                                raw_or_empty(v->stage),
-                                raw_or_empty(first_code(v)), buf_str(&day) };
-    for (int i = 0; i < PARTS; i++) {
-        buf_add_str(&name, parts[i]);
-        buf_addc(&name, '\n');
-    }
-    uint64_t *at = name.failed || day.failed
-                       ? NULL
-                       : idmap_at(&s->by_part, hash128(buf_str(&name)));
-    int r = at ? 0 : err_nomem(&st->err);
-    if (r == 0 && *at == 0) {
-        *at = s->n + 1;
-        r = new_group(s, parts, &st->err);
-    }
-    if (r == 0 && state == DLQ_OPEN)
-        s->v[*at - 1].open++;
-    else if (r == 0)
-        s->v[*at - 1].replayed++;
-    buf_free(&day);
-    buf_free(&name);
-    return r;
-}
-
-static int by_parts(const void *a, const void *b)
-{
-    const struct group *g = a, *h = b;
-    for (int i = 0; i < PARTS; i++) {
-        int c = str_cmp(g->part[i], h->part[i]);
-        if (c)
-            return c;
-    }
-    return 0;
-}
-
-static int print_group_json(struct stage *st, const struct group *g)
+static int print_group_json(struct stage *st, const struct count_group *g,
+                            const struct layout *l)
 {
     struct buf line = { 0 };
-    for (int i = 0; i < PARTS; i++) {
-        buf_addf(&line, "%c\"%s\":", i ? ',' : '{', part_names[i]);
-        buf_add_str(&line, g->part[i]);
+    buf_addc(&line, '{');
+    for (int i = 0; i < PARTS; i++)
+        if (has(l->by, i)) {
+            buf_addf(&line, "\"%s\":", count_parts[i]);
+            buf_add_str(&line, g->part[i]);
+            buf_addc(&line, ',');
+        }
+    buf_addf(&line, "\"open\":%llu,\"poison\":%llu,\"replayed\":%llu",
+             (unsigned long long)g->open, (unsigned long long)g->poison,
+             (unsigned long long)g->replayed);
+    if (g->oldest_us) {
+        buf_addz(&line, ",\"oldest\":\"");
+        envelope_time(&line, g->oldest_us);
+        buf_addf(&line, "\",\"oldest_age_seconds\":%lld",
+                 (long long)((l->now - g->oldest_us) / 1000000));
     }
-    buf_addf(&line, ",\"open\":%llu,\"replayed\":%llu}",
-             (unsigned long long)g->open, (unsigned long long)g->replayed);
-    int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
-    buf_free(&line);
-    return r;
+    buf_addc(&line, '}');
+    return print_line(st, &line);
 }
+
+/* ---- a table */
 
 /* The cell as a terminal may show it. */
 static void add_cell(struct buf *line, struct str raw, size_t width)
@@ -130,75 +58,99 @@ static void add_cell(struct buf *line, struct str raw, size_t width)
     buf_free(&text);
 }
 
-static int print_group_text(struct stage *st, const struct group *g,
-                            const size_t *widths)
+static void add_counts(struct buf *line, const struct count_group *g,
+                       int64_t now)
+{
+    struct buf age = { 0 };
+    if (g->oldest_us)
+        print_age(&age, now - g->oldest_us);
+    buf_addf(line, "%9llu %9llu %9llu %9s", (unsigned long long)g->open,
+             (unsigned long long)g->poison, (unsigned long long)g->replayed,
+             age.n && buf_z(&age) ? age.p : "-");
+    line->failed |= age.failed;
+    buf_free(&age);
+}
+
+static int print_group_text(struct stage *st, const struct count_group *g,
+                            const struct layout *l)
 {
     struct buf line = { 0 };
     for (int i = 0; i < PARTS; i++)
-        add_cell(&line, g->part[i], widths[i]);
-    buf_addf(&line, "%9llu %9llu", (unsigned long long)g->open,
-             (unsigned long long)g->replayed);
-    int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
-    buf_free(&line);
-    return r;
+        if (has(l->by, i))
+            add_cell(&line, g->part[i], l->widths[i]);
+    add_counts(&line, g, l->now);
+    return print_line(st, &line);
+}
+
+static int print_total(struct stage *st, const struct count_table *t,
+                       const struct layout *l)
+{
+    struct buf line = { 0 };
+    size_t width = 0;
+    for (int i = 0; i < PARTS; i++)
+        width += has(l->by, i) ? l->widths[i] : 0;
+    if (width) {
+        buf_addz(&line, "total");
+        print_pad(&line, 0, width);
+    }
+    add_counts(&line, &t->all, l->now);
+    return print_line(st, &line);
 }
 
 /* Columns as wide as their widest cell; prints the headings. */
-static int print_headings(struct stage *st, const struct stats *s,
-                          size_t *widths)
+static int print_headings(struct stage *st, const struct count_table *t,
+                          struct layout *l)
 {
-    static const char *const names[PARTS] = { "PIPELINE", "STAGE", "CODE",
-                                              "DAY" };
     struct buf line = { 0 }, cell = { 0 };
     for (int i = 0; i < PARTS; i++) {
-        widths[i] = strlen(names[i]) + 2;
-        for (size_t k = 0; k < s->n; k++) {
-            buf_reset(&cell);
-            add_cell(&cell, s->v[k].part[i], 0);
-            if (cell.n + 2 > widths[i])
-                widths[i] = cell.n + 2;
-        }
+        if (!has(l->by, i))
+            continue;
         size_t from = line.n;
-        buf_addz(&line, names[i]);
-        print_pad(&line, from, widths[i]);
+        l->widths[i] = strlen(count_parts[i]) + 2;
+        for (size_t k = 0; k < t->n; k++) {
+            buf_reset(&cell);
+            add_cell(&cell, t->v[k].part[i], 0);
+            if (cell.n + 2 > l->widths[i])
+                l->widths[i] = cell.n + 2;
+        }
+        for (const char *c = count_parts[i]; *c; c++)
+            buf_addc(&line, (char)toupper((unsigned char)*c));
+        print_pad(&line, from, l->widths[i]);
     }
-    buf_addf(&line, "%9s %9s", "OPEN", "REPLAYED");
-    int r = line.failed ? err_nomem(&st->err) : stage_emit(st, buf_str(&line));
-    buf_free(&line);
+    buf_addf(&line, "%9s %9s %9s %9s", "OPEN", "POISON", "REPLAYED", "OLDEST");
+    line.failed |= cell.failed;
     buf_free(&cell);
-    return r;
+    return print_line(st, &line);
 }
 
-static int print_all(struct stage *st, struct stats *s, bool json)
+static int print_all(struct stage *st, const struct count_table *t,
+                     struct layout *l, bool json)
 {
-    size_t widths[PARTS];
-    if (s->n)
-        qsort(s->v, s->n, sizeof(*s->v), by_parts);
-    if (s->n && !json && print_headings(st, s, widths))
+    if (t->n && !json && print_headings(st, t, l))
         return -1;
-    for (size_t i = 0; i < s->n; i++)
-        if (json ? print_group_json(st, &s->v[i])
-                 : print_group_text(st, &s->v[i], widths))
+    for (size_t i = 0; i < t->n && (json || l->by); i++)
+        if (json ? print_group_json(st, &t->v[i], l)
+                 : print_group_text(st, &t->v[i], l))
             return -1;
-    return 0;
+    return t->n && !json && (t->n > 1 || !l->by) ? print_total(st, t, l) : 0;
 }
 
 int dlq_stats(struct stage *st, const struct args *a)
 {
-    struct pick p;
-    struct stats s = { 0 };
+    struct pick p = { 0 };
+    struct count_table t = { 0 };
+    struct layout l = { .now = time_now() };
+    if (count_parse("by", a->by ? a->by : "pipeline,stage,code,day", &l.by,
+                    &st->err))
+        return -1;
     int r = pick_open(&p, st, a, "all", false);
-    for (size_t i = 0; r == 0 && i < p.n; i++) {
-        struct envelope v;
-        enum dlq_state state = dlq_read_place(&p.read, p.v[i])->state;
-        r = stage_tick(st) || dlq_read_get(&p.read, p.v[i], &v, &st->err) ||
-            count(st, &s, &v, state);
-    }
     if (r == 0)
-        r = print_all(st, &s, wants_json(a));
-    arena_free(&s.text);
-    idmap_free(&s.by_part);
-    free(s.v);
+        r = count_letters(&t, st, &p, l.by, INT64_MAX);
+    if (r == 0)
+        r = print_all(st, &t, &l, wants_json(a));
+    if (r == 0)
+        r = count_gauges(st, &p);
+    count_free(&t);
     pick_close(&p);
     return r;
 }

@@ -1,5 +1,6 @@
 /* What an operand names, read from its first input to its last. */
 #include "extract.h"
+#include "lineage/colmap.h"
 #include "observe/facts.h"
 
 /* What was found out about a source is told under -v. */
@@ -48,6 +49,7 @@ static int drain(struct extract *x, struct origin *o, struct source *s,
     struct stage *st = x->st;
     const struct place at = { s, uri, o->tracked };
     struct source_item item;
+    unsigned n = 0;
     int r;
     while ((r = source_next(s, &item, &st->err)) > 0) {
         int more = 1;
@@ -55,6 +57,8 @@ static int drain(struct extract *x, struct origin *o, struct source *s,
                              : (more = item_take(x, &at, &item)) < 0)
             return -1;
         if (x->source.follow && track_confirm(&x->track, o->tracked, s, false))
+            return -1;
+        if (++n % STAGE_BATCH == 0 && stage_tick(st))
             return -1;
         if (more == 0 || (!o->feed && time_is_up(x)))
             return 0;
@@ -69,6 +73,7 @@ static int read_input(struct extract *x, struct origin *o, struct input *in)
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
     stage_input(st, in->uri);
+    (void)stage_colmap(st); /* they are as they are read */
     if (in->modified > x->newest_us)
         x->newest_us = in->modified;
     int r = source_open(&s, in, &x->source, &st->err) || say_found(st, s) ||
@@ -101,15 +106,51 @@ static int read_feed(struct extract *x, struct origin *o)
     return more <= 0 ? more : r < 0 ? -1 : 1;
 }
 
-/* How far behind the source's end the run has stopped. */
-static void tell_lag(struct extract *x, struct source *s)
+/* How far behind the source's end the run is, besides the sources before. */
+struct behind {
+    struct source *source;
+    uint64_t before;
+};
+
+static void look_at_lag(void *ctx, struct facts *f)
+{
+    const struct behind *b = ctx;
+    uint64_t lag;
+    if (source_lag(b->source, &lag) > 0) {
+        f->has_lag = true;
+        f->lag = b->before + lag;
+    }
+}
+
+static void watch_lag(struct extract *x, struct behind *b)
 {
     struct facts *f = stage_facts(x->st);
-    uint64_t lag;
-    if (f && source_lag(s, &lag) > 0) {
-        f->has_lag = true;
-        f->lag += lag;
-    }
+    if (!f)
+        return;
+    b->before = f->lag;
+    f->look = look_at_lag;
+    f->look_ctx = b;
+}
+
+/* The source goes. */
+static void tell_lag(struct extract *x, bool known)
+{
+    struct facts *f = stage_facts(x->st);
+    if (f && f->look && known)
+        f->look(f->look_ctx, f);
+    if (f)
+        f->look = NULL;
+}
+
+/* Which fields a statement takes from which tables is not known. */
+static void name_input(struct extract *x, struct origin *o)
+{
+    const struct source_query *q = x->source.query;
+    const char *table = q ? (q->sql ? "(query)" : q->table) : NULL;
+    stage_input_table(x->st, o->uri.p, table);
+    struct colmap *map = stage_colmap(x->st);
+    if (map && q && q->sql)
+        colmap_doubt(map);
 }
 
 static int read_records(struct extract *x, struct origin *o)
@@ -118,13 +159,19 @@ static int read_records(struct extract *x, struct origin *o)
     struct source *s = NULL;
     buf_reset(&st->context);
     buf_reset(&st->replay_args);
-    stage_input(st, o->uri.p);
+    struct behind behind = { 0 };
+    name_input(x, o);
     int r = source_connect(&s, o->uri.p, &x->source, &st->err) ||
                     track_confirm(&x->track, o->tracked, s, true)
                 ? -1
-                : drain(x, o, s, o->uri.p);
-    if (r >= 0)
-        tell_lag(x, s);
+                : 0;
+    if (r == 0) {
+        behind.source = s;
+        watch_lag(x, &behind);
+        r = drain(x, o, s, o->uri.p);
+        /* A stream ends by a signal. */
+        tell_lag(x, r >= 0 || stage_stopping());
+    }
     source_close(s);
     stage_input_end(st);
     return r < 0 || stage_tick(st) ? -1 : r;

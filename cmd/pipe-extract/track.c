@@ -15,9 +15,14 @@
 
 /* ---- what is known ---- */
 
-bool track_resumes(const struct track *t)
+static bool is_told(const struct track *t)
 {
     return t->o->resume_from || t->run_dir;
+}
+
+bool track_resumes(const struct track *t)
+{
+    return is_told(t) && !t->aside;
 }
 
 int track_begin(struct track *t, struct stage *st, const struct track_opts *o)
@@ -26,12 +31,13 @@ int track_begin(struct track *t, struct stage *st, const struct track_opts *o)
     t->st = st;
     t->o = o;
     t->run_dir = stage_gated(st) && dir && *dir ? dir : NULL;
-    t->marks = o->resume_from && !t->run_dir;
+    t->aside = stage_in_backfill();
+    t->marks = o->resume_from && !t->run_dir && !t->aside;
     t->state_dir.max = 65536;
     if ((o->lag || o->from) && !o->cursor)
         return err_set(&st->err, ERR_USAGE, "option --%s is for --cursor",
                        o->lag ? "lag" : "from");
-    if (o->cursor && !track_resumes(t))
+    if (o->cursor && !is_told(t))
         return err_set(&st->err, ERR_USAGE,
                        "--cursor needs --resume-from LEDGER, or pipe-run -- "
                        "'PIPELINE': without it nobody tells what was "
@@ -40,7 +46,7 @@ int track_begin(struct track *t, struct stage *st, const struct track_opts *o)
         return err_set(&st->err, ERR_USAGE,
                        "--cursor goes by the greatest value of a whole run: "
                        "not with --follow");
-    if (track_resumes(t) && (o->cursor || o->resume_from) && !st->opts.pipeline)
+    if (is_told(t) && (o->cursor || o->resume_from) && !st->opts.pipeline)
         return err_set(&st->err, ERR_USAGE,
                        "--cursor and --resume-from want --pipeline: positions "
                        "are kept by its name");
@@ -139,6 +145,8 @@ static int read_from(struct track *t, struct tracked *d)
 {
     struct stage *st = t->st;
     int r = 0;
+    if (t->aside)
+        return 0;
     if (t->o->resume_from)
         r = stored_read(t->o->resume_from,
                         st->opts.pipeline ? st->opts.pipeline : "", &d->from,
@@ -217,6 +225,8 @@ int track_confirm(struct track *t, struct tracked *d, struct source *s,
                   bool now)
 {
     struct stage *st = t->st;
+    if (t->aside)
+        return 0;
     if (now)
         return d->from.n ? source_confirm(s, &d->from, &st->err) : 0;
     if (!t->o->resume_from || ms_since(&t->confirmed) < CONFIRM_MS)
@@ -307,7 +317,7 @@ static int leave_in_state(struct track *t, struct tracked *d)
 static void note_nothing(const struct track *t)
 {
     struct stage *st = t->st;
-    bool any = !t->o->resume_from || t->o->cursor || !st->counts.in;
+    bool any = !t->o->resume_from || t->aside || t->o->cursor || !st->counts.in;
     for (size_t i = 0; i < t->n; i++)
         any |= t->v[i]->to.n > 0;
     if (!any)

@@ -3,7 +3,8 @@
  * Where a source goes on is what the target's ledger says (--resume-from) or,
  * under pipe-run, what the state directory keeps. What has been read goes to
  * the load: under pipe-run through a folder of the run, else with the records,
- * as their last field _src. */
+ * as their last field _src. A backfill reads the past: it neither begins where
+ * the load before ended nor moves that. */
 #ifndef EXTRACT_TRACK_H
 #define EXTRACT_TRACK_H
 
@@ -46,6 +47,7 @@ struct track {
     struct stage *st;
     const struct track_opts *o;
     const char *run_dir; /* under pipe-run; NULL */
+    bool aside;          /* a backfill: positions are left alone */
     bool marks;          /* records carry their positions */
     struct tracked **v;  /* owned, n of them */
     size_t n;
@@ -56,7 +58,8 @@ struct track {
 /* 0, or -1 with st->err. */
 int track_begin(struct track *t, struct stage *st, const struct track_opts *o);
 
-/* True where positions go anywhere: else a source begins at its beginning. */
+/* True where positions come from and go anywhere: else, and in a backfill, a
+ * source begins at its beginning. */
 bool track_resumes(const struct track *t);
 
 /* A source of this name, with what is known of it; borrowed from t. NULL with

@@ -295,6 +295,9 @@ static int run(struct stage *st, struct join *j)
         stage_note(st, "%llu of %llu reference records have no key",
                    (unsigned long long)j->keyless,
                    (unsigned long long)j->records);
+    struct colmap *map = stage_colmap(st);
+    if (map)
+        join_trace(j, map, miss_of(miss) == MISS_KEEP);
     return join_spilled(j) ? spilled_join(st, j, miss_of(miss))
                            : join_all(st, j);
 }

@@ -121,6 +121,7 @@ static int read_files(struct reading *r, const char *uri)
                   : files_add(&files, uri, NULL, &r->st->err);
     for (size_t i = 0; got == 0 && i < files.n; i++) {
         stage_input(r->st, files.v[i].path);
+        stage_input_side(r->st);
         got = read_file(r, files.v[i].path);
         stage_input_end(r->st);
     }
@@ -226,7 +227,8 @@ static int read_database(struct reading *r, const char *uri)
         return err_nomem(&st->err);
     *(o->query ? &r->query.sql : &r->query.table) = sql;
     r->source.query = &r->query;
-    stage_input(st, uri);
+    stage_input_table(st, uri, r->query.table ? r->query.table : "(query)");
+    stage_input_side(st);
     int got = o->cache ? read_cached(r, uri) : read_remote(r, uri);
     stage_input_end(st);
     return got;

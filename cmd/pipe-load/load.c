@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "json/path.h"
+#include "lineage/colmap.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -52,6 +53,20 @@ static void find_input(struct sink_spec *spec)
     spec->input_from = stays ? (uint64_t)at : 0;
 }
 
+/* Fields become the columns of their names; those of versions are our own, and
+ * change events have rows within. */
+static void trace(struct stage *st, const struct load *l)
+{
+    struct colmap *map = stage_colmap(st);
+    struct colmap_sources none = { 0 };
+    if (!map)
+        return;
+    for (size_t i = 0; l->spec.mode == SINK_SCD2 && i < SINK_SCD2_COLUMNS; i++)
+        colmap_put(map, l->spec.scd2_names[i], &none);
+    if (l->spec.mode == SINK_CDC)
+        colmap_doubt(map);
+}
+
 /* The connector: before the records, so that a target that is not there is
  * found before anything is read. */
 static int open_sink(struct stage *st, struct load *l)
@@ -63,6 +78,7 @@ static int open_sink(struct stage *st, struct load *l)
     if (load_hash_start(st, l))
         return -1;
     stage_output(st, l->spec.uri, l->args->table);
+    trace(st, l);
     l->sink = sink_open(&l->spec, &st->err);
     return l->sink ? 0 : -1;
 }
@@ -123,6 +139,7 @@ static int write_all(struct stage *st, struct load *l)
     int n;
     while ((n = stage_next_batch(st, recs)) > 0) {
         load_hash_records(l, recs, n);
+        latency_take(st, l, recs, n);
         if (load_begin(st, l))
             return -1;
         for (int i = 0; i < n; i++)
@@ -147,6 +164,7 @@ static int write_batches(struct stage *st, struct load *l)
             return -1;
         if (done)
             continue;
+        latency_take(st, l, &rec, 1);
         if (load_begin(st, l) || write_record(st, l, &rec, false) ||
             batch_written(st, l))
             return -1;
@@ -361,7 +379,7 @@ int load_apply(struct stage *st, struct load *l)
 int load_stream(struct stage *st, struct load *l)
 {
     bool done = false;
-    if (load_spec(st, l) || open_sink(st, l))
+    if (load_spec(st, l) || latency_open(st, l) || open_sink(st, l))
         return -1;
     batch_start(st, l);
     if ((l->batch.on ? write_batches(st, l) : write_all(st, l)) ||

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "cdc/cdc.h"
+#include "json/select.h"
 #include "position/frontier.h"
 #include "position/srcmark.h"
 #include "sink/sink.h"
@@ -29,7 +30,7 @@ struct load_args {
     uint64_t lock_timeout_ms, keep_versions, batch, batch_ms;
     struct opt_list keys, decimals, tracked;
     const char *format, *compress; /* of files */
-    const char *source_table;
+    const char *source_table, *latency_field;
     bool cdc;
     struct opt_list by, csv_columns;
 };
@@ -96,7 +97,8 @@ struct load {
     struct cdc_position position; /* the greatest of the load's events */
     uint64_t event;               /* the change event at hand, by its offset */
     struct sources sources;
-    bool refused; /* the target refused a part of it */
+    struct select *latency; /* owned: the time of a record's event; NULL */
+    bool refused;           /* the target refused a part of it */
 };
 
 /* Fills l->spec from the command line. 0, or -1 with st->err. */
@@ -136,6 +138,16 @@ void load_run_id(const struct stage *st, const struct load *l,
 
 /* Prints whether the load args->ask is committed. 0, or -1 with st->err. */
 int load_ask(struct stage *st, const struct load_args *args);
+
+/* ---- latency.c */
+
+/* Takes --latency-field, where anybody wants metrics. 0, or -1 with st->err. */
+int latency_open(struct stage *st, struct load *l);
+
+/* How long ago the events of n records were. What has no time counts nowhere.
+ */
+void latency_take(struct stage *st, struct load *l, const struct record *recs,
+                  int n);
 
 /* ---- sources.c */
 

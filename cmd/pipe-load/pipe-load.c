@@ -127,6 +127,10 @@ const struct opt load_options[] = {
       PLAIN },
     LOCK_TIMEOUT,
     TMPDIR_ROW,
+    { OPT_STRING, 0, "latency-field", "FIELD", &args.latency_field,
+      "for --metrics: measure how long ago the time in FIELD was when a record "
+      "came",
+      PLAIN },
     { OPT_FLAG, 'n', "dry-run", NULL, &args.dry_run,
       "do all but commit, and say what would be loaded", PLAIN },
     { OPT_GROUP, 0, "spool", NULL, NULL, "Spool", PLAIN },

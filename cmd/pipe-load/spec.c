@@ -472,6 +472,7 @@ void load_spec_free(struct load *l)
     free(l->decimals);
     load_declare_free(l);
     cdc_free(l->cdc);
+    select_free(l->latency);
     buf_free(&l->partition);
     buf_free(&l->started_at);
 }

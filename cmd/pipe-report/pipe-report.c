@@ -6,7 +6,7 @@
 
 static struct args args;
 
-static const char *const formats[] = { "text", "json", NULL };
+static const char *const formats[] = { "text", "json", "dot", NULL };
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 
 static const struct opt rows[] = {
@@ -16,7 +16,7 @@ static const struct opt rows[] = {
       NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_CONFIG" },
     { OPT_CHOICE, 0, "format", "FORMAT", &args.format,
       "how to print; default text on a terminal, json elsewhere; show, logs "
-      "and check print text",
+      "and check print text; dot, for Graphviz, is for impact",
       formats, 0, 0, 0, COMPLETE_NONE, NULL },
     { OPT_STRING, 0, "now", "TIME", &args.now,
       "judge as if it were that time (RFC 3339)", NULL, 0, 0, 0, COMPLETE_NONE,
@@ -51,6 +51,11 @@ static const struct opt rows[] = {
       "change nothing: tell nobody; only verify the backup; print what would "
       "be removed",
       NULL, 0, 0, 0, COMPLETE_NONE, NULL },
+    { OPT_GROUP, 0, "impact", NULL, NULL, "For impact", NULL, 0, 0, 0,
+      COMPLETE_NONE, NULL },
+    { OPT_FLAG, 'u', "upstream", NULL, &args.upstream,
+      "what the dataset was made of, in place of what it has reached", NULL, 0,
+      0, 0, COMPLETE_NONE, NULL },
     { OPT_GROUP, 0, "html", NULL, NULL, "For html and backup", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_STRING, 'o', "output", "FILE", &args.output,
@@ -74,6 +79,7 @@ static const char notes[] =
     "  check    what is late, failed or off: a line each, and exit 65; "
     "nothing\n"
     "           and 0 when all is well\n"
+    "  impact   what a dataset or a column of it has reached, by --lineage\n"
     "  html     one page of all of it, for a browser\n"
     "  backup   all state as one file\n"
     "  restore  all state from such a file\n"
@@ -85,12 +91,13 @@ static const char notes[] =
 static const struct command command = {
     .name = "pipe-report",
     .summary = "show what ran, what failed and what is late",
-    .usage = "[history|show|logs|check|html|backup|restore|prune] [OPTION...] "
-             "[PIPELINE|RUN|FILE...]",
+    .usage = "[history|show|logs|check|impact|html|backup|restore|prune] "
+             "[OPTION...] "
+             "[PIPELINE|RUN|DATASET|FILE...]",
     .opts = rows,
     .flags = STAGE_OPERANDS,
     .notes = notes,
-    .words = "history show logs check html backup restore prune",
+    .words = "history show logs check impact html backup restore prune",
 };
 
 /* A subcommand, and which options are its own. */
@@ -102,7 +109,8 @@ enum {
     HTML = 16,
     BACKUP = 32,
     RESTORE = 64,
-    PRUNE = 128
+    PRUNE = 128,
+    IMPACT = 256
 };
 
 static const struct subcommand {
@@ -110,10 +118,15 @@ static const struct subcommand {
     unsigned bit;
     int (*run)(struct stage *st, const struct args *a);
 } subcommands[] = {
-    { "history", HISTORY, report_history }, { "show", SHOW, report_show },
-    { "logs", LOGS, report_logs },          { "check", CHECK, report_check },
-    { "html", HTML, report_html },          { "backup", BACKUP, report_backup },
-    { "restore", RESTORE, report_restore }, { "prune", PRUNE, report_prune },
+    { "history", HISTORY, report_history },
+    { "show", SHOW, report_show },
+    { "logs", LOGS, report_logs },
+    { "check", CHECK, report_check },
+    { "impact", IMPACT, report_impact },
+    { "html", HTML, report_html },
+    { "backup", BACKUP, report_backup },
+    { "restore", RESTORE, report_restore },
+    { "prune", PRUNE, report_prune },
 };
 
 /* Options of one subcommand mean nothing to the others. */
@@ -124,7 +137,7 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         const char *name;
         unsigned of;
     } uses[] = {
-        { args.since, "--since", HISTORY | HTML },
+        { args.since, "--since", HISTORY | HTML | IMPACT },
         { args.until, "--until", HISTORY | HTML },
         { args.last != 0, "--last", HISTORY | HTML },
         { args.outcomes.n != 0, "--outcome", HISTORY },
@@ -136,7 +149,10 @@ static int check_usage(struct stage *st, const struct subcommand *s)
         { args.follow, "--follow", LOGS },
         { args.dry_run, "--dry-run", CHECK | RESTORE | PRUNE },
         { args.now, "--now", HISTORY | CHECK | HTML | PRUNE },
-        { args.format, "--format", HISTORY | SHOW | LOGS | CHECK },
+        { args.format, "--format", HISTORY | SHOW | LOGS | CHECK | IMPACT },
+        { args.format && strcmp(args.format, "dot") == 0, "--format dot",
+          IMPACT },
+        { args.upstream, "--upstream", IMPACT },
     };
     for (size_t i = 0; i < sizeof(uses) / sizeof(*uses); i++)
         if (uses[i].given && !(uses[i].of & s->bit))

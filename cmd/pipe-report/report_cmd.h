@@ -15,7 +15,7 @@ struct args {
     struct opt_list stages;
     bool follow;
     struct opt_list include;
-    bool force, dry_run;
+    bool force, dry_run, upstream;
 };
 
 /* ---- where.c: folders, times, tables */
@@ -62,6 +62,7 @@ int report_history(struct stage *st, const struct args *a);
 int report_show(struct stage *st, const struct args *a);
 int report_logs(struct stage *st, const struct args *a);
 int report_check(struct stage *st, const struct args *a);
+int report_impact(struct stage *st, const struct args *a);
 int report_html(struct stage *st, const struct args *a);
 int report_backup(struct stage *st, const struct args *a);
 int report_restore(struct stage *st, const struct args *a);

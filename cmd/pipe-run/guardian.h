@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define GUARDIAN_KEEPS 3
+#define GUARDIAN_KEEPS 4
 
 struct guardian {
     pid_t pid;    /* and the process group */

@@ -4,8 +4,11 @@
 #include "base/date.h"
 #include "declared.h"
 #include "heard.h"
+#include "measure.h"
 #include "base/seed.h"
+#include "died.h"
 #include "json/value.h"
+#include "locks.h"
 #include "run/backoff.h"
 #include "run/breaker.h"
 #include "run/clock.h"
@@ -34,10 +37,11 @@ struct job {
     struct breaker breaker;
     struct heard heard;
     struct declared declared;
+    struct measure measure;
     struct buf pool_folder, pool;
     unsigned pool_size; /* 0: none */
     int slot;           /* of the pool; -1 */
-    int lock;           /* -1: none */
+    struct locks locks;
     int64_t started_ms;
     bool begun; /* there is a folder */
 };
@@ -97,7 +101,9 @@ static int export_all(struct job *j)
     if (set_env(st, "PIPE_PIPELINE", o->pipeline) ||
         set_env(st, "PIPE_RUN_ID", st->run_id) ||
         set_env(st, "PIPE_DATE", o->date) || set_env(st, "PIPE_TZ", o->tz) ||
-        set_env(st, "PIPE_LOG", o->log) || set_env(st, "PIPE_DLQ", j->o->dlq) ||
+        set_env(st, "PIPE_LOG", o->log) ||
+        set_env(st, "PIPE_LINEAGE", o->lineage) ||
+        set_env(st, "PIPE_DLQ", j->o->dlq) ||
         set_env(st, "PIPE_STATE", buf_z(&j->dir.state)))
         return -1;
     return o->date && (export_expanded(st, "PIPE_START", "{start}") ||
@@ -151,41 +157,46 @@ static void note_refused(struct job *j, const char *outcome)
     j->record.exit = (int)j->st->err.code;
     j->record.ended_us = time_now();
     (void)runlog_index(&j->dir, &j->record, &ignored);
+    measure_end(&j->measure, &j->record, false);
 }
 
-static int take_lock(struct job *j)
+/* The lock by name: what --lock says, else the pipeline's name. In a backfill
+ * dates are meant to overlap: that of the date will do. */
+static int name_locks(const struct job *j, struct buf *named, struct buf *dated)
 {
     struct stage *st = j->st;
-    const char *wanted = j->o->lock ? j->o->lock : st->opts.pipeline;
-    struct buf name = { .max = 4096 }, path = { .max = 65536 };
-    struct buf holder = { .max = 4096 };
-    if (!wanted || strcmp(wanted, "none") == 0)
-        return 0;
-    int r = expand_name(st, &name, "lock", wanted) ||
-                    place(j, &path, "lock", name.p, "")
+    const struct stage_opts *o = &st->opts;
+    const char *wanted = j->o->lock ? j->o->lock : o->pipeline;
+    bool none = wanted && strcmp(wanted, "none") == 0;
+    if (!j->o->lock && o->date && stage_in_backfill())
+        wanted = NULL;
+    if (wanted && !none && expand_name(st, named, "lock", wanted))
+        return -1;
+    if (o->pipeline && o->date && !none)
+        buf_addf(dated, "%s-%s", o->pipeline, o->date);
+    return buf_z(named) && buf_z(dated) ? 0 : err_nomem(&st->err);
+}
+
+static int take_locks(struct job *j)
+{
+    struct stage *st = j->st;
+    struct buf named = { .max = 4096 }, dated = { .max = 4096 };
+    struct buf folder = { .max = 65536 };
+    buf_addf(&folder, "%.*s/lock", STR_ARG(buf_str(&j->dir.state)));
+    int r = !buf_z(&folder)                 ? err_nomem(&st->err)
+            : name_locks(j, &named, &dated) ? -1
+            : !named.n && !dated.n          ? 0
+            : state_folder(folder.p, &st->err) ||
+                    locks_take(&j->locks, st, folder.p, named.p, dated.p,
+                               j->o->lock_wait_ms)
                 ? -1
                 : 0;
-    if (r == 0)
-        j->lock = state_lock(path.p, j->o->lock_wait_ms, stage_stopping,
-                             &holder, &st->err);
-    if (r == 0 && j->lock >= 0) {
-        char text[200];
-        snprintf(text, sizeof(text), "pid %d, run %.130s\n", (int)getpid(),
-                 st->run_id);
-        state_lock_sign(j->lock, text);
-    } else if (r == 0 && j->lock == -2) {
-        struct str who = buf_str(&holder);
-        while (who.n && who.p[who.n - 1] == '\n')
-            who.n--;
-        err_set(&st->err, ERR_TEMPFAIL,
-                "lock '%s' is held by another run (%.*s): nothing was run",
-                name.p, STR_ARG(who));
+    if (j->locks.busy)
         note_refused(j, "busy");
-    }
-    buf_free(&name);
-    buf_free(&path);
-    buf_free(&holder);
-    return r || j->lock < 0 ? -1 : 0;
+    buf_free(&named);
+    buf_free(&dated);
+    buf_free(&folder);
+    return r;
 }
 
 static int find_breaker(struct job *j)
@@ -294,7 +305,11 @@ static int begin(struct job *j)
         return -1;
     j->begun = true;
     declared_begin(&j->declared);
+    measure_begin(&j->measure, j->dir.state.p, &j->record);
     stage_log_to(st, j->dir.path.p);
+    stage_run_begin(st, j->dir.path.p, j->declared.conf.owner,
+                    j->declared.conf.runbook);
+    died_tell(st, &j->dir.state, j->record.pipeline);
     return set_env(st, "PIPE_RUN_DIR", buf_z(&j->dir.path));
 }
 
@@ -308,6 +323,7 @@ static int keep_attempt(struct job *j, const struct attempt *a,
         .outcome = a->outcome,
         .message = a->exit ? (char *)(uintptr_t)a->message : NULL,
     };
+    measure_attempt(&j->measure, &a->roll);
     buf_reset(&j->stages);
     if (roll_format(&a->roll, &j->stages))
         return err_nomem(&j->st->err);
@@ -370,7 +386,7 @@ static void fill_spec(struct job *j, struct attempt_spec *s)
         .timeout_ms = j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live, j->slot },
+        .keep = { j->locks.named, j->locks.dated, j->dir.live, j->slot },
         .hear = hear,
         .tick = renew,
         .tick_ms = j->breaker.token ? j->o->breaker_lease_ms / 3 + 1 : 0,
@@ -401,7 +417,9 @@ static int try_once(struct job *j)
     }
     if (begin(j) == 0) {
         fill_spec(j, &spec);
+        stage_run_attempt(st, j->dir.path.p);
         begun = attempt_run(&spec, &a, &st->err) == 0;
+        stage_run_attempted(st, j->dir.path.p);
     }
     leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
     leave_slot(j);
@@ -473,7 +491,7 @@ static int run_hook(struct job *j, const char *command)
         .timeout_ms = stopping ? j->o->kill_after_ms : j->o->timeout_ms,
         .kill_after_ms = j->o->kill_after_ms,
         .linger_ms = j->o->linger_ms,
-        .keep = { j->lock, j->dir.live, -1 },
+        .keep = { j->locks.named, j->locks.dated, j->dir.live, -1 },
         .hear = hear,
         .job = j,
     };
@@ -528,6 +546,7 @@ static void end_record(struct job *j)
     struct err *e = &j->st->err;
     r->ended_us = time_now();
     r->seconds = (double)(clock_ms() - j->started_ms) / 1000;
+    measure_record(&j->measure, r);
     if (e->code == ERR_NONE)
         return;
     r->message = e->msg;
@@ -586,7 +605,9 @@ static int prepare(struct job *j)
     struct stage *st = j->st;
     if (check_names(st) || name_command(j) ||
         declared_read(&j->declared, st, j->o->config, j->o->env, j->o->ping) ||
-        find_state(j) || export_all(j))
+        find_state(j) || export_all(j) ||
+        measure_open(&j->measure, st,
+                     j->declared.given ? &j->declared.conf : NULL, j->o->price))
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
@@ -598,7 +619,7 @@ static int prepare(struct job *j)
         .hook = -1,
         .started_us = time_now(),
     };
-    if (find_breaker(j) || find_pool(j) || take_lock(j))
+    if (find_breaker(j) || find_pool(j) || take_locks(j))
         return -1;
     return runlog_sweep(&j->dir.state, j->record.pipeline, keep_ms(j),
                         &st->err);
@@ -610,7 +631,7 @@ int job_run(struct stage *st, const struct job_opts *o)
                      .o = o,
                      .dir = { .live = -1 },
                      .heard = { .st = st },
-                     .lock = -1,
+                     .locks = { .named = -1, .dated = -1 },
                      .slot = -1,
                      .started_ms = clock_ms() };
     int r = prepare(&j);
@@ -618,16 +639,20 @@ int job_run(struct stage *st, const struct job_opts *o)
         r = attempts(&j);
     if (j.begun && finish(&j))
         r = -1;
+    if (j.begun) {
+        measure_end(&j.measure, &j.record, true);
+        stage_run_end(st, j.dir.path.p);
+    }
     runlog_free(&j.record);
     runlog_close(&j.dir);
-    if (j.lock >= 0)
-        close(j.lock);
+    locks_free(&j.locks);
     buf_free(&j.command);
     buf_free(&j.stages);
     buf_free(&j.breaker_path);
     buf_free(&j.pool_folder);
     buf_free(&j.pool);
     heard_free(&j.heard);
+    measure_free(&j.measure);
     declared_free(&j.declared);
     return r;
 }

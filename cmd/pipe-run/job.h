@@ -10,6 +10,7 @@
 struct job_opts {
     const char *dlq, *lock, *breaker, *on_success, *on_failure, *pool;
     const char *config, *env, *ping;
+    const char *price;
     uint64_t timeout_ms, kill_after_ms, linger_ms, lock_wait_ms, pool_wait_ms;
     uint64_t retries, retry_base_ms, retry_cap_ms, retry_deadline_ms;
     uint64_t breaker_failures, breaker_reset_ms, breaker_lease_ms;

@@ -74,6 +74,10 @@ static const struct opt rows[] = {
       "set the variables of this environment in the pipeline's file, such as "
       "prod",
       NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_ENV" },
+    { OPT_STRING, 0, "price", "FILE", &args.price,
+      "estimate what the run costs from the prices in FILE; default those of "
+      "the pipeline's file",
+      NULL, 0, 0, 0, COMPLETE_FILE, "PIPE_PRICE" },
     { OPT_GROUP, 0, "retries", NULL, NULL, "Retries", NULL, 0, 0, 0,
       COMPLETE_NONE, NULL },
     { OPT_COUNT, 0, "retries", "N", &args.retries,
@@ -112,7 +116,7 @@ static const struct command command = {
     .summary = "run a pipeline as one job that commits when all of it is well",
     .usage = "[OPTION...] -- 'PIPELINE' | PROGRAM [ARGUMENT...]",
     .opts = rows,
-    .flags = STAGE_DASHES,
+    .flags = STAGE_DASHES | STAGE_RUNS,
     .notes = "One word is a line for bash, run with errexit and pipefail.",
 };
 

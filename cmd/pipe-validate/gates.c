@@ -12,7 +12,7 @@ static int set_env(struct gates *g, struct stage *st,
                    const struct gates_args *a, struct quality_env *env)
 {
     const struct interval *v = &g->interval;
-    int64_t day;
+    struct period p;
     if (stage_interval(st, &g->interval))
         return -1;
     env->expr = (struct expr_env){
@@ -20,9 +20,9 @@ static int set_env(struct gates *g, struct stage *st,
     };
     env->memory = a->memory ? a->memory : budget_default();
     env->run_id = st->run_id;
-    env->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    env->dated = stage_dated(st, &p);
     if (env->dated)
-        env->date_end = tz_day_start(day + 1, st->opts.tz);
+        env->date_end = p.end;
     return 0;
 }
 

@@ -36,13 +36,12 @@ static const char *kind_of(const struct gate *gate)
     return gate->file.n ? "relationships" : "accepted_values";
 }
 
-/* The value of a gate as a number: seconds for a time. */
-static bool number_of(const struct quality_gate *x, double *value)
+/* A JSON number; a JSON string with a time, where `time` is set, in seconds. */
+static bool number_of(struct str v, bool time, double *value)
 {
     char text[64];
     int64_t us;
-    struct str v = buf_str(&x->ruling.value);
-    if (x->gate.measure == MEASURE_NEWEST) {
+    if (time) {
         v = v.n > 2 ? (struct str){ v.p + 1, v.n - 2 } : STR("");
         *value = time_parse(v, NULL, &us) ? (double)us / 1e6 : 0;
         return v.n > 0;
@@ -78,7 +77,10 @@ static void tell_gate(struct facts *f, const struct quality_gate *x)
     };
     if (gate->n_fields == 1)
         a.column = column_of(&gate->fields[0]);
-    a.has_value = number_of(x, &a.value);
+    bool time = gate->measure == MEASURE_NEWEST;
+    a.has_value = number_of(buf_str(&x->ruling.value), time, &a.value);
+    a.has_baseline =
+        !time && number_of(buf_str(&x->ruling.median), false, &a.baseline);
     facts_assertion(f, &a);
 }
 
@@ -142,6 +144,7 @@ void gates_tell(const struct gates *g, struct stage *st)
     struct facts *f = stage_facts(st);
     if (!f)
         return;
+    (void)stage_colmap(st); /* what passes is as it came */
     tell_checks(g, f);
     for (size_t i = 0; i < g->q.n_gates; i++) {
         const struct quality_gate *x = &g->q.gates[i];

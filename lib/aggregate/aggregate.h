@@ -34,6 +34,7 @@
 #include "table/region.h"
 
 struct aggregate;
+struct colmap;
 
 /* Why a record cannot be taken. */
 struct aggregate_fault {
@@ -132,6 +133,10 @@ int aggregate_keep(struct aggregate *a, bool (*keep)(void *, uint32_t),
 
 /* Forgets all groups, and keeps the description. */
 void aggregate_clear(struct aggregate *a);
+
+/* Makes m, a map of the fields of records (lineage/colmap.h), that of the
+ * results: once the description has ended. */
+void aggregate_trace(const struct aggregate *a, struct colmap *m);
 
 void aggregate_free(struct aggregate *a);
 

@@ -134,6 +134,7 @@ static int identify(struct dlq *q, const struct dlq_letter *l,
         f->id = again.id;
         f->attempt = again.attempt + 1;
         f->source = again.source;
+        f->edits = again.edits;
         return 0;
     }
     uint64_t *count = idmap_at(&q->seen, envelope_subject(l));
@@ -189,15 +190,61 @@ int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
     return envelope_mark_letter(&q->marked, id, of, n) ? err_nomem(e) : 0;
 }
 
-int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
+static int write_mark(struct dlq *q, enum dlq_marks mark, struct str run_id,
+                      struct str run, int64_t *us, struct err *e)
+{
+    *us = next_time(q);
+    envelope_write_mark(&q->line, mark, run_id, run, *us, buf_str(&q->marked));
+    buf_reset(&q->marked);
+    return open_segment(q, e) || dlq_flush(q, e) ? -1 : 0;
+}
+
+int dlq_mark_write(struct dlq *q, enum dlq_marks mark, struct str run_id,
                    struct err *e)
 {
+    int64_t us;
+    return q->marked.n ? write_mark(q, mark, run_id, STR(""), &us, e) : 0;
+}
+
+struct hash128 dlq_journal_id(struct str run)
+{
+    return hash128(run);
+}
+
+int dlq_journal(struct dlq *q, struct str run_id, struct str run, int64_t *us,
+                struct err *e)
+{
+    return write_mark(q, DLQ_MARK_REPLAYING, run_id, run, us, e) ||
+                   dlq_sync(q, e)
+               ? -1
+               : 0;
+}
+
+int dlq_add_edit(struct dlq *q, const struct envelope *v,
+                 const struct dlq_edit *d, struct err *e)
+{
+    int64_t us = next_time(q);
+    if (open_segment(q, e))
+        return -1;
+    if (envelope_write_edit(&q->line, v, d, us))
+        return err_nomem(e);
+    if (dlq_mark(q, v->id, &us, 1, e))
+        return -1;
+    return q->line.n < PENDING ? 0 : dlq_flush(q, e);
+}
+
+/* The lines first: a mark on the disk without all that it names would make a
+ * part of the edit count. */
+int dlq_edit_done(struct dlq *q, struct err *e)
+{
+    int64_t us;
     if (q->marked.n == 0)
         return 0;
-    envelope_write_mark(&q->line, mark, run_id, next_time(q),
-                        buf_str(&q->marked));
-    buf_reset(&q->marked);
-    return dlq_flush(q, e);
+    return dlq_sync(q, e) ||
+                   write_mark(q, DLQ_MARK_EDITED, STR(""), STR(""), &us, e) ||
+                   dlq_sync(q, e)
+               ? -1
+               : 0;
 }
 
 int dlq_sync(struct dlq *q, struct err *e)

@@ -42,23 +42,39 @@
  *     raw_b64   the same in base64 (RFC 4648, section 4), where it is not
  *               UTF-8 or holds NUL
  *     [raw_length] bytes of the whole input, where raw holds only its start
+ *     [edits]   what was done to raw since it was rejected first, oldest first:
+ *               [{ts, [by], how, was or was_b64, [was_length]}]; how is
+ *               "editor" or an array of operations, was the raw of before
  *
  * argv and cwd become argv_b64 and cwd_b64 (of the same shape, every string in
  * base64) where they are not UTF-8. In other members bytes that are not UTF-8
  * are replaced by U+FFFD.
  *
+ * An edit writes the letter again, with its id and attempt: v is 2, ts the time
+ * of the edit, raw the new bytes, edits longer by one, and edit_of the ts of
+ * the letter that was edited. It counts once a mark "edited" names it, and as
+ * long as the letter that it was made from is there; what closes that one
+ * closes it, too.
+ *
  * A mark is a line of its own in any segment, and closes letters:
  *
- *     v         1
- *     mark      "replayed" or "purged"
+ *     v         1; 2 for the last three kinds
+ *     mark      "replayed" or "purged"; "edited"; "replaying" or "released"
  *     ts        when
  *     [run_id]  of the replay
+ *     [run]     of "replaying": the folder of the run that loads the letters
  *     of        an array with an array for each id: the id, then the ts of
  *               each letter that is closed
  *
  * All that a replay closes is one mark, so that a death leaves all of it open
  * or nothing: the run id of a replay follows from the letters it takes, and a
  * part of them would be another run.
+ *
+ * "replaying" closes nothing: it is the journal of a replay, on disk before its
+ * load can be committed, and names the letters that the commit will close. Its
+ * own id is the XXH3-128 of run. Where no later mark names that and its ts, the
+ * replay died, and what became of the run decides: "replayed" closes the
+ * letters and the journal, "released" the journal alone.
  *
  * A letter stays open until a mark names its id and ts; so neither the order
  * of lines nor the clock decides, and a mark whose letter is gone means
@@ -116,6 +132,24 @@ struct dlq_letter {
     uint64_t length; /* of the whole input if raw is cut, else raw.n */
 };
 
+/* Other bytes for a letter; all borrowed for the call. */
+struct dlq_edit {
+    struct str raw; /* what is to be fed from now on */
+    struct str by;  /* who says so */
+    struct str how; /* raw JSON value: how it was made */
+};
+
+/* Kinds of marks. */
+enum dlq_marks {
+    DLQ_MARK_REPLAYED,
+    DLQ_MARK_PURGED,
+    DLQ_MARK_EDITED,
+    DLQ_MARK_REPLAYING,
+    DLQ_MARK_RELEASED
+};
+
+struct envelope;
+
 /* Prepares a writer; of a topic no broker is asked before the first letter.
  * Nothing is created yet, but a target that could never be
  * written is found now (ERR_CANTCREAT, ERR_NOPERM). Returns NULL with e. */
@@ -134,9 +168,23 @@ int dlq_mark(struct dlq *q, struct hash128 id, const int64_t *of, size_t n,
              struct err *e);
 
 /* Closes all letters noted since the last one, in one line: all of them, or
- * none and -1. mark is "replayed" or "purged"; run_id may be empty. */
-int dlq_mark_write(struct dlq *q, const char *mark, struct str run_id,
+ * none and -1. mark is DLQ_MARK_REPLAYED, DLQ_MARK_PURGED or DLQ_MARK_RELEASED;
+ * run_id may be empty. */
+int dlq_mark_write(struct dlq *q, enum dlq_marks mark, struct str run_id,
                    struct err *e);
+
+/* Writes down that the letters noted are about to be loaded by a run, whose
+ * folder is run: durable when it returns. *us is the journal's time, and
+ * dlq_journal_id its id: to be noted for the mark that closes it. 0 or -1. */
+int dlq_journal(struct dlq *q, struct str run_id, struct str run, int64_t *us,
+                struct err *e);
+struct hash128 dlq_journal_id(struct str run);
+
+/* Writes v, a letter of this queue, once more with other bytes. All that was
+ * added so counts from dlq_edit_done on, durably, or not at all. 0 or -1. */
+int dlq_add_edit(struct dlq *q, const struct envelope *v,
+                 const struct dlq_edit *d, struct err *e);
+int dlq_edit_done(struct dlq *q, struct err *e);
 
 /* Writes out what was added. 0, or -1 as dlq_add: whole letters that still
  * fitted on the disk are there, the others are not. */

@@ -248,10 +248,9 @@ static void add_errors(struct buf *out, const struct dlq_letter *l)
     buf_addc(out, ']');
 }
 
-static void add_raw(struct buf *out, const struct dlq_letter *l)
+static void add_raw(struct buf *out, struct str raw, uint64_t length)
 {
-    struct str raw = l->raw;
-    bool cut = l->length > raw.n;
+    bool cut = length > raw.n;
     bool plain = !memchr(raw.p, '\0', raw.n) && utf8_valid(raw);
     /* A cut may have gone through a character: then it goes before it. */
     for (size_t n = 1; cut && !plain && n < 4 && n < raw.n; n++) {
@@ -267,7 +266,7 @@ static void add_raw(struct buf *out, const struct dlq_letter *l)
     else
         add_base64(out, raw);
     if (cut)
-        add_count(out, "raw_length", l->length);
+        add_count(out, "raw_length", length);
 }
 
 int envelope_origin(struct buf *out, const struct dlq_letter *l)
@@ -299,10 +298,81 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
     add_source(out, l, f->source);
     add_context(out, l->context);
     add_errors(out, l);
-    add_raw(out, l);
+    if (f->edits.n) {
+        add_key(out, "edits");
+        buf_add_str(out, f->edits);
+    }
+    add_raw(out, l->raw, l->length);
     buf_addz(out, "}\n");
     return out->failed ? -1 : 0;
 }
+
+/* ---- edits */
+
+static bool is_one_of(struct str key, const char *const *names)
+{
+    for (; *names; names++)
+        if (json_raw_equals(key, str_of(*names)))
+            return true;
+    return false;
+}
+
+/* Who did it when and how, and what was there. */
+static void add_edit(struct buf *out, const struct envelope *v,
+                     const struct dlq_edit *d, int64_t us)
+{
+    buf_addz(out, "{\"ts\":\"");
+    envelope_time(out, us);
+    buf_addc(out, '"');
+    add_member(out, "by", d->by);
+    add_key(out, "how");
+    buf_add_str(out, d->how);
+    add_key(out, v->raw.type == JSON_STRING ? "was" : "was_b64");
+    buf_add_str(out, v->raw.type == JSON_STRING ? v->raw.raw : v->raw_b64.raw);
+    if (v->raw_length.type != JSON_MISSING) {
+        add_key(out, "was_length");
+        buf_add_str(out, v->raw_length.raw);
+    }
+    buf_addc(out, '}');
+}
+
+int envelope_write_edit(struct buf *out, const struct envelope *v,
+                        const struct dlq_edit *d, int64_t us)
+{
+    static const char *const anew[] = { "v",   "ts",      "edit_of",    "edits",
+                                        "raw", "raw_b64", "raw_length", NULL };
+    struct json_iter it = json_iter(v->text);
+    struct str key;
+    struct val val;
+    buf_addz(out, "{\"v\":2");
+    while (json_next(&it, &key, &val)) {
+        if (is_one_of(key, anew))
+            continue;
+        buf_addz(out, ",\"");
+        buf_add_str(out, key);
+        buf_addz(out, "\":");
+        buf_add_str(out, val.raw);
+    }
+    buf_addz(out, ",\"ts\":\"");
+    envelope_time(out, us);
+    buf_addz(out, "\",\"edit_of\":");
+    buf_add_str(out, v->ts.raw);
+    buf_addz(out, ",\"edits\":[");
+    if (v->edits.type == JSON_ARRAY && v->edits.raw.n > 2) {
+        buf_add_str(out,
+                    (struct str){ v->edits.raw.p + 1, v->edits.raw.n - 2 });
+        buf_addc(out, ',');
+    }
+    add_edit(out, v, d, us);
+    buf_addc(out, ']');
+    add_raw(out, d->raw, d->raw.n);
+    return buf_addz(out, "}\n");
+}
+
+/* ---- marks */
+
+static const char *const mark_names[] = { "replayed", "purged", "edited",
+                                          "replaying", "released" };
 
 int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,
                          size_t n)
@@ -318,13 +388,16 @@ int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,
     return buf_addc(out, ']');
 }
 
-int envelope_write_mark(struct buf *out, const char *mark, struct str run_id,
-                        int64_t us, struct str letters)
+/* Who knows of no edits and journals must not take them for something else. */
+int envelope_write_mark(struct buf *out, enum dlq_marks mark, struct str run_id,
+                        struct str run, int64_t us, struct str letters)
 {
-    buf_addf(out, "{\"v\":1,\"mark\":\"%s\",\"ts\":\"", mark);
+    buf_addf(out, "{\"v\":%d,\"mark\":\"%s\",\"ts\":\"",
+             mark > DLQ_MARK_PURGED ? 2 : 1, mark_names[mark]);
     envelope_time(out, us);
     buf_addc(out, '"');
     add_member(out, "run_id", run_id);
+    add_member(out, "run", run);
     buf_addz(out, ",\"of\":[");
     buf_add_str(out, letters);
     return buf_addz(out, "]}\n");
@@ -358,6 +431,9 @@ static void take_members(struct envelope *v, struct val *version,
         { "raw", &v->raw },
         { "raw_b64", &v->raw_b64 },
         { "raw_length", &v->raw_length },
+        { "edit_of", &v->edit_of },
+        { "edits", &v->edits },
+        { "run", &v->run },
         { "mark", &v->mark },
         { "of", &v->of },
     };
@@ -378,6 +454,18 @@ static struct str inner(struct val v)
     return (struct str){ v.raw.p + 1, v.raw.n - 2 };
 }
 
+static int read_mark(struct envelope *v, int64_t version)
+{
+    int n = (int)(sizeof(mark_names) / sizeof(*mark_names));
+    int kind = version > 1 ? DLQ_MARK_EDITED : DLQ_MARK_REPLAYED;
+    int end = version > 1 ? n : DLQ_MARK_EDITED;
+    while (kind < end &&
+           !json_raw_equals(inner(v->mark), str_of(mark_names[kind])))
+        kind++;
+    v->kind = (enum dlq_marks)kind;
+    return kind < end && v->of.type == JSON_ARRAY ? 0 : -1;
+}
+
 int envelope_parse(struct envelope *v, struct str line)
 {
     struct json_fault fault;
@@ -388,12 +476,15 @@ int envelope_parse(struct envelope *v, struct str line)
         return -1;
     take_members(v, &version, &attempt);
     if (version.type != JSON_NUMBER || !number_to_i64(version.raw, &n) ||
-        n != 1)
+        n < 1 || n > 2)
         return -1;
     if (!time_parse(inner(v->ts), NULL, &v->us))
         return -1;
     if (v->mark.type == JSON_STRING)
-        return v->of.type == JSON_ARRAY ? 0 : -1;
+        return read_mark(v, n);
+    if (v->edit_of.type != JSON_MISSING &&
+        !time_parse(inner(v->edit_of), NULL, &v->base_us))
+        return -1;
     if (envelope_parse_id(&v->id, inner(v->id_text)))
         return -1;
     if (attempt.type != JSON_NUMBER || !number_to_i64(attempt.raw, &n) || n < 1)

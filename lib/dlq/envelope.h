@@ -26,6 +26,7 @@ struct envelope_facts {
     const char *cwd;   /* NULL: not known */
     struct str source; /* raw JSON object that stands for the letter's own
                           source; empty: none */
+    struct str edits;  /* raw JSON array: what was edited before; empty: none */
 };
 
 /* Appends l as a line with LF. 0, or -1 if out failed. */
@@ -36,12 +37,20 @@ int envelope_write(struct buf *out, const struct dlq_letter *l,
  * if out failed. */
 int envelope_origin(struct buf *out, const struct dlq_letter *l);
 
-/* Appends the letters of one id, written at n times, to those that a mark is
- * to close; then the mark itself, as a line with LF. 0, or -1 if out failed. */
+/* Appends the letters of one id, written at n times, to those that a mark
+ * names; then the mark itself, as a line with LF; run is the folder of a run,
+ * or empty. 0, or -1 if out failed. */
 int envelope_mark_letter(struct buf *out, struct hash128 id, const int64_t *of,
                          size_t n);
-int envelope_write_mark(struct buf *out, const char *mark, struct str run_id,
-                        int64_t us, struct str letters);
+int envelope_write_mark(struct buf *out, enum dlq_marks mark, struct str run_id,
+                        struct str run, int64_t us, struct str letters);
+
+struct envelope;
+
+/* Appends v once more, with other bytes, as a line with LF. 0; -1 if out
+ * failed. */
+int envelope_write_edit(struct buf *out, const struct envelope *v,
+                        const struct dlq_edit *d, int64_t us);
 
 /* A line read back: members as they stand, MISSING where they are not there;
  * all borrows from the line. */
@@ -50,13 +59,16 @@ struct envelope {
     struct hash128 id; /* of a letter */
     int64_t us;        /* ts */
     uint64_t attempt;  /* 0 for a mark */
+    int64_t base_us;   /* of a line that edit wrote: the ts of the one that was
+                          edited; else 0 */
+    enum dlq_marks kind; /* of a mark */
     struct val ts, id_text, pipeline, run_id, stage, argv, argv_b64, cwd,
         cwd_b64, env, class, source, context, errors, raw, raw_b64, raw_length,
-        mark, of;
+        edit_of, edits, mark, run, of;
 };
 
 /* Takes a line apart (without its LF). Returns 0, or -1 where it is neither a
- * letter nor a mark of version 1. */
+ * letter nor a mark of a version that is known. */
 int envelope_parse(struct envelope *v, struct str line);
 
 /* What tells a letter from all other lines: its id and its time. */

@@ -13,16 +13,47 @@
 #include <unistd.h>
 
 /* What is to become of a line, by its key. */
-enum { DROP = 1, GONE = 2 };
+enum { KEEP = 1, DROP, GONE };
 
 struct purge {
     struct dlq_read *r;
-    struct idmap lines; /* line key to DROP or GONE */
+    struct idmap lines; /* key of each line that was read to one of these */
     bool *wanted;       /* per segment: holds lines to drop */
     bool *live;         /* per segment: a process writes to it */
 };
 
 /* ---- one segment */
+
+static bool is_there(const struct purge *p, struct hash128 id, int64_t us)
+{
+    uint64_t is = idmap_get(&p->lines, envelope_line_key(id, us));
+    return is == KEEP || is == DROP;
+}
+
+static void set_gone(struct purge *p, struct hash128 id, int64_t us)
+{
+    uint64_t *at = idmap_at(&p->lines, envelope_line_key(id, us));
+    if (at) /* there is no more than was there before */
+        *at = GONE;
+}
+
+/* A mark that was not there when the queue was read may name what was not. */
+static bool drops_mark(struct purge *p, const struct envelope *v)
+{
+    struct envelope_of of = envelope_of(v);
+    struct buf run = { 0 };
+    struct str text;
+    if (!idmap_get(&p->r->marks, envelope_line_key(hash128(v->text), v->us)))
+        return false;
+    while (envelope_next_of(&of))
+        if (is_there(p, of.id, of.us))
+            return false;
+    if (v->kind == DLQ_MARK_REPLAYING && v->run.type == JSON_STRING &&
+        json_string(v->run, &run, &text) == 0)
+        set_gone(p, dlq_journal_id(text), v->us);
+    buf_free(&run);
+    return true;
+}
 
 /* True for a letter that is to go, or for a mark all of whose letters went. */
 static bool drops(struct purge *p, struct str line, bool marks)
@@ -30,23 +61,12 @@ static bool drops(struct purge *p, struct str line, bool marks)
     struct envelope v;
     if (envelope_parse(&v, line))
         return false;
-    if (v.attempt) {
-        struct hash128 key = envelope_line_key(v.id, v.us);
-        if (marks || !idmap_get(&p->lines, key))
-            return false;
-        uint64_t *at = idmap_at(&p->lines, key);
-        if (at)
-            *at = GONE;
-        return at != NULL;
-    }
-    struct envelope_of of = envelope_of(&v);
-    bool any = false;
-    while (marks && envelope_next_of(&of)) {
-        if (idmap_get(&p->lines, envelope_line_key(of.id, of.us)) != GONE)
-            return false;
-        any = true;
-    }
-    return any;
+    if (!v.attempt)
+        return marks && drops_mark(p, &v);
+    if (marks || idmap_get(&p->lines, envelope_line_key(v.id, v.us)) != DROP)
+        return false;
+    set_gone(p, v.id, v.us);
+    return true;
 }
 
 /* Copies what stays from fd to out. */
@@ -155,16 +175,41 @@ static int purge_segment(struct purge *p, size_t i, bool marks, struct err *e)
 
 /* ---- all of them */
 
+static int note(struct purge *p, struct hash128 id, int64_t us, uint64_t what,
+                struct err *e)
+{
+    uint64_t *line = idmap_at(&p->lines, envelope_line_key(id, us));
+    if (!line)
+        return err_nomem(e);
+    *line = what;
+    return 0;
+}
+
+/* All that is there; what does not count any more goes at once. */
+static int note_all(struct purge *p, struct err *e)
+{
+    struct dlq_read *r = p->r;
+    for (size_t i = 0; i < r->n_places; i++) {
+        const struct dlq_place *l = &r->places[i];
+        bool waste = l->state >= DLQ_PURGED;
+        if (note(p, l->id, l->us, waste ? DROP : KEEP, e))
+            return -1;
+        p->wanted[l->segment] |= waste;
+    }
+    for (size_t i = 0; i < r->n_journals; i++)
+        if (note(p, r->journals[i].id, r->journals[i].us, KEEP, e))
+            return -1;
+    return 0;
+}
+
 static int note_lines(struct purge *p, size_t entry, struct err *e)
 {
     struct dlq_read *r = p->r;
     for (size_t at = r->entries[entry].last + 1; at;
          at = r->places[at - 1].older) {
         const struct dlq_place *l = &r->places[at - 1];
-        uint64_t *line = idmap_at(&p->lines, envelope_line_key(l->id, l->us));
-        if (!line)
-            return err_nomem(e);
-        *line = DROP;
+        if (note(p, l->id, l->us, DROP, e))
+            return -1;
         p->wanted[l->segment] = true;
     }
     return 0;
@@ -203,8 +248,7 @@ static int mark_live(struct purge *p, const size_t *entries, size_t n,
         done->marked += marked;
     }
     if (r == 0)
-        r = dlq_mark_write(q, "purged", (struct str){ "", 0 }, e) ||
-            dlq_sync(q, e);
+        r = dlq_mark_write(q, DLQ_MARK_PURGED, STR(""), e) || dlq_sync(q, e);
     dlq_close(q);
     return r ? -1 : 0;
 }
@@ -212,6 +256,8 @@ static int mark_live(struct purge *p, const size_t *entries, size_t n,
 static int purge_all(struct purge *p, const size_t *entries, size_t n,
                      struct dlq_purged *done, struct err *e)
 {
+    if (note_all(p, e))
+        return -1;
     for (size_t i = 0; i < n; i++)
         if (note_lines(p, entries[i], e))
             return -1;

@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* A source may name a long path, escaped. */
-#define LINE_MAX_BYTES ((size_t)1 << 20)
+/* What was edited stands in it with all that was there before. */
+#define LINE_MAX_BYTES DLQ_LINE_MAX
 
 int replays_write_target(struct buf *out, const char *uri)
 {
@@ -19,7 +19,7 @@ int replays_write_target(struct buf *out, const char *uri)
 }
 
 int replays_write(struct buf *out, struct hash128 id, uint64_t attempt,
-                  struct hash128 raw, struct str source)
+                  struct hash128 raw, struct str source, struct str edits)
 {
     char id_hex[33], raw_hex[33];
     hash128_hex(id, id_hex);
@@ -29,6 +29,10 @@ int replays_write(struct buf *out, struct hash128 id, uint64_t attempt,
     if (source.n) {
         buf_addz(out, ",\"source\":");
         buf_add_str(out, source);
+    }
+    if (edits.n) {
+        buf_addz(out, ",\"edits\":");
+        buf_add_str(out, edits);
     }
     return buf_addz(out, "}\n");
 }
@@ -52,6 +56,16 @@ static int hash_member(struct val line, struct str key, struct hash128 *h)
     return envelope_parse_id(h, (struct str){ v.raw.p + 1, v.raw.n - 2 });
 }
 
+/* A value of this type, if it is there. */
+static int keep(struct replays *r, struct val v, enum json_type type,
+                struct str *kept)
+{
+    if (v.type != type)
+        return 0;
+    *kept = arena_dup(&r->text, v.raw);
+    return kept->p ? 0 : -1;
+}
+
 /* Puts a letter at the end of those with the same bytes. */
 static int take_letter(struct replays *r, struct val line)
 {
@@ -64,12 +78,9 @@ static int take_letter(struct replays *r, struct val line)
         !number_to_i64(v.raw, &attempt) || attempt < 1)
         return -1;
     new.attempt = (uint64_t)attempt;
-    v = json_get(line, STR("source"));
-    if (v.type == JSON_OBJECT) {
-        new.source = arena_dup(&r->text, v.raw);
-        if (!new.source.p)
-            return -1;
-    }
+    if (keep(r, json_get(line, STR("source")), JSON_OBJECT, &new.source) ||
+        keep(r, json_get(line, STR("edits")), JSON_ARRAY, &new.edits))
+        return -1;
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
         struct replay *p = realloc(r->v, cap * sizeof(*p));

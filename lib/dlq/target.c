@@ -1,5 +1,7 @@
 #include "dlq/target.h"
 
+#include "io/filelock.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -120,6 +122,28 @@ int target_check(const struct target *t, struct err *e)
                 ? err_sys(e, ERR_CANTCREAT, errno,
                           "cannot keep dead letters in '%s'", t->path)
                 : check_folder(folder, t->path, e);
+    free(folder);
+    return r;
+}
+
+int target_lock(const struct target *t, int patience_ms, int *fd, struct err *e)
+{
+    char *folder = target_folder(t);
+    int r = 1;
+    if (!folder)
+        return err_nomem(e);
+    *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
+        r = errno == ENOENT
+                ? 0
+                : err_sys(e, ERR_IO, errno, "cannot open '%s'", folder);
+    else if (filelock_wait(*fd, folder, patience_ms, e))
+        r = -1;
+    if (r < 0 && e->code == ERR_TEMPFAIL)
+        err_set(e, ERR_TEMPFAIL, "another replay, edit or purge works in '%s'",
+                folder);
+    if (r < 0 && *fd >= 0)
+        close(*fd);
     free(folder);
     return r;
 }

@@ -33,6 +33,13 @@ void target_segments_free(char **paths, size_t n);
 /* The folder that the segments are in, owned by the caller; NULL: no memory. */
 char *target_folder(const struct target *t);
 
+/* Locks the folder that the segments are in, against others that replay, edit
+ * or purge; waits for it at most so long. Returns 1 with *fd, to be closed by
+ * the caller; 0 where there is no such folder, and so no letter; -1 with
+ * ERR_TEMPFAIL where it is held. */
+int target_lock(const struct target *t, int patience_ms, int *fd,
+                struct err *e);
+
 void target_free(struct target *t);
 
 #endif

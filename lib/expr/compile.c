@@ -11,6 +11,7 @@ struct compiler {
     size_t depth; /* values on the stack at this point of the program */
     struct str text;
     struct err *err;
+    unsigned use; /* of the fields that are named: enum expr_use */
 };
 
 static int compile(struct compiler *c, const struct node *n);
@@ -104,6 +105,11 @@ static int compile_path(struct compiler *c, const struct node *n)
     if (!slots)
         return err_nomem(c->err);
     p->slots = slots;
+    unsigned char *uses = realloc(p->uses, p->n_slots + 1);
+    if (!uses)
+        return err_nomem(c->err);
+    p->uses = uses;
+    p->uses[p->n_slots] = (unsigned char)c->use;
     p->slots[p->n_slots++] = slot;
     c->x->fields[slot].read = true;
     return emit(c, OP_SLOT, 0, slot, n->at, 1);
@@ -202,19 +208,29 @@ static void land_all(struct compiler *c, int jump)
     }
 }
 
+/* What only decides which value is taken. */
+static int compile_condition(struct compiler *c, const struct node *n)
+{
+    unsigned use = c->use;
+    c->use |= EXPR_DECIDES;
+    int r = compile(c, n);
+    c->use = use;
+    return r;
+}
+
 static int compile_case(struct compiler *c, const struct node *n)
 {
     const struct node *a = n->child;
     int ends = -1;
     if (n->has_operand) {
-        if (compile(c, a))
+        if (compile_condition(c, a))
             return -1;
         a = a->next;
     }
     for (; a->next; a = a->next->next) {
         if (n->has_operand && emit(c, OP_PICK, 0, 0, a->at, 1) < 0)
             return -1;
-        if (compile(c, a))
+        if (compile_condition(c, a))
             return -1;
         if (n->has_operand && emit(c, OP_EQ, 0, 0, a->at, -1) < 0)
             return -1;
@@ -300,7 +316,7 @@ static int check_argument(struct compiler *c, const struct node *n, char kind,
     return caret_error(c->err, c->p->what, c->text, at, "%s", why.text);
 }
 
-static int compile_call(struct compiler *c, const struct node *n)
+static int compile_arguments(struct compiler *c, const struct node *n)
 {
     const char *kind = func_get(n->op)->kinds;
     for (const struct node *a = n->child; a; a = a->next) {
@@ -309,6 +325,17 @@ static int compile_call(struct compiler *c, const struct node *n)
             return -1;
         kind += *kind != '\0';
     }
+    return 0;
+}
+
+static int compile_call(struct compiler *c, const struct node *n)
+{
+    unsigned use = c->use;
+    c->use |= func_hides(n->op) ? EXPR_HIDES : 0;
+    int r = compile_arguments(c, n);
+    c->use = use;
+    if (r)
+        return -1;
     return emit(c, OP_CALL, (uint32_t)n->n, n->op, n->at, 1 - (int)n->n);
 }
 

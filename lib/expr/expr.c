@@ -27,6 +27,7 @@ static void program_free(struct program *p)
 {
     free(p->code);
     free(p->slots);
+    free(p->uses);
     free(p->what);
 }
 
@@ -132,6 +133,23 @@ bool expr_overlaps(const struct expr_set *x, int i, const struct path *p)
             return true;
     }
     return false;
+}
+
+bool expr_reads(const struct expr_set *x, int i, size_t *at, struct path *p,
+                unsigned *use)
+{
+    const struct program *prog = &x->progs[i];
+    if (*at >= prog->n_slots)
+        return false;
+    const struct field *f = &x->fields[prog->slots[*at]];
+    *use = prog->uses[(*at)++];
+    *p = (struct path){ .steps = f->steps, .n = f->n };
+    return true;
+}
+
+bool expr_is_field(const struct expr_set *x, int i)
+{
+    return x->progs[i].n == 1 && x->progs[i].code[0].op == OP_SLOT;
 }
 
 /* ---- expressions */

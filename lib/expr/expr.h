@@ -66,6 +66,19 @@ struct str expr_root(const struct expr_set *x, size_t slot);
  * it, but is not the very same. */
 bool expr_overlaps(const struct expr_set *x, int i, const struct path *p);
 
+/* How an expression uses a field: for its value, only to decide between values
+ * (the conditions of CASE), or as what a hash or mask hides. */
+enum expr_use { EXPR_VALUE = 0, EXPR_DECIDES = 1, EXPR_HIDES = 2 };
+
+/* Walks the fields that expression i reads, in order, each as often as it is
+ * named: *at is 0 for the first call. Sets *p, borrowed from the set (it has no
+ * text), and *use, of enum expr_use; false behind the last. */
+bool expr_reads(const struct expr_set *x, int i, size_t *at, struct path *p,
+                unsigned *use);
+
+/* True if expression i is a field and nothing else. */
+bool expr_is_field(const struct expr_set *x, int i);
+
 /* Makes record, of this shape (or NULL), the one that expressions see. Returns
  * 0; -1 where it is not JSON (possible only if it was not checked). */
 int expr_load(struct expr_set *x, struct str record,

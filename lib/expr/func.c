@@ -239,6 +239,13 @@ const struct func *func_get(int index)
     return &tables[index >> 8]->row[index & 255];
 }
 
+bool func_hides(int index)
+{
+    const struct func *f = func_get(index);
+    return (f >= func_hash.row && f < func_hash.row + func_hash.n) ||
+           (f >= func_mask.row && f < func_mask.row + func_mask.n);
+}
+
 int func_check(struct expr_set *x, char kind, const struct operand *o,
                struct func_why *why)
 {

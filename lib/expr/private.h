@@ -93,9 +93,10 @@ struct insn {
 struct program {
     struct insn *code; /* owned */
     size_t n, cap;
-    size_t stack; /* values at most */
-    char *what;   /* owned */
-    int *slots;   /* owned: fields that it reads */
+    size_t stack;        /* values at most */
+    char *what;          /* owned */
+    int *slots;          /* owned: fields that it reads */
+    unsigned char *uses; /* owned: how, of each: enum expr_use */
     size_t n_slots;
 };
 
@@ -154,6 +155,9 @@ struct func {
 /* The index of a function, or -1. */
 int func_find(struct str name);
 const struct func *func_get(int index);
+
+/* True if its arguments cannot be told from its result: a hash or a mask. */
+bool func_hides(int index);
 
 /* What is wrong with a constant argument. */
 struct func_why {

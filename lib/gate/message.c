@@ -46,6 +46,11 @@ static void add_end(struct buf *b, const struct gate_message *m)
              ",\"read\":%" PRIu64 ",\"out\":%" PRIu64 ",\"rejected\":%" PRIu64
              ",\"filtered\":%" PRIu64 ",\"duplicates\":%" PRIu64,
              c->in, c->out, c->rejected, c->filtered, c->duplicates);
+    buf_addf(b,
+             ",\"cpu_seconds\":%.3f,\"peak_memory\":%" PRIu64
+             ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64,
+             m->usage.cpu_seconds, m->usage.peak_memory, m->usage.bytes_in,
+             m->usage.bytes_out);
     if (m->after)
         buf_addz(b, ",\"after\":true");
     if (m->error)

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/usage.h"
 
 #include <stdint.h>
 
@@ -29,18 +30,19 @@ struct gate_counts {
 struct gate_message {
     enum gate_kind kind;
     uint64_t id;
-    const char *stage; /* all: "pipe-dedup" */
-    char *const *argv; /* start: NULL-terminated; cut where it is long */
-    uint64_t pipe[2];  /* start: inodes of the pipes that stdin and stdout
-                          are; 0: no pipe */
-    bool loads;        /* start: will say "ready" before it commits */
-    const char *doubt; /* ready: why not to commit even if all ended well;
-                          NULL: nothing speaks against it */
-    struct str load;   /* ready: a JSON object */
-    int exit;          /* end */
-    bool after;        /* end: the failure followed from the upstream's */
-    const char *error; /* end: NULL: none */
-    double seconds;    /* end */
+    const char *stage;  /* all: "pipe-dedup" */
+    char *const *argv;  /* start: NULL-terminated; cut where it is long */
+    uint64_t pipe[2];   /* start: inodes of the pipes that stdin and stdout
+                           are; 0: no pipe */
+    bool loads;         /* start: will say "ready" before it commits */
+    const char *doubt;  /* ready: why not to commit even if all ended well;
+                           NULL: nothing speaks against it */
+    struct str load;    /* ready: a JSON object */
+    int exit;           /* end */
+    bool after;         /* end: the failure followed from the upstream's */
+    const char *error;  /* end: NULL: none */
+    double seconds;     /* end */
+    struct usage usage; /* end */
     struct gate_counts counts; /* end */
 };
 

@@ -15,6 +15,8 @@
 #include "join/jointable.h"
 #include "table/spill.h"
 
+struct colmap;
+
 struct join_spec {
     const char *const *keys; /* lists "field, field=reference_field" */
     size_t n_keys;
@@ -74,6 +76,11 @@ struct join_item {
 /* Takes an item apart. */
 void join_item_read(struct str item, struct join_item *head, struct str *key,
                     struct str *row);
+
+/* Takes m, a map of the fields of the stream's records (lineage/colmap.h),
+ * through the join, whose reference is ready; all_stay: also records that
+ * nothing matches. */
+void join_trace(const struct join *j, struct colmap *m, bool all_stay);
 
 void join_free(struct join *j);
 

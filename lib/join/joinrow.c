@@ -1,5 +1,7 @@
 #include "join/joinrow.h"
 
+#include "lineage/colmap.h"
+
 #include <stdlib.h>
 #include <strings.h>
 
@@ -71,6 +73,8 @@ static int add_field(struct joinrow *r, struct str field, struct err *e)
     size_t had = r->n;
     int slot = select_add(r->select, &paths[0]);
     int bad = slot < 0 ? err_nomem(e) : add_name(r, name, name, &id, e);
+    if (!bad && r->n > had && colmap_spell(&r->names[had].from, &paths[0]))
+        bad = err_nomem(e);
     path_list_free(paths, n);
     if (bad)
         return -1;
@@ -233,6 +237,7 @@ void joinrow_free(struct joinrow *r)
         buf_free(&r->names[i].label);
         buf_free(&r->names[i].name);
         buf_free(&r->names[i].raw);
+        buf_free(&r->names[i].from);
     }
     free(r->names);
     free(r->order);

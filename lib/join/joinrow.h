@@ -18,6 +18,7 @@ struct joinrow_name {
     struct buf label; /* ,"name": as it is written */
     struct buf name;  /* the characters, with the prefix */
     struct buf raw;   /* as the reference spelled it first */
+    struct buf from;  /* the path of a field that was chosen; else empty */
     uint64_t seen;    /* the record that has val */
     struct val val;
 };

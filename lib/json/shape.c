@@ -153,13 +153,13 @@ static struct shape *learn(struct shape_cache *c, const struct scan_line *line,
     return NULL;
 }
 
-/* Takes leave of a shape that somebody may still look at for a while. */
+/* Takes leave of a shape that somebody may still look at for a while; nobody
+ * is given it from now on, or it would not be there for as long as that. */
 static void let_go(struct shape_cache *c, struct shape *s)
 {
-    struct shape *out = c->gone[c->oldest];
-    if (out && c->by_n[out->n % GUESSES] == out)
-        c->by_n[out->n % GUESSES] = NULL;
-    shape_free(out);
+    if (c->by_n[s->n % GUESSES] == s)
+        c->by_n[s->n % GUESSES] = NULL;
+    shape_free(c->gone[c->oldest]);
     c->gone[c->oldest] = s;
     c->oldest = (c->oldest + 1) % SHAPE_KEEP;
 }

@@ -4,9 +4,27 @@
 
 #define LIST_FIRST 4 /* a power of two, as are all sizes */
 
+const double latency_bounds[LATENCY_BOUNDS] = { 0.1,   0.5,   1,      5,
+                                                10,    30,    60,     300,
+                                                900,   3600,  10800,  21600,
+                                                43200, 86400, 172800, 604800 };
+
+void facts_latency(struct facts *f, double seconds)
+{
+    struct latency *l = &f->latency;
+    size_t i = 0;
+    if (!(seconds > 0))
+        seconds = 0;
+    while (i < LATENCY_BOUNDS && seconds > latency_bounds[i])
+        i++;
+    l->counts[i]++;
+    l->sum += seconds;
+}
+
 void facts_init(struct facts *f)
 {
     *f = (struct facts){ .text = { .max = FACTS_BYTES_MAX } };
+    colmap_init(&f->columns, COLMAP_SAME);
 }
 
 void facts_free(struct facts *f)
@@ -15,6 +33,9 @@ void facts_free(struct facts *f)
     free(f->outputs);
     free(f->assertions);
     free(f->measures);
+    colmap_free(&f->columns);
+    fieldset_free(&f->fields_in);
+    fieldset_free(&f->fields_out);
     arena_free(&f->text);
     facts_init(f);
 }

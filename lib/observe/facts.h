@@ -8,6 +8,9 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "base/usage.h"
+#include "lineage/colmap.h"
+#include "lineage/fieldset.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +23,9 @@
 struct dataset {
     struct str namespace, name;
     bool has_rows, has_bytes;
+    bool side; /* an input that is looked things up in */
     uint64_t rows, bytes;
+    const struct colmap *columns; /* of an output, borrowed; NULL: not known */
 };
 
 /* What was asserted of the data, and whether it holds. */
@@ -35,6 +40,8 @@ struct assertion {
     bool passed;
     bool has_value; /* what was measured, as a number */
     double value;
+    bool has_baseline; /* what it was compared with */
+    double baseline;
 };
 
 /* A measure of a column; value is a JSON number. */
@@ -49,6 +56,17 @@ struct code_count {
     uint64_t n;
 };
 
+/* How long after their events records were taken: how many in each of the
+ * buckets, the last one for what is above all bounds. */
+#define LATENCY_BOUNDS 16
+extern const double latency_bounds[LATENCY_BOUNDS]; /* seconds, ascending */
+
+struct latency {
+    uint64_t counts[LATENCY_BOUNDS + 1];
+    double sum; /* seconds */
+    bool given; /* somebody looks at it */
+};
+
 enum facts_end {
     FACTS_OPEN, /* still at work */
     FACTS_SUCCESS,
@@ -57,9 +75,13 @@ enum facts_end {
 };
 
 struct facts {
-    /* Who: borrowed. pipeline is NULL where it has no name. */
+    /* Who: borrowed. pipeline is NULL where it has no name; stage is where this
+     * is the pipeline as a whole. */
     const char *stage, *pipeline, *run_id;
-    char *const *argv;  /* as called, NULL-terminated */
+    const char *attempt;  /* of pipe-run; NULL: none */
+    const char *trace_id; /* of the trace that it belongs to; NULL: none */
+    const char *owner, *runbook; /* of the pipeline; NULL: not known */
+    char *const *argv;           /* as called, NULL-terminated */
     bool run_is_shared; /* the run id was given: other stages have it too */
     bool dated;
     int64_t start, end; /* us; of the interval, where dated */
@@ -69,8 +91,16 @@ struct facts {
     int exit_code;
     const char *error; /* borrowed; NULL: none */
     double seconds;
+    struct usage usage;
     uint64_t read, out, rejected, filtered, duplicates;
     bool heads; /* no stage of ours feeds this one */
+
+    struct latency latency;
+
+    /* Asked before metrics are written while the stage works; NULL: nobody has
+     * anything to add. */
+    void (*look)(void *ctx, struct facts *f);
+    void *look_ctx;
 
     bool has_lag; /* what waits at a live source behind what was read */
     uint64_t lag;
@@ -81,7 +111,11 @@ struct facts {
     size_t n_inputs, n_outputs, n_assertions, n_measures;
     struct code_count codes[FACTS_CODES_MAX + 1]; /* of rejects */
     size_t n_codes;
-    uint64_t left_out; /* additions that found no room */
+    /* Where the first output's fields come from; inputs by their number. */
+    bool has_columns;
+    struct colmap columns;
+    struct fieldset fields_in, fields_out; /* seen in the first records */
+    uint64_t left_out;                     /* additions that found no room */
     struct arena text;
 };
 
@@ -99,6 +133,9 @@ struct dataset *facts_output(struct facts *f, struct str namespace,
 void facts_assertion(struct facts *f, const struct assertion *a);
 void facts_measure(struct facts *f, struct str column, const char *metric,
                    struct str value);
+
+/* A record was taken so many seconds after its event; before it: 0. */
+void facts_latency(struct facts *f, double seconds);
 
 /* Counts a reject by the (static) code of its first reason. */
 void facts_reject(struct facts *f, const char *code);

@@ -10,6 +10,13 @@
 
 #include "base/buf.h"
 #include "observe/facts.h"
+#include "observe/uuid.h"
+
+/* In the folder of a run under pipe-run: the events of its stages. */
+#define LINEAGE_FILE "lineage.ndjson"
+
+/* The UUID of the run. */
+void lineage_run(const struct facts *f, char uuid[UUID_CHARS + 1]);
 
 /* Appends the event for f as it stands (f->how says which) at `now` (us) as a
  * JSON object on one line, with LF. namespace is that of the jobs. 0 or -1

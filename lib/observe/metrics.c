@@ -94,26 +94,47 @@ static void add_number(struct buf *out, double v)
     buf_addz(out, isnan(v) ? "NaN" : text);
 }
 
-void metrics_observe(struct metrics *m, struct str labels, const double *bounds,
-                     size_t n, double value)
+void metrics_histogram(struct metrics *m, struct str labels,
+                       const double *bounds, size_t n, const uint64_t *counts,
+                       double sum)
 {
     struct buf with_le = { .max = 65536 }, le = { .max = 64 };
+    uint64_t so_far = 0;
     if (!m->n)
         return;
     struct metric_family *f = &m->families[m->n - 1];
     for (size_t i = 0; i <= n; i++) {
-        double bound = i < n ? bounds[i] : (double)INFINITY;
         buf_reset(&le);
-        add_number(&le, bound);
+        add_number(&le, i < n ? bounds[i] : (double)INFINITY);
         buf_reset(&with_le);
         buf_add_str(&with_le, labels);
         m->failed |= metrics_label(&with_le, "le", buf_str(&le)) != 0;
-        add_sample(m, f, STR("_bucket"), buf_str(&with_le), value <= bound);
+        so_far += counts[i];
+        add_sample(m, f, STR("_bucket"), buf_str(&with_le), (double)so_far);
     }
-    add_sample(m, f, STR("_sum"), labels, value);
-    add_sample(m, f, STR("_count"), labels, 1);
+    add_sample(m, f, STR("_sum"), labels, sum);
+    add_sample(m, f, STR("_count"), labels, (double)so_far);
     buf_free(&with_le);
     buf_free(&le);
+}
+
+void metrics_observe(struct metrics *m, struct str labels, const double *bounds,
+                     size_t n, double value)
+{
+    uint64_t counts[METRICS_BOUNDS_MAX + 1] = { 0 };
+    size_t i = 0;
+    if (n > METRICS_BOUNDS_MAX)
+        n = METRICS_BOUNDS_MAX;
+    while (i < n && value > bounds[i])
+        i++;
+    counts[i] = 1;
+    metrics_histogram(m, labels, bounds, n, counts, value);
+}
+
+void metrics_initial(struct metrics *m)
+{
+    if (m->n)
+        m->families[m->n - 1].initial = true;
 }
 
 int metrics_label(struct buf *labels, const char *name, struct str value)
@@ -180,13 +201,18 @@ static void add_up(struct metrics *m, struct metric_family *now,
     }
 }
 
+static void add_samples(struct metrics *m, struct metric_family *f,
+                        const struct metric_family *from)
+{
+    for (size_t i = 0; f && i < from->n; i++)
+        add_sample(m, f, from->samples[i].suffix, from->samples[i].labels,
+                   from->samples[i].value);
+}
+
 static void carry(struct metrics *m, const struct metric_family *before)
 {
-    struct metric_family *f =
-        add_family(m, before->name, before->type, before->help);
-    for (size_t i = 0; f && i < before->n; i++)
-        add_sample(m, f, before->samples[i].suffix, before->samples[i].labels,
-                   before->samples[i].value);
+    add_samples(m, add_family(m, before->name, before->type, before->help),
+                before);
 }
 
 void metrics_merge(struct metrics *now, const struct metrics *before)
@@ -198,6 +224,24 @@ void metrics_merge(struct metrics *now, const struct metrics *before)
             carry(now, b);
         else if (f->type == b->type && f->type != METRIC_GAUGE)
             add_up(now, f, b);
+        else if (f->type == b->type && f->initial && b->n) {
+            f->n = 0;
+            add_samples(now, f, b);
+        }
+    }
+}
+
+void metrics_join(struct metrics *m, const struct metrics *other)
+{
+    for (size_t i = 0; i < other->n; i++) {
+        const struct metric_family *o = &other->families[i];
+        struct metric_family *f = find_family(m, o->name);
+        if (!f)
+            carry(m, o);
+        for (size_t j = 0; f && f->type == o->type && j < o->n; j++)
+            if (!find_sample(f, &o->samples[j]))
+                add_sample(m, f, o->samples[j].suffix, o->samples[j].labels,
+                           o->samples[j].value);
     }
 }
 

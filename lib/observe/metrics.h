@@ -17,6 +17,7 @@
 #include "base/err.h"
 
 #define METRICS_BYTES_MAX ((size_t)16 << 20) /* of a text */
+#define METRICS_BOUNDS_MAX 32                /* of a histogram */
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -29,6 +30,7 @@ struct metric_sample {
 struct metric_family {
     struct str name, help;
     enum metric_type type;
+    bool initial; /* of a gauge: only where it was not there before */
     struct metric_sample *samples; /* owned */
     size_t n;
 };
@@ -55,14 +57,29 @@ void metrics_set(struct metrics *m, struct str labels, double value);
 void metrics_observe(struct metrics *m, struct str labels, const double *bounds,
                      size_t n, double value);
 
+/* The same with many: counts[i] of them, of n + 1, are at most bounds[i] and
+ * above the bound before it, the last ones above all. */
+void metrics_histogram(struct metrics *m, struct str labels,
+                       const double *bounds, size_t n, const uint64_t *counts,
+                       double sum);
+
+/* The last family, of gauges, is to stand as it was where it was there before:
+ * what is added now is how it begins. */
+void metrics_initial(struct metrics *m);
+
 /* Appends `name="value"` to labels, with a comma before it where others stand;
  * what is not UTF-8 in value becomes U+FFFD. 0 or -1. */
 int metrics_label(struct buf *labels, const char *name, struct str value);
 
 /* Takes in what was: counters and histograms add up (a histogram only with one
- * of the same buckets), a family of gauges stands as it is now, and families
- * that are not there now are kept. Borrows nothing from before. */
+ * of the same buckets), a family of gauges stands as it is now, which may be
+ * without samples, and families that are not there now are kept. Borrows
+ * nothing from before. */
 void metrics_merge(struct metrics *now, const struct metrics *before);
+
+/* Adds the samples of other, of other labels; what m has already stays. Borrows
+ * nothing from other. */
+void metrics_join(struct metrics *m, const struct metrics *other);
 
 /* Appends the text. 0 or -1 (memory). */
 int metrics_format(struct buf *out, const struct metrics *m);

@@ -40,12 +40,14 @@ static int add_key(struct post *p, const char *key, struct err *e)
     return r;
 }
 
-static int prepare(struct post *p, const char *url, struct err *e)
+static int prepare(struct post *p, const struct post_to *to, struct err *e)
 {
     CURLcode (*set)(CURL *, CURLoption, ...) = p->lib->setopt;
     CURL *c = p->curl;
-    if (add_header(p, "Content-Type: application/json") ||
-        add_header(p, "Expect:") || set(c, CURLOPT_URL, url) != CURLE_OK)
+    if (add_header(p, to->metrics ? "Content-Type: text/plain; version=0.0.4"
+                                  : "Content-Type: application/json") ||
+        add_header(p, "Expect:") || set(c, CURLOPT_URL, to->url) != CURLE_OK ||
+        (to->metrics && set(c, CURLOPT_CUSTOMREQUEST, "PUT") != CURLE_OK))
         return err_nomem(e);
     (void)set(c, CURLOPT_HTTPHEADER, p->headers);
     (void)set(c, CURLOPT_USERAGENT, "pipeutils/" PIPE_VERSION);
@@ -57,7 +59,7 @@ static int prepare(struct post *p, const char *url, struct err *e)
     return 0;
 }
 
-struct post *post_open(const char *url, const char *key, struct err *e)
+struct post *post_open(const struct post_to *to, struct err *e)
 {
     struct post *p = calloc(1, sizeof(*p));
     if (!p) {
@@ -69,7 +71,8 @@ struct post *post_open(const char *url, const char *key, struct err *e)
         p->curl = p->lib->easy_init();
         if (!p->curl)
             err_nomem(e);
-        else if ((!key || add_key(p, key, e) == 0) && prepare(p, url, e) == 0)
+        else if ((!to->key || add_key(p, to->key, e) == 0) &&
+                 prepare(p, to, e) == 0)
             return p;
     }
     post_close(p);

@@ -46,26 +46,28 @@ static int add_gate(struct buf *labels, struct str name)
 
 /* ---- families */
 
-static void add_records(struct metrics *m, const struct facts *f)
+static void add_records(struct metrics *m, const struct facts *f,
+                        const struct runmetrics_told *t)
 {
     uint64_t settled = f->out + f->rejected + f->filtered + f->duplicates;
     const struct {
         const char *name;
         uint64_t n;
     } outcomes[] = {
-        { "out", f->out },
-        { "rejected", f->rejected },
-        { "filtered", f->filtered },
-        { "duplicate", f->duplicates },
-        { "unsettled", f->read > settled ? f->read - settled : 0 },
+        { "out", f->out - t->out },
+        { "rejected", f->rejected - t->rejected },
+        { "filtered", f->filtered - t->filtered },
+        { "duplicate", f->duplicates - t->duplicates },
+        { "unsettled",
+          f->how != FACTS_OPEN && f->read > settled ? f->read - settled : 0 },
     };
     metrics_family(m, "pipeline_records_total", METRIC_COUNTER,
                    "Records that entered the pipeline: read by a stage that "
                    "no other stage feeds.");
-    set(m, f, NULL, STR(""), f->heads ? (double)f->read : 0);
+    set(m, f, NULL, STR(""), f->heads ? (double)(f->read - t->read) : 0);
     metrics_family(m, "pipeline_errors_total", METRIC_COUNTER,
                    "Records that were rejected.");
-    set(m, f, NULL, STR(""), (double)f->rejected);
+    set(m, f, NULL, STR(""), (double)(f->rejected - t->rejected));
     metrics_family(m, "pipeline_stage_records_total", METRIC_COUNTER,
                    "Records that the stage read, by what became of them.");
     for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
@@ -73,7 +75,8 @@ static void add_records(struct metrics *m, const struct facts *f)
     metrics_family(m, "pipeline_rejects_total", METRIC_COUNTER,
                    "Records that were rejected, by their first error.");
     for (size_t i = 0; i < f->n_codes; i++)
-        set(m, f, "code", str_of(f->codes[i].code), (double)f->codes[i].n);
+        set(m, f, "code", str_of(f->codes[i].code),
+            (double)(f->codes[i].n - t->codes[i]));
 }
 
 static void add_run(struct metrics *m, const struct facts *f, int64_t now)
@@ -110,18 +113,35 @@ static bool has_gates(const struct facts *f)
     return false;
 }
 
-static void add_gates(struct metrics *m, const struct facts *f, bool values)
+enum of_gate { GATE_HELD, GATE_VALUE, GATE_BASELINE };
+
+/* Is there such a thing to tell of the gate? Then it is in *value. */
+static bool gate_value(const struct assertion *a, enum of_gate what,
+                       double *value)
+{
+    switch (what) {
+    case GATE_HELD: *value = a->passed; return a->gate;
+    case GATE_VALUE: *value = a->value; return a->gate && a->has_value;
+    case GATE_BASELINE: break;
+    }
+    *value = a->baseline;
+    return a->gate && a->has_baseline;
+}
+
+static void add_gates(struct metrics *m, const struct facts *f,
+                      enum of_gate what)
 {
     struct buf labels = { .max = 65536 };
     for (size_t i = 0; i < f->n_assertions; i++) {
         const struct assertion *a = &f->assertions[i];
-        if (!a->gate || (values && !a->has_value))
+        double value;
+        if (!gate_value(a, what, &value))
             continue;
         m->failed |= add_who(&labels, f) || add_gate(&labels, a->name);
-        if (!values)
+        if (what == GATE_HELD)
             m->failed |= metrics_label(&labels, "severity",
                                        str_of(a->warn ? "warn" : "error")) != 0;
-        metrics_set(m, buf_str(&labels), values ? a->value : a->passed);
+        metrics_set(m, buf_str(&labels), value);
     }
     buf_free(&labels);
 }
@@ -139,10 +159,14 @@ static void add_quality(struct metrics *m, const struct facts *f)
         return;
     metrics_family(m, "pipeline_quality_gate", METRIC_GAUGE,
                    "1 where the gate held when it was last judged, else 0.");
-    add_gates(m, f, false);
+    add_gates(m, f, GATE_HELD);
     metrics_family(m, "pipeline_quality_value", METRIC_GAUGE,
                    "What was measured for the gate when it was last judged.");
-    add_gates(m, f, true);
+    add_gates(m, f, GATE_VALUE);
+    metrics_family(m, "pipeline_quality_baseline", METRIC_GAUGE,
+                   "What the gate was compared with: the median of the last "
+                   "good runs.");
+    add_gates(m, f, GATE_BASELINE);
 }
 
 static void add_lag(struct metrics *m, const struct facts *f)
@@ -154,12 +178,74 @@ static void add_lag(struct metrics *m, const struct facts *f)
     set(m, f, NULL, STR(""), (double)f->lag);
 }
 
-void runmetrics_add(struct metrics *m, const struct facts *f, int64_t now)
+static void add_one(struct metrics *m, const struct facts *f, const char *name,
+                    enum metric_type type, const char *help, double value)
 {
-    add_records(m, f);
+    metrics_family(m, name, type, help);
+    set(m, f, NULL, STR(""), value);
+}
+
+static void add_use(struct metrics *m, const struct facts *f,
+                    const struct usage *t)
+{
+    const struct usage *u = &f->usage;
+    double cpu = u->cpu_seconds - t->cpu_seconds;
+    add_one(m, f, "pipeline_stage_cpu_seconds_total", METRIC_COUNTER,
+            "Processor time of the stage, user and system.", cpu > 0 ? cpu : 0);
+    add_one(m, f, "pipeline_stage_peak_memory_bytes", METRIC_GAUGE,
+            "Peak memory of the stage in its last run.",
+            (double)u->peak_memory);
+    add_one(m, f, "pipeline_stage_read_bytes_total", METRIC_COUNTER,
+            "Bytes that the stage read.", (double)(u->bytes_in - t->bytes_in));
+    add_one(m, f, "pipeline_stage_written_bytes_total", METRIC_COUNTER,
+            "Bytes that the stage wrote.",
+            u->bytes_out > t->bytes_out ? (double)(u->bytes_out - t->bytes_out)
+                                        : 0);
+}
+
+static void add_latency(struct metrics *m, const struct facts *f,
+                        const struct latency *t)
+{
+    const struct latency *l = &f->latency;
+    uint64_t counts[LATENCY_BOUNDS + 1];
+    struct buf labels = { .max = 65536 };
+    if (!l->given)
+        return;
+    for (size_t i = 0; i <= LATENCY_BOUNDS; i++)
+        counts[i] = l->counts[i] - t->counts[i];
+    metrics_family(m, "pipeline_processing_latency_seconds", METRIC_HISTOGRAM,
+                   "How long after their events records were taken for the "
+                   "load.");
+    m->failed |= add_who(&labels, f) != 0;
+    metrics_histogram(m, buf_str(&labels), latency_bounds, LATENCY_BOUNDS,
+                      counts, l->sum - t->sum);
+    buf_free(&labels);
+}
+
+void runmetrics_add(struct metrics *m, const struct facts *f,
+                    const struct runmetrics_told *told, int64_t now)
+{
+    add_records(m, f, told);
+    add_latency(m, f, &told->latency);
+    add_lag(m, f);
+    add_use(m, f, &told->usage);
+    if (f->how == FACTS_OPEN)
+        return;
     add_run(m, f, now);
     add_quality(m, f);
-    add_lag(m, f);
+}
+
+void runmetrics_tell(struct runmetrics_told *told, const struct facts *f)
+{
+    *told = (struct runmetrics_told){ .read = f->read,
+                                      .out = f->out,
+                                      .rejected = f->rejected,
+                                      .filtered = f->filtered,
+                                      .duplicates = f->duplicates,
+                                      .latency = f->latency,
+                                      .usage = f->usage };
+    for (size_t i = 0; i < f->n_codes; i++)
+        told->codes[i] = f->codes[i].n;
 }
 
 int runmetrics_file(struct buf *out, const struct facts *f)

@@ -1,7 +1,6 @@
 #include "observe/sender.h"
 
 #include "base/buf.h"
-#include "observe/post.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +28,7 @@ static void let_go(int fd)
     /* The stage says when we are to stop. */
     for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
         signal(ignored[i], SIG_IGN);
-    (void)prctl(PR_SET_NAME, "pipe-lineage");
+    (void)prctl(PR_SET_NAME, "pipe-sender");
 }
 
 /* Posts the whole lines of what came, and drops them. */
@@ -46,12 +45,12 @@ static void send_lines(struct post *p, struct buf *in, struct err *e)
     }
 }
 
-static _Noreturn void serve(const char *url, const char *key)
+static _Noreturn void serve(const struct post_to *to)
 {
     struct buf in = { 0 };
     struct err e = { 0 };
     ssize_t n = 1;
-    struct post *p = post_open(url, key, &e);
+    struct post *p = post_open(to, &e);
     while (n > 0) {
         if (buf_reserve(&in, 65536))
             _exit(1);
@@ -60,8 +59,11 @@ static _Noreturn void serve(const char *url, const char *key)
             n = 1;
         else if (n > 0)
             in.n += (size_t)n;
-        send_lines(p, &in, &e);
+        if (!to->metrics)
+            send_lines(p, &in, &e);
     }
+    if (to->metrics && p)
+        (void)post_send(p, buf_str(&in), &e);
     /* The answer: a byte, and what went wrong. */
     char ok = e.code ? '!' : '.';
     if (write(3, &ok, 1) == 1 && e.code)
@@ -71,7 +73,9 @@ static _Noreturn void serve(const char *url, const char *key)
 
 /* ---- the stage */
 
-int sender_start(struct sender *s, const char *url, const char *key,
+/* apart: a child that is gone at once leaves the one that works to whoever
+ * takes orphans. */
+static int start(struct sender *s, const struct post_to *to, bool apart,
                  struct err *e)
 {
     int fds[2];
@@ -80,16 +84,44 @@ int sender_start(struct sender *s, const char *url, const char *key,
         return err_sys(e, ERR_TEMPFAIL, errno, "cannot make a socket");
     s->pid = fork();
     if (s->pid == 0) {
+        if (apart && fork() != 0)
+            _exit(0);
         let_go(fds[1]);
-        serve(url, key);
+        serve(to);
     }
     close(fds[1]);
     s->fd = fds[0];
-    if (s->pid > 0)
+    while (apart && s->pid > 0 && waitpid(s->pid, NULL, 0) < 0 &&
+           errno == EINTR)
+        ;
+    if (s->pid > 0 && apart)
+        s->pid = 0;
+    if (s->pid >= 0)
         return 0;
     close(s->fd);
     s->fd = -1;
     return err_sys(e, ERR_TEMPFAIL, errno, "cannot start a process");
+}
+
+int sender_start(struct sender *s, const char *url, const char *key,
+                 struct err *e)
+{
+    struct post_to to = { url, key, false };
+    return start(s, &to, false, e);
+}
+
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e)
+{
+    struct post_to to = { url, key, true };
+    return start(s, &to, false, e);
+}
+
+int sender_start_apart(struct sender *s, const char *url, const char *key,
+                       struct err *e)
+{
+    struct post_to to = { url, key, false };
+    return start(s, &to, true, e);
 }
 
 static int64_t now_ms(void)
@@ -111,16 +143,16 @@ static int wait_for(int fd, short what, int64_t deadline)
     }
 }
 
-int sender_send(struct sender *s, struct str line, struct err *e)
+int sender_send(struct sender *s, struct str text, struct err *e)
 {
-    int64_t deadline = now_ms() + SENDER_PATIENCE_MS;
-    while (line.n) {
-        ssize_t n = send(s->fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int64_t deadtext = now_ms() + SENDER_PATIENCE_MS;
+    while (text.n) {
+        ssize_t n = send(s->fd, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0)
-            line = (struct str){ line.p + n, line.n - (size_t)n };
+            text = (struct str){ text.p + n, text.n - (size_t)n };
         else if (n < 0 && errno != EINTR && errno != EAGAIN)
             return err_sys(e, ERR_UNAVAILABLE, errno, "cannot hand it over");
-        else if (!wait_for(s->fd, POLLOUT, deadline))
+        else if (!wait_for(s->fd, POLLOUT, deadtext))
             return err_set(e, ERR_UNAVAILABLE, "no answer in time");
     }
     return 0;
@@ -160,7 +192,8 @@ int sender_end(struct sender *s, struct err *e)
     s->fd = -1;
     /* It has answered or is given up. Where the stage has forked since, it is
      * somebody else's child, and its number may be too. */
-    if (waitpid(s->pid, NULL, WNOHANG) == 0 && kill(s->pid, SIGKILL) == 0)
+    if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0 &&
+        kill(s->pid, SIGKILL) == 0)
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     return r;

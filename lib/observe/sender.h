@@ -1,4 +1,5 @@
-/* sender: a process that posts events to a URL while the stage works.
+/* sender: a process that posts events to a URL while the stage works, or
+ * metrics when it is done.
  *
  * A start event must not hold up the run, a library that is loaded for it must
  * not be in the way of the data, and a name server that hangs must not keep the
@@ -8,8 +9,7 @@
 #ifndef OBSERVE_SENDER_H
 #define OBSERVE_SENDER_H
 
-#include "base/err.h"
-#include "base/str.h"
+#include "observe/post.h"
 
 #include <sys/types.h>
 
@@ -22,15 +22,25 @@ struct sender {
     int fd; /* -1: none */
 };
 
-/* Starts it; before threads are. key as post_open. 0, or -1 with e. */
+/* Starts it, for events; while there are no threads. key as in struct post_to.
+ * 0, or -1 with e. */
 int sender_start(struct sender *s, const char *url, const char *key,
                  struct err *e);
 
-/* Hands over an event, a line with LF. Does not wait for it to be sent. 0, or
- * -1 with e. */
-int sender_send(struct sender *s, struct str line, struct err *e);
+/* The same for metrics: one body, which is sent when it has ended. */
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e);
 
-/* Waits until all events are sent, at most SENDER_PATIENCE_MS. 0, or -1 with
+/* The same with a process that is no child of this one, for who waits for all
+ * children. It ends by itself. */
+int sender_start_apart(struct sender *s, const char *url, const char *key,
+                       struct err *e);
+
+/* Hands over an event, a line with LF, or a part of the metrics. Does not wait
+ * for it to be sent. 0, or -1 with e. */
+int sender_send(struct sender *s, struct str text, struct err *e);
+
+/* Waits until all is sent, at most SENDER_PATIENCE_MS. 0, or -1 with
  * ERR_UNAVAILABLE: why the first of those that were not was not. Safe on what
  * was never started. */
 int sender_end(struct sender *s, struct err *e);

@@ -3,8 +3,10 @@
 #include "io/filelock.h"
 #include "io/output.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,25 +64,32 @@ static int read_file(const char *path, struct buf *text, struct err *e)
     return r;
 }
 
-static int merge_old(const char *path, struct metrics *m, struct err *e)
+/* What a file holds: 1; 0 where there is none; -1. m needs no init, and is
+ * freed in every case. */
+static int parse_file(const char *path, struct metrics *m, struct err *e)
 {
     struct buf text = { .max = METRICS_BYTES_MAX };
-    struct metrics before;
     struct err why = { 0 };
+    metrics_init(m);
     int r = read_file(path, &text, e);
-    if (r > 0 && metrics_parse(&before, buf_str(&text), &why)) {
+    if (r > 0 && metrics_parse(m, buf_str(&text), &why))
         r = why.code == ERR_DATA
                 ? err_set(e, ERR_DATA,
                           "'%s' is damaged: %s (without the file, counters "
                           "begin anew)",
                           path, why.msg)
                 : err_nomem(e);
-        metrics_free(&before);
-    } else if (r > 0) {
-        metrics_merge(m, &before);
-        metrics_free(&before);
-    }
     buf_free(&text);
+    return r;
+}
+
+static int merge_old(const char *path, struct metrics *m, struct err *e)
+{
+    struct metrics before;
+    int r = parse_file(path, &before, e);
+    if (r > 0)
+        metrics_merge(m, &before);
+    metrics_free(&before);
     return r < 0 ? -1 : 0;
 }
 
@@ -116,4 +125,51 @@ int textfile_add(const char *folder, const char *name, struct metrics *m,
         close(fd); /* and with it the lock */
     buf_free(&path);
     return r;
+}
+
+/* Is the file a pipeline's? Stages have no dot in their names. */
+static bool is_of(const char *file, const char *pipeline)
+{
+    size_t n = strlen(file), p = strlen(pipeline);
+    if (n < 5 || strcmp(file + n - 5, ".prom") != 0)
+        return false;
+    if (p && (n < p + 6 || memcmp(file, pipeline, p) != 0 || file[p] != '.'))
+        return false;
+    const char *stage = p ? file + p + 1 : file;
+    return memchr(stage, '.', n - 5 - (size_t)(stage - file)) == NULL;
+}
+
+static int join_file(const char *folder, const char *file, struct metrics *m,
+                     struct err *e)
+{
+    struct buf path = { .max = 65536 };
+    struct metrics one;
+    buf_addf(&path, "%s/%s", folder, file);
+    if (!buf_z(&path))
+        return err_nomem(e);
+    int r = parse_file(path.p, &one, e);
+    if (r > 0)
+        metrics_join(m, &one);
+    metrics_free(&one);
+    buf_free(&path);
+    return r < 0 ? -1 : 0;
+}
+
+int textfile_gather(const char *folder, const char *pipeline, struct metrics *m,
+                    struct err *e)
+{
+    struct dirent **found;
+    metrics_init(m);
+    int n = scandir(folder, &found, NULL, alphasort), r = 0;
+    if (n < 0)
+        return errno == ENOENT ? 0
+                               : err_sys(e, ERR_IO, errno,
+                                         "cannot read folder '%s'", folder);
+    for (int i = 0; i < n; i++) {
+        if (r == 0 && is_of(found[i]->d_name, pipeline))
+            r = join_file(folder, found[i]->d_name, m, e);
+        free(found[i]);
+    }
+    free(found);
+    return r == 0 && m->failed ? err_nomem(e) : r;
 }

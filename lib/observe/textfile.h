@@ -19,4 +19,10 @@
 int textfile_add(const char *folder, const char *name, struct metrics *m,
                  struct err *e);
 
+/* Joins what the files of a pipeline hold (PIPELINE.STAGE.prom; STAGE.prom for
+ * the one without a name, "") into m, which needs no init and is freed in every
+ * case. 0; -1 with ERR_DATA, ERR_IO or memory. */
+int textfile_gather(const char *folder, const char *pipeline, struct metrics *m,
+                    struct err *e);
+
 #endif

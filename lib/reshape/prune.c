@@ -89,6 +89,25 @@ int prune_init(struct prune *p, enum prune_kind kind, const struct path *fields,
     return 0;
 }
 
+static void walk(const struct prune_node *n, struct path_step *steps,
+                 size_t depth, prune_each *each, void *context)
+{
+    for (n = n->child; n; n = n->next) {
+        const struct path p = { .steps = steps, .n = depth + 1 };
+        steps[depth] = n->step;
+        if (n->end || depth + 1 == PRUNE_STEPS_MAX)
+            each(context, &p);
+        else
+            walk(n, steps, depth + 1, each, context);
+    }
+}
+
+void prune_walk(const struct prune *p, prune_each *each, void *context)
+{
+    struct path_step steps[PRUNE_STEPS_MAX];
+    walk(p->root, steps, 0, each, context);
+}
+
 /* ---- records */
 
 /* What becomes of a value. */

@@ -27,6 +27,12 @@ int prune_init(struct prune *p, enum prune_kind kind, const struct path *fields,
                size_t n, struct err *e);
 void prune_free(struct prune *p);
 
+/* Gives each the paths that were named, without text, borrowed for the call, in
+ * no order. One of more than PRUNE_STEPS_MAX steps is cut there. */
+#define PRUNE_STEPS_MAX 256
+typedef void prune_each(void *context, const struct path *p);
+void prune_walk(const struct prune *p, prune_each *each, void *context);
+
 /* Appends what is left of record. 0, or -1 if out failed. Cost: one walk. */
 int prune_run(const struct prune *p, struct str record, struct buf *out);
 

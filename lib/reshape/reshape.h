@@ -10,6 +10,8 @@
 #include "expr/expr.h"
 
 struct reshape;
+struct colmap;
+struct fieldset;
 
 /* The output that is no route's. */
 #define RESHAPE_MAIN ((size_t)-1)
@@ -47,6 +49,12 @@ bool reshape_branches(const struct reshape *r);
  * behind the last. */
 bool reshape_unseen(const struct reshape *const *all, size_t n, size_t *step,
                     size_t *at, struct str *pointer);
+
+/* Takes m, a map of the fields of records (lineage/colmap.h), through all: it
+ * then says where the fields of the main output come from. Of what is flattened
+ * only fields that were seen in records before are known. */
+void reshape_trace(const struct reshape *r, struct colmap *m,
+                   const struct fieldset *seen);
 
 /* Takes record, of this shape (or NULL), through all. *out is what has come of
  * it, *n of them, in order, borrowed from record and r until the next call;

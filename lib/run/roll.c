@@ -247,6 +247,50 @@ uint64_t roll_rows(const struct roll *r)
     return rows;
 }
 
+/* ---- what was used */
+
+static double number_member(const char *text, struct str key)
+{
+    struct val v = member(text, key);
+    return v.type == JSON_NUMBER ? strtod(v.raw.p, NULL) : 0;
+}
+
+enum joint { OPEN_END, FOREIGN, OURS };
+
+/* What is at this end of a stage: no pipe, a foreign command's, or another
+ * stage of ours. */
+static enum joint joint(const struct roll *r, const struct roll_stage *s,
+                        struct str end, struct str other)
+{
+    struct val pipe = member(s->start, end);
+    if (pipe.type != JSON_NUMBER)
+        return OPEN_END;
+    for (size_t i = 0; i < r->n; i++)
+        if (&r->v[i] != s && str_eq(member(r->v[i].start, other).raw, pipe.raw))
+            return OURS;
+    return FOREIGN;
+}
+
+void roll_use(const struct roll *r, struct roll_use *u)
+{
+    uint64_t in[3] = { 0 }, out[3] = { 0 };
+    *u = (struct roll_use){ 0 };
+    for (size_t i = 0; i < r->n; i++) {
+        const struct roll_stage *s = &r->v[i];
+        enum joint from = joint(r, s, STR("stdin"), STR("stdout"));
+        enum joint to =
+            s->loads ? OPEN_END : joint(r, s, STR("stdout"), STR("stdin"));
+        in[from] += (uint64_t)number_member(s->end, STR("bytes_in"));
+        out[to] += (uint64_t)number_member(s->end, STR("bytes_out"));
+        u->unchanged |= s->loads && s->ended && !s->ready && s->exit == 0;
+        u->byte_seconds += number_member(s->end, STR("peak_memory")) *
+                           number_member(s->end, STR("seconds"));
+    }
+    /* A foreign command between stages must not count twice. */
+    u->bytes_in = in[OPEN_END] ? in[OPEN_END] : in[FOREIGN];
+    u->bytes_out = out[OPEN_END] ? out[OPEN_END] : out[FOREIGN];
+}
+
 /* ---- the record */
 
 /* Members of a message, but for those that only the gate needs, and for the

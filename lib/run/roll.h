@@ -69,6 +69,18 @@ void roll_doubt(const struct roll *r, struct roll_cause *c);
 /* Rows of the loads that are committed. */
 uint64_t roll_rows(const struct roll *r);
 
+/* What the stages that have ended moved and held. Bytes in are those of stages
+ * that no pipe feeds, or where there are none of those that a foreign command
+ * feeds; bytes out those of loaders and of stages that write into no pipe, or
+ * else of those that feed a foreign command. A stage's memory counts its peak
+ * for as long as it ran. */
+struct roll_use {
+    uint64_t bytes_in, bytes_out;
+    double byte_seconds;
+    bool unchanged; /* a loader ended well without a load: all was there */
+};
+void roll_use(const struct roll *r, struct roll_use *u);
+
 /* Appends the stages, and what loaders loaded, as two JSON arrays:
  * "stages":[...],"loads":[...]. 0, or -1 if out failed. */
 int roll_format(const struct roll *r, struct buf *out);

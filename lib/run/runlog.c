@@ -5,6 +5,7 @@
 #include "run/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -44,6 +45,19 @@ static void add_attempts(const struct runlog *r, struct buf *b)
     buf_addc(b, ']');
 }
 
+static void add_usage(const struct runlog *r, struct buf *b)
+{
+    const struct usage *u = &r->usage;
+    buf_addf(b,
+             ",\"cpu_seconds\":%.3f,\"peak_memory\":%" PRIu64
+             ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64,
+             u->cpu_seconds, u->peak_memory, u->bytes_in, u->bytes_out);
+    if (!r->currency)
+        return;
+    buf_addf(b, ",\"cost\":%.9g", r->cost);
+    add_text(b, "currency", r->currency);
+}
+
 int runlog_format(const struct runlog *r, struct buf *b)
 {
     buf_addf(b, "{\"v\":1,\"outcome\":\"%s\"", r->outcome);
@@ -62,6 +76,8 @@ int runlog_format(const struct runlog *r, struct buf *b)
     if (r->ended_us) {
         add_time(b, "ended", r->ended_us);
         buf_addf(b, ",\"seconds\":%.3f", r->seconds);
+        if (r->n_attempts)
+            add_usage(r, b);
     } else {
         buf_addf(b, ",\"pid\":%d", (int)getpid());
     }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/usage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,6 +32,9 @@ struct runlog {
     int hook; /* exit of --on-success or --on-failure; -1: not run */
     int64_t started_us, ended_us; /* UTC; ended 0: not yet */
     double seconds;
+    struct usage usage;   /* of all attempts; where ended_us is set */
+    double cost;          /* estimate, in currency */
+    const char *currency; /* NULL: no prices are known */
     struct runlog_attempt *attempts; /* owned */
     size_t n_attempts;
     struct str stages; /* what roll_format wrote of the last attempt */

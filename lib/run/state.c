@@ -52,17 +52,39 @@ static void read_holder(int fd, struct buf *holder)
         buf_add(holder, text, (size_t)n);
 }
 
+static int open_lock(const char *path)
+{
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int lock_failed(const char *path, struct err *e)
+{
+    return err_sys(e, ERR_CANTCREAT, errno, "cannot open the lock '%s'", path);
+}
+
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 &&
+           ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
 int state_lock(const char *path, uint64_t wait_ms, bool (*stop)(void),
                struct buf *holder, struct err *e)
 {
     int64_t until = clock_ms() + (int64_t)wait_ms;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_lock(path);
     if (fd < 0)
-        return err_sys(e, ERR_CANTCREAT, errno, "cannot open the lock '%s'",
-                       path);
+        return lock_failed(path, e);
     for (;;) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return fd;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (is_still_there(fd, path))
+                return fd;
+            close(fd); /* who had it has removed it */
+            if ((fd = open_lock(path)) < 0)
+                return lock_failed(path, e);
+            continue;
+        }
         int saved = errno;
         if (saved != EWOULDBLOCK && saved != EINTR) {
             close(fd);

@@ -14,8 +14,10 @@ int state_folder(const char *path, struct err *e);
 
 /* Opens a lock file, making it, and locks it as flock(2) does: the lock lives
  * as long as any copy of the descriptor. Waits up to wait_ms, and no longer
- * once stop() is true. Returns the descriptor (close-on-exec), -1 with e; -2
- * where somebody else holds it, with what that one wrote into it in holder. */
+ * once stop() is true. Who has the lock may unlink the file before letting go:
+ * others then lock the next one. Returns the descriptor (close-on-exec), -1
+ * with e; -2 where somebody else holds it, with what that one wrote into it in
+ * holder. */
 int state_lock(const char *path, uint64_t wait_ms, bool (*stop)(void),
                struct buf *holder, struct err *e);
 

@@ -188,6 +188,11 @@ int stage_branch(struct stage *st, const char *target, size_t *index)
     return r;
 }
 
+int branch_fd(const struct stage *st, size_t index)
+{
+    return st->priv->branches[index].fd;
+}
+
 const char *stage_branch_name(const struct stage *st, size_t index,
                               uint64_t *rows)
 {
@@ -254,6 +259,14 @@ void branches_mark(struct stage *st, int code)
                     st->verdict == VERDICT_CLEAN ? MARK_OK : MARK_UNVERIFIED,
                     b->out.bytes);
     }
+}
+
+uint64_t branches_bytes(const struct stage *st)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < st->priv->n_branches; i++)
+        n += st->priv->branches[i].out.bytes;
+    return n;
 }
 
 void branches_close(struct stage *st)

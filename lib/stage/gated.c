@@ -61,6 +61,7 @@ int gated_end(struct stage *st, int code)
                        : 0,
         .counts = { c->in, c->out, c->rejected, c->filtered, c->duplicates },
     };
+    stage_usage(st, &m.usage);
     /* What is committed stays so, whether anybody hears of it or not. */
     if (gate_end(g, &m, &e) && code == 0 && !committed) {
         st->err = e;

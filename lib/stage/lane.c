@@ -109,6 +109,8 @@ int lane_settle(struct lane *l, struct stage *st, uint64_t line)
     st->counts.in += l->counts.in;
     st->counts.out += l->counts.out;
     st->counts.filtered += l->counts.filtered;
+    if (st->priv->samples)
+        columns_write(st, buf_str(&l->out));
     if (output_write(&st->out, buf_str(&l->out), &st->err) ||
         settle_branches(l, st))
         return -1;

@@ -4,9 +4,9 @@
 #include "observe/eventlog.h"
 #include "observe/lineage.h"
 #include "observe/naming.h"
+#include "observe/outlet.h"
 #include "observe/runmetrics.h"
 #include "observe/sender.h"
-#include "observe/textfile.h"
 #include "stage/private.h"
 
 #include <fcntl.h>
@@ -19,11 +19,16 @@
 
 struct observe {
     struct facts facts;
-    struct buf metrics;         /* folder; empty: none */
-    struct buf lineage;         /* file or URL; empty: none */
-    struct buf shown;           /* the same for messages: without a query */
-    bool posts;                 /* it is a URL */
-    struct sender sender;       /* of it */
+    struct outlet metrics; /* without a folder: none */
+    struct buf lineage;    /* file or URL; empty: none */
+    struct buf shown;      /* the same for messages: without a query */
+    bool posts;            /* it is a URL */
+    struct sender sender;  /* of it */
+    struct runmetrics_told told;
+    int64_t told_at;  /* us, monotonic: when metrics were written last */
+    bool troubled;    /* that they could not be has been said */
+    bool begun;       /* by pipe-run: the start was told */
+    struct buf aside; /* the same for pipe-run; empty: none */
     struct buf namespace, name; /* scratch */
     ptrdiff_t input;            /* the one that is read; -1: none */
     uint64_t rows_before, bytes_before;
@@ -68,7 +73,8 @@ void stage_input_end(struct stage *st)
     if (!o || o->input < 0)
         return;
     struct dataset *d = &o->facts.inputs[o->input];
-    d->has_rows = d->has_bytes = true;
+    d->has_bytes = true;
+    d->has_rows = !d->side; /* those are not counted in */
     d->rows = st->counts.in - o->rows_before;
     d->bytes = bytes_so_far(st) - o->bytes_before;
     o->input = -1;
@@ -76,13 +82,25 @@ void stage_input_end(struct stage *st)
 
 void stage_input(struct stage *st, const char *uri)
 {
+    stage_input_table(st, uri, NULL);
+}
+
+void stage_input_side(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (o && o->input >= 0)
+        o->facts.inputs[o->input].side = true;
+}
+
+void stage_input_table(struct stage *st, const char *uri, const char *table)
+{
     struct observe *o = st->priv->observe;
     if (!o)
         return;
     stage_input_end(st);
     int r = strcmp(uri, "-") == 0
                 ? name_fd(st, STDIN_FILENO)
-                : naming_uri(&o->namespace, &o->name, uri, NULL);
+                : naming_uri(&o->namespace, &o->name, uri, table);
     struct dataset *d = r < 0 ? NULL
                               : facts_input(&o->facts, buf_str(&o->namespace),
                                             buf_str(&o->name));
@@ -211,24 +229,39 @@ static int take_lineage(struct stage *st)
     return stage_expand(st, &o->lineage, to);
 }
 
+/* The word of --metrics; nothing is made of it where it was not given. */
+int stage_outlet(struct stage *st, struct outlet *o)
+{
+    const char *to = st->opts.metrics;
+    struct buf where = { .max = 65536 }, state = { .max = 65536 };
+    if (!to)
+        return 0;
+    int r = stage_expand(st, &where, to) ||
+                    (outlet_is_url(to) && stage_state_dir(st, &state))
+                ? -1
+                : 0;
+    if (r == 0 && (!buf_z(&where) || !buf_z(&state)))
+        r = err_nomem(&st->err);
+    if (r == 0)
+        r = outlet_open(o, where.p, state.p, st->opts.pipeline, &st->err);
+    buf_free(&where);
+    buf_free(&state);
+    return r;
+}
+
 static int take_options(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    if (st->opts.metrics && !*st->opts.metrics)
-        return err_set(&st->err, ERR_USAGE,
-                       "option --metrics: no folder named");
-    if ((st->opts.metrics && stage_expand(st, &o->metrics, st->opts.metrics)) ||
-        take_lineage(st))
+    if (stage_outlet(st, &o->metrics) || take_lineage(st))
         return -1;
     struct str to = buf_str(&o->lineage);
     size_t n = 0;
     while (n < to.n && !(o->posts && (to.p[n] == '?' || to.p[n] == '#')))
         n++;
     buf_add(&o->shown, to.p, n);
-    if ((o->metrics.n && !buf_z(&o->metrics)) ||
-        (o->lineage.n && !buf_z(&o->lineage)) ||
-        (o->shown.n && !buf_z(&o->shown)) || o->metrics.failed ||
-        o->lineage.failed || o->shown.failed)
+    if ((o->lineage.n && !buf_z(&o->lineage)) ||
+        (o->shown.n && !buf_z(&o->shown)) || o->lineage.failed ||
+        o->shown.failed)
         return err_nomem(&st->err);
     return 0;
 }
@@ -236,16 +269,18 @@ static int take_options(struct stage *st)
 static void set_run(struct stage *st)
 {
     struct facts *f = &st->priv->observe->facts;
-    int64_t day;
-    f->stage = st->cmd->name;
+    struct period p;
+    f->stage = st->cmd->flags & STAGE_RUNS ? NULL : st->cmd->name;
     f->pipeline = st->opts.pipeline;
     f->run_id = st->run_id;
     f->run_is_shared = st->opts.run_id != NULL;
-    f->argv = st->priv->full_argv;
-    f->dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
+    f->argv = st->cmd->flags & STAGE_RUNS ? st->rest : st->priv->full_argv;
+    f->attempt = getenv(GATE_ENV);
+    f->trace_id = stage_trace(st, false);
+    f->dated = stage_dated(st, &p);
     if (f->dated) {
-        f->start = tz_day_start(day, st->opts.tz);
-        f->end = tz_day_start(day + 1, st->opts.tz);
+        f->start = p.start;
+        f->end = p.end;
     }
 }
 
@@ -260,13 +295,40 @@ static void tell_lineage(struct stage *st, const struct err *e)
         stage_warn(st, "lineage is not written: %s", e->msg);
 }
 
-static void start_sender(struct stage *st)
+static void start_sender(struct stage *st, bool apart)
 {
     struct observe *o = st->priv->observe;
     const char *key = getenv("OPENLINEAGE_API_KEY");
     struct err e = { 0 };
-    if (sender_start(&o->sender, o->lineage.p, key && *key ? key : NULL, &e))
+    if ((apart ? sender_start_apart : sender_start)(
+            &o->sender, o->lineage.p, key && *key ? key : NULL, &e))
         tell_lineage(st, &e);
+}
+
+/* Under pipe-run the events of all stages lie in the folder of the run, too:
+ * what the pipeline as a whole has read and written follows from them, and what
+ * was killed before it could tell its end. */
+static void put_aside(struct observe *o, struct str line)
+{
+    struct err ignored;
+    if (o->aside.n)
+        (void)eventlog_append(o->aside.p, line, &ignored);
+}
+
+static void find_aside(struct observe *o, const char *folder)
+{
+    if (!folder || *folder != '/')
+        return;
+    buf_addf(&o->aside, "%s/" LINEAGE_FILE, folder);
+    if (!buf_z(&o->aside))
+        buf_reset(&o->aside);
+}
+
+static int put_line(struct stage *st, struct str line, struct err *e)
+{
+    struct observe *o = st->priv->observe;
+    return o->posts ? sender_send(&o->sender, line, e)
+                    : eventlog_append(o->lineage.p, line, e);
 }
 
 /* Writes the event, or hands it to the sender. */
@@ -276,16 +338,17 @@ static void put_event(struct stage *st)
     const char *namespace = getenv("OPENLINEAGE_NAMESPACE");
     struct buf line = { .max = EVENT_BYTES_MAX };
     struct err e = { 0 };
-    int r;
-    if (o->posts && o->sender.fd < 0)
-        return; /* has been told */
+    int r = 0;
     if (lineage_event(&line, &o->facts,
                       namespace && *namespace ? namespace : "default",
                       time_now()))
         r = err_nomem(&e);
     else
-        r = o->posts ? sender_send(&o->sender, buf_str(&line), &e)
-                     : eventlog_append(o->lineage.p, buf_str(&line), &e);
+        put_aside(o, buf_str(&line));
+    if (r == 0 && o->posts && o->sender.fd < 0)
+        r = 0; /* has been told */
+    else if (r == 0)
+        r = put_line(st, buf_str(&line), &e);
     if (r && !o->posts) /* the sender's end tells what went wrong with it */
         tell_lineage(st, &e);
     buf_free(&line);
@@ -295,9 +358,10 @@ static void observe_free(struct stage *st)
 {
     struct observe *o = st->priv->observe;
     facts_free(&o->facts);
-    buf_free(&o->metrics);
+    outlet_free(&o->metrics);
     buf_free(&o->lineage);
     buf_free(&o->shown);
+    buf_free(&o->aside);
     buf_free(&o->namespace);
     buf_free(&o->name);
     free(o);
@@ -306,7 +370,8 @@ static void observe_free(struct stage *st)
 
 int observe_start(struct stage *st)
 {
-    bool works = (st->cmd->flags & (STAGE_EMITS | STAGE_READS)) != 0;
+    bool works = (st->cmd->flags & (STAGE_EMITS | STAGE_READS)) != 0 ||
+                 (st->cmd->flags & STAGE_RUNS && st->opts.pipeline);
     const char *url = getenv("OPENLINEAGE_URL");
     if (!st->opts.metrics && !st->opts.lineage && !(url && *url))
         return 0;
@@ -320,18 +385,54 @@ int observe_start(struct stage *st)
     set_run(st);
     int r = take_options(st) || add_streams(st) ? -1 : 0;
     /* A command that only looks at things is no run. */
-    if (r || !works || (!o->metrics.n && !o->lineage.n)) {
+    if (r || !works || (!o->metrics.folder.n && !o->lineage.n)) {
         observe_free(st);
         return r;
     }
+    st->priv->samples = o->lineage.n > 0;
+    if (st->cmd->flags & STAGE_RUNS)
+        return 0; /* whole.c tells when */
+    if (getenv(GATE_ENV))
+        find_aside(o, getenv("PIPE_RUN_DIR"));
     if (o->posts)
-        start_sender(st);
+        start_sender(st, false);
     if (o->lineage.n)
         put_event(st);
     return 0;
 }
 
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m)
+{
+    struct err e = { 0 };
+    if (outlet_add(o, st->cmd->name, m, &e))
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    else if (outlet_push(o, &e))
+        stage_warn(st, "metrics are not sent to '%s': %s", o->url.p, e.msg);
+}
+
 /* ---- finish */
+
+/* Where else records went: what columns they have is not known. */
+static void add_branches(struct stage *st, bool nothing)
+{
+    struct observe *o = st->priv->observe;
+    const char *name;
+    uint64_t rows;
+    for (size_t i = 0; (name = stage_branch_name(st, i, &rows)) != NULL; i++) {
+        int fd = branch_fd(st, i);
+        int r = fd < 0 ? naming_uri(&o->namespace, &o->name, name, NULL)
+                       : naming_fd(&o->namespace, &o->name, fd);
+        struct dataset *d =
+            r < 0 || (fd >= 0 && r == 0)
+                ? NULL
+                : facts_output(&o->facts, buf_str(&o->namespace),
+                               buf_str(&o->name));
+        if (!d)
+            continue;
+        d->has_rows = true;
+        d->rows = nothing && fd < 0 ? 0 : rows;
+    }
+}
 
 static void set_outputs(struct stage *st)
 {
@@ -340,6 +441,7 @@ static void set_outputs(struct stage *st)
     bool emits = (st->cmd->flags & STAGE_EMITS) != 0;
     /* A table and a file of -o have all of it or nothing. */
     bool nothing = f->how != FACTS_SUCCESS && (!emits || st->opts.output);
+    columns_finish(st);
     for (size_t i = 0; i < f->n_outputs; i++) {
         struct dataset *d = &f->outputs[i];
         d->has_rows = true;
@@ -347,6 +449,9 @@ static void set_outputs(struct stage *st)
         d->has_bytes = emits;
         d->bytes = nothing ? 0 : st->out.bytes;
     }
+    if (f->n_outputs && f->has_columns)
+        f->outputs[0].columns = &f->columns;
+    add_branches(st, nothing);
     if (!st->priv->dlq_uri || !f->rejected ||
         naming_uri(&o->namespace, &o->name, st->priv->dlq_uri, NULL))
         return;
@@ -356,6 +461,18 @@ static void set_outputs(struct stage *st)
         d->has_rows = true;
         d->rows = f->rejected;
     }
+}
+
+static void set_counts(struct stage *st)
+{
+    struct facts *f = &st->priv->observe->facts;
+    stage_usage(st, &f->usage);
+    f->read = st->counts.in;
+    f->out = st->counts.out;
+    f->rejected = st->counts.rejected;
+    f->filtered = st->counts.filtered;
+    f->duplicates = st->counts.duplicates;
+    f->heads = !mark_present(STDIN_FILENO);
 }
 
 static void set_end(struct stage *st, int exit_code, int sig)
@@ -369,12 +486,7 @@ static void set_end(struct stage *st, int exit_code, int sig)
     f->how = sig ? FACTS_ABORTED : exit_code ? FACTS_FAILED : FACTS_SUCCESS;
     f->exit_code = exit_code;
     f->error = st->err.code != ERR_NONE ? st->err.msg : NULL;
-    f->read = st->counts.in;
-    f->out = st->counts.out;
-    f->rejected = st->counts.rejected;
-    f->filtered = st->counts.filtered;
-    f->duplicates = st->counts.duplicates;
-    f->heads = !mark_present(STDIN_FILENO);
+    set_counts(st);
 }
 
 /* Whoever reads our stdout has all of it, and need not wait for what we have
@@ -393,19 +505,76 @@ static void let_reader_go(struct stage *st)
 static void write_metrics(struct stage *st)
 {
     struct observe *o = st->priv->observe;
-    struct buf name = { .max = 1024 };
     struct metrics m;
-    struct err e = { 0 };
     metrics_init(&m);
-    runmetrics_add(&m, &o->facts, time_now());
-    (void)runmetrics_file(&name, &o->facts);
-    int r = !buf_z(&name) || m.failed
-                ? err_nomem(&e)
-                : textfile_add(o->metrics.p, name.p, &m, &e);
-    if (r)
-        stage_warn(st, "metrics are not written: %s", e.msg);
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
+    stage_metrics(st, &o->metrics, &m);
     metrics_free(&m);
-    buf_free(&name);
+}
+
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A stream has no end to wait for. Nothing is pushed: that could take a while,
+ * and who comes for the records must not notice. */
+void observe_live(struct stage *st, bool idle)
+{
+    struct observe *o = st->priv->observe;
+    struct err e = { 0 };
+    struct metrics m;
+    int64_t every = (int64_t)st->opts.metrics_every * 1000;
+    if (!o || !o->metrics.folder.n || !every)
+        return;
+    int64_t now = monotonic_us();
+    if (!o->told_at)
+        o->told_at = now;
+    if (now - o->told_at < (idle ? every / 5 : every))
+        return;
+    o->told_at = now;
+    set_counts(st);
+    if (o->facts.look)
+        o->facts.look(o->facts.look_ctx, &o->facts);
+    metrics_init(&m);
+    runmetrics_add(&m, &o->facts, &o->told, time_now());
+    if (outlet_add(&o->metrics, st->cmd->name, &m, &e) == 0)
+        runmetrics_tell(&o->told, &o->facts);
+    else if (!o->troubled)
+        stage_warn(st, "metrics are not written: %s", e.msg);
+    o->troubled |= e.code != ERR_NONE;
+    metrics_free(&m);
+}
+
+/* ---- for whole.c */
+
+bool observe_lineage(const struct stage *st)
+{
+    return st->priv->observe && st->priv->observe->lineage.n;
+}
+
+void observe_begin(struct stage *st, const char *folder)
+{
+    struct observe *o = st->priv->observe;
+    find_aside(o, folder);
+    o->facts.trace_id = stage_trace(st, false);
+    o->begun = true;
+    if (o->posts)
+        start_sender(st, true);
+    put_event(st);
+}
+
+void observe_line(struct stage *st, struct str line)
+{
+    struct observe *o = st->priv->observe;
+    struct err e = { 0 };
+    put_aside(o, line);
+    if (o->posts && o->sender.fd < 0)
+        return;
+    if (put_line(st, line, &e) && !o->posts)
+        tell_lineage(st, &e);
 }
 
 void observe_finish(struct stage *st, int exit_code, int sig)
@@ -414,14 +583,19 @@ void observe_finish(struct stage *st, int exit_code, int sig)
     struct err e = { 0 };
     if (!o)
         return;
+    if (st->cmd->flags & STAGE_RUNS && !o->begun) {
+        observe_free(st);
+        return;
+    }
     if (st->priv->in_open || st->priv->stream_done)
         stage_input_end(st);
     set_end(st, exit_code, sig);
-    set_outputs(st);
+    if (!(st->cmd->flags & STAGE_RUNS))
+        set_outputs(st);
     let_reader_go(st);
     if (o->lineage.n)
         put_event(st);
-    if (o->metrics.n)
+    if (o->metrics.folder.n && !(st->cmd->flags & STAGE_RUNS))
         write_metrics(st);
     if (sender_end(&o->sender, &e))
         tell_lineage(st, &e);

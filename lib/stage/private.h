@@ -3,6 +3,7 @@
 #define STAGE_PRIVATE_H
 
 #include "base/arena.h"
+#include "base/usage.h"
 #include "gate/gate.h"
 #include "observe/trace.h"
 #include "record/reader.h"
@@ -65,6 +66,8 @@ struct stage_private {
     bool sampled;            /* these have been judged */
     char run_id[64];
     const struct opt *tables[OPT_TABLES_MAX + 1];
+    bool dated;             /* there is a --date */
+    struct period interval; /* which it names */
     struct gate gate;
     bool relays; /* the child loads; this process ends with relayed */
     int relayed;
@@ -77,7 +80,10 @@ struct stage_private {
     size_t n_branches;
     struct observe *observe; /* owned; NULL: neither metrics nor lineage */
     struct trace trace;      /* empty: there is none */
-    int log;                 /* the run's; -1: there is none */
+    bool samples;            /* the first records are kept, for lineage */
+    struct buf sample_in, sample_out;
+    uint64_t events_from; /* of this attempt, in the folder of the run */
+    int log;              /* the run's; -1: there is none */
 };
 
 /* The signal that asks us to stop, 0 for none. */
@@ -110,18 +116,36 @@ int gated_split(struct stage *st);
 /* Returns the exit code, which is another where the end was not heard. */
 int gated_end(struct stage *st, int code);
 
+/* spent.c: what the stage has used so far, and moved. */
+void stage_usage(const struct stage *st, struct usage *u);
+
 /* where.c */
 int where_pipeline(struct stage *st); /* is its name one for paths? 0 or -1 */
 int where_dlq(struct stage *st);
+int where_interval(struct stage *st); /* reads --date: 0 or -1 */
 
 /* observe.c */
 int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */
 void observe_reject(struct stage *st, const char *code);
+/* Writes metrics out where it is time; sooner where the stage has to wait. */
+void observe_live(struct stage *st, bool idle);
 /* The stage ends with this exit code, or by this signal (0: none): nothing
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);
 
+/* By pipe-run: is there lineage to tell; the start of the run; a line of an
+ * event that another process did not come to tell. */
+bool observe_lineage(const struct stage *st);
+void observe_begin(struct stage *st, const char *folder);
+void observe_line(struct stage *st, struct str line);
+
+/* columns.c: of records that come and go, as long as priv->samples. */
+void columns_read(struct stage *st, const struct record *recs, int n);
+void columns_write(struct stage *st, struct str text);
+void columns_finish(struct stage *st); /* the facts know what was seen */
+
 /* branch.c */
+int branch_fd(const struct stage *st, size_t index); /* -1: a file */
 int branch_write(struct stage *st, size_t index, struct str text,
                  uint64_t rows);
 int branches_flush(struct stage *st, struct err *e);
@@ -129,6 +153,7 @@ int branches_commit(struct stage *st); /* files appear; 0 or -1 with st->err */
 bool branches_reader_gone(const struct stage *st);
 void branches_show(struct stage *st); /* the stage fails: no files */
 void branches_mark(struct stage *st, int code);
+uint64_t branches_bytes(const struct stage *st); /* written so far */
 void branches_close(struct stage *st);
 
 /* stream.c */

@@ -306,15 +306,21 @@ void report_progress(struct stage *st, bool final)
 static void end_event(struct stage *st, int exit_code)
 {
     const struct counts *c = &st->counts;
+    struct usage used;
     struct buf b = { .max = 32768 };
+    stage_usage(st, &used);
     buf_addf(&b,
              ",\"event\":\"end\",\"exit\":%d,\"read\":%llu,\"out\":%llu,"
              "\"rejected\":%llu,\"filtered\":%llu,\"duplicates\":%llu,"
-             "\"seconds\":%.3f",
+             "\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
+             "\"peak_memory\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu",
              exit_code, (unsigned long long)c->in, (unsigned long long)c->out,
              (unsigned long long)c->rejected, (unsigned long long)c->filtered,
              (unsigned long long)c->duplicates,
-             (double)ms_since(&st->priv->started) / 1000.0);
+             (double)ms_since(&st->priv->started) / 1000.0, used.cpu_seconds,
+             (unsigned long long)used.peak_memory,
+             (unsigned long long)used.bytes_in,
+             (unsigned long long)used.bytes_out);
     put_json(st, exit_code ? "error" : "info", buf_str(&b), report_is_json(st));
     buf_free(&b);
 }

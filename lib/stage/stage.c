@@ -128,14 +128,21 @@ static const struct opt rows_common[] = {
     { OPT_STRING, 0, "run-id", "ID", &shared.run_id, "identity of the run",
       NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_RUN_ID" },
     { OPT_STRING, 0, "date", "DATE", &shared.date,
-      "the day the run is for (YYYY-MM-DD); fills {date}, {start} and {end}",
+      "the day the run is for (YYYY-MM-DD; also an hour, YYYY-MM-DDThh, a "
+      "week, "
+      "YYYY-Www, a month, YYYY-MM); fills {date}, {start} and {end}",
       NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_DATE" },
     { OPT_STRING, 0, "tz", "ZONE", &shared.tz,
       "time zone of days and of times without a zone; default UTC", NULL, 0, 0,
       0, COMPLETE_NONE, "PIPE_TZ" },
-    { OPT_STRING, 0, "metrics", "DIR", &shared.metrics,
-      "add the run's metrics to a *.prom file in DIR, for Prometheus", NULL, 0,
-      0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_STRING, 0, "metrics", "DIR|URL", &shared.metrics,
+      "add the run's metrics to a *.prom file in DIR, for Prometheus, or push "
+      "them to a Pushgateway",
+      NULL, 0, 0, 0, COMPLETE_DIR, "PIPE_METRICS" },
+    { OPT_TIME, 0, "metrics-every", "TIME", &shared.metrics_every,
+      "write them to the file also so often while a stream runs; 0s: at the "
+      "end only; default 15s",
+      NULL, 0, 0, 0, COMPLETE_NONE, "PIPE_METRICS_EVERY" },
     { OPT_STRING, 0, "lineage", "FILE|URL", &shared.lineage,
       "append the run's OpenLineage events to FILE, or post them to URL; "
       "default OPENLINEAGE_URL, where that is set",
@@ -304,18 +311,13 @@ static void forget_first_run(struct stage *st)
 
 static int check_shared(struct stage *st)
 {
-    int64_t day;
     st->opts = shared;
     if (dlq_replaying())
         forget_first_run(st);
-    if (shared.date && !date_parse(str_of(shared.date), &day))
-        return err_set(&st->err, ERR_USAGE,
-                       "option --date: '%s' is not a date (YYYY-MM-DD)",
-                       shared.date);
     if (shared.tz && !tz_known(shared.tz))
         return err_set(&st->err, ERR_USAGE,
                        "option --tz: '%s' is not a known time zone", shared.tz);
-    return where_pipeline(st);
+    return where_interval(st) || where_pipeline(st) ? -1 : 0;
 }
 
 /* Sorts by time, and no two processes share it. */
@@ -399,6 +401,7 @@ int stage_start(struct stage *st, const struct command *cmd, int argc,
                        "another pipeutils stage writes to this pipe");
     shared.jobs = cmd->flags & STAGE_LANES ? 1 : 0;
     shared.min_sample = 100;
+    shared.metrics_every = 15000;
     shared.max_record = (uint64_t)16 << 20;
     shared.max_depth = JSON_DEPTH_DEFAULT;
     build_tables(st);
@@ -500,7 +503,7 @@ int stage_finish(struct stage *st)
                 st->out.bytes);
     branches_mark(st, code);
     report_progress(st, true);
-    if (code && !sig && !p->gate.aborted)
+    if (code && !sig && !p->gate.aborted && *st->err.msg)
         report_error(st);
     if (code == ERR_USAGE && !st->opts.quiet && isatty(STDERR_FILENO))
         fprintf(stderr, "Try '%s --help'.\n", st->cmd->name);

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/period.h"
 #include "dlq/dlq.h"
 #include "io/input.h"
 #include "io/lines.h"
@@ -33,15 +34,16 @@
 
 /* What a command is; flags say which shared options and services it gets. */
 enum {
-    STAGE_EMITS = 1,    /* writes records: marks stdout, has -o */
-    STAGE_READS = 2,    /* reads the stream from stdin: verdict, limits */
-    STAGE_REJECTS = 4,  /* may reject records: --dlq, --max-reject ... */
-    STAGE_OPERANDS = 8, /* takes operands */
-    STAGE_DASHES = 16,  /* has a part of its own behind "--" */
-    STAGE_LANES = 32,   /* works by lanes: has -j */
-    STAGE_LOADS = 64,   /* commits: under pipe-run only when told to */
-    STAGE_AHEAD = 128,  /* gains by a thread that reads ahead: has -j */
-    STAGE_GATHERS = 256 /* emits nothing before its input's end */
+    STAGE_EMITS = 1,     /* writes records: marks stdout, has -o */
+    STAGE_READS = 2,     /* reads the stream from stdin: verdict, limits */
+    STAGE_REJECTS = 4,   /* may reject records: --dlq, --max-reject ... */
+    STAGE_OPERANDS = 8,  /* takes operands */
+    STAGE_DASHES = 16,   /* has a part of its own behind "--" */
+    STAGE_LANES = 32,    /* works by lanes: has -j */
+    STAGE_LOADS = 64,    /* commits: under pipe-run only when told to */
+    STAGE_AHEAD = 128,   /* gains by a thread that reads ahead: has -j */
+    STAGE_GATHERS = 256, /* emits nothing before its input's end */
+    STAGE_RUNS = 512     /* runs other stages: for lineage it is the pipeline */
 };
 
 struct command {
@@ -102,6 +104,7 @@ enum reject_format {
 struct stage_opts {
     const char *pipeline, *run_id, *date, *tz, *dlq, *max_reject, *log, *output;
     const char *metrics, *lineage;
+    uint64_t metrics_every; /* ms; 0: at the end only */
     uint64_t min_sample, max_record, max_depth;
     uint64_t jobs; /* threads, 1 to STAGE_JOBS_MAX; for STAGE_LANES, and for
                       STAGE_AHEAD, where 0 is: as it seems best */
@@ -109,6 +112,8 @@ struct stage_opts {
 };
 
 struct facts;
+struct colmap;
+struct fieldset;
 
 struct stage {
     struct err err; /* the failure, if code is not ERR_NONE */
@@ -275,8 +280,12 @@ int stage_expand_on(struct stage *st, struct buf *out, const char *text,
 /* True if there is something to be replaced. */
 bool stage_has_template(const char *text);
 
-/* What --date names, as expressions see it: the day, its first instant and
- * that of the next day. .p is NULL where there is no date. */
+/* The interval that --date names, or PIPE_START and PIPE_END where they came
+ * with it. False where there is no date: p is left alone. */
+bool stage_dated(const struct stage *st, struct period *p);
+
+/* The same as texts, for expressions: the date, its first instant, and the
+ * first that is not of it. .p is NULL where there is no date. */
 struct interval {
     struct str date, start, end; /* borrowed from text */
     struct buf text[3];          /* owned */
@@ -285,6 +294,10 @@ struct interval {
 /* Fills v, zeroed. 0 or -1; stage_interval_free in every case. */
 int stage_interval(struct stage *st, struct interval *v);
 void stage_interval_free(struct interval *v);
+
+/* True below pipe-backfill (PIPE_BACKFILL is set): dates of the past are run in
+ * any order, and positions that the next run goes on from are left alone. */
+bool stage_in_backfill(void);
 
 /* A line on stderr unless -q ("pipe-load: ..." or a JSON line under --log
  * json); control bytes are escaped. For results worth a word on success. */
@@ -330,12 +343,51 @@ struct facts *stage_facts(struct stage *st);
 void stage_input(struct stage *st, const char *uri);
 void stage_input_end(struct stage *st);
 
+/* The same for a table (NULL: none) in uri. */
+void stage_input_table(struct stage *st, const char *uri, const char *table);
+
+/* The input that was begun last is looked things up in: its records do not go
+ * on by themselves. */
+void stage_input_side(struct stage *st);
+
+/* Where the fields of the output come from, for lineage: to be filled in
+ * (lineage/colmap.h) before the end; at first all are the same as in the inputs
+ * that are not on the side. NULL where nobody wants it. A stage that does not
+ * call it says nothing about columns. */
+struct colmap *stage_colmap(struct stage *st);
+
+/* The fields of the first records that were read, as far as they were seen.
+ * Only where stage_colmap is not NULL. */
+const struct fieldset *stage_fields(struct stage *st);
+
 /* What is counted out goes to uri, into table (NULL: none). Commands with
  * STAGE_EMITS have stdout, or the file of -o, without it. */
 void stage_output(struct stage *st, const char *uri, const char *table);
 
 /* So many records are in the output, where that is not what was counted out. */
 void stage_output_rows(struct stage *st, uint64_t rows);
+
+/* For commands that are no stage but have metrics of their own. stage_outlet
+ * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
+ * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
+ * command's file there and pushes; what goes wrong is a warning. */
+struct outlet;
+struct metrics;
+int stage_outlet(struct stage *st, struct outlet *o);
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
+
+/* By a command with STAGE_RUNS. The run begins, in its folder (absolute; owner
+ * and runbook are borrowed, NULL where not known), and so does an attempt; an
+ * attempt is over, all its processes are gone; the run is over with this exit
+ * code: what stages told in the folder is taken together. dead is the folder of
+ * a run of the same pipeline that was killed: what it began and did not end is
+ * told to have been aborted. */
+void stage_run_begin(struct stage *st, const char *folder, const char *owner,
+                     const char *runbook);
+void stage_run_attempt(struct stage *st, const char *folder);
+void stage_run_attempted(struct stage *st, const char *folder);
+void stage_run_end(struct stage *st, const char *folder);
+void stage_run_died(struct stage *st, const char *dead);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

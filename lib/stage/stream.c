@@ -29,6 +29,7 @@ int stream_idle(void *ctx, struct err *e)
         return -1;
     if (branches_flush(st, &st->err))
         return -1;
+    observe_live(st, true);
     int r = st->on_idle ? st->on_idle(st->idle_context, &st->err) : 0;
     if (st->priv->current == &st->priv->in)
         st->priv->in.idle_ms = st->idle_ms;
@@ -80,6 +81,7 @@ int stage_tick(struct stage *st)
     if (stage_stopping())
         return interrupted(st);
     report_progress(st, false);
+    observe_live(st, false);
     return 0;
 }
 
@@ -231,6 +233,8 @@ static int next_records(struct stage *st, struct record *recs, int max)
         }
         int n =
             lane_take(&p->lane, p->lines, p->n_lines, &p->at_line, recs, max);
+        if (n && p->samples)
+            columns_read(st, recs, n);
         if (n)
             return n;
     }
@@ -266,6 +270,8 @@ int stage_admit(struct stage *st, const struct record *rec)
 {
     struct json_fault f;
     st->counts.in++;
+    if (!st->priv->current) /* no bytes were read for it that we saw */
+        st->priv->raw_in += rec->text.n + 1;
     if (rec->text.n > st->opts.max_record)
         return stage_rejectf(st, rec, "too_long", "",
                              "record of %zu bytes, limit is %llu", rec->text.n,
@@ -281,6 +287,8 @@ int stream_write_run(struct stage *st)
 {
     struct str run = st->priv->run;
     st->priv->run = STR("");
+    if (st->priv->samples)
+        columns_write(st, run);
     return output_write(&st->out, run, &st->err);
 }
 
@@ -288,6 +296,10 @@ int stage_emit(struct stage *st, struct str text)
 {
     if (st->priv->run.n && stream_write_run(st))
         return -1;
+    if (st->priv->samples) {
+        columns_write(st, text);
+        columns_write(st, STR("\n"));
+    }
     if (output_write(&st->out, text, &st->err))
         return -1;
     return output_write(&st->out, STR("\n"), &st->err);
@@ -321,6 +333,8 @@ int stage_pass_lines(struct stage *st, struct str text, size_t n)
     if (st->priv->run.n && stream_write_run(st))
         return -1;
     st->counts.out += n;
+    if (st->priv->samples)
+        columns_write(st, text);
     return output_write(&st->out, text, &st->err);
 }
 

@@ -101,9 +101,72 @@ bool stage_has_template(const char *text)
     return false;
 }
 
-/* day NULL: there is none. */
+/* ---- the interval that the date names */
+
+/* A variable as an instant. */
+static int read_instant(struct stage *st, const char *name, const char *text,
+                        int64_t *us)
+{
+    struct str s = str_of(text);
+    if (time_is_rfc3339(s) && time_parse(s, NULL, us))
+        return 0;
+    return err_set(&st->err, ERR_USAGE, "%s '%s' is not an RFC 3339 time", name,
+                   text);
+}
+
+/* True if the variable and the option agree; "" is as good as none. */
+static bool is_env(const char *name, const char *option)
+{
+    const char *v = getenv(name);
+    return strcmp(v ? v : "", option ? option : "") == 0;
+}
+
+/* Who set PIPE_DATE may have said what it is by PIPE_START and PIPE_END. They
+ * are of another date if they do not begin within this one: PIPE_DATE alone was
+ * changed since. */
+static int where_environment(struct stage *st, struct period *p)
+{
+    const char *start = getenv("PIPE_START"), *end = getenv("PIPE_END");
+    struct period given;
+    if (!start || !*start || !end || !*end ||
+        !is_env("PIPE_DATE", st->opts.date) || !is_env("PIPE_TZ", st->opts.tz))
+        return 0;
+    if (read_instant(st, "PIPE_START", start, &given.start) ||
+        read_instant(st, "PIPE_END", end, &given.end))
+        return -1;
+    if (given.start < p->start || given.start >= p->end)
+        return 0;
+    if (given.end <= given.start)
+        return err_set(&st->err, ERR_USAGE,
+                       "PIPE_END '%s' is not later than PIPE_START '%s'", end,
+                       start);
+    *p = given;
+    return 0;
+}
+
+int where_interval(struct stage *st)
+{
+    struct stage_private *p = st->priv;
+    struct err e = { 0 };
+    p->dated = false;
+    if (!st->opts.date)
+        return 0;
+    if (period_parse(&p->interval, str_of(st->opts.date), st->opts.tz, &e))
+        return err_set(&st->err, e.code, "option --date: %s", e.msg);
+    p->dated = true;
+    return where_environment(st, &p->interval);
+}
+
+bool stage_dated(const struct stage *st, struct period *p)
+{
+    if (st->priv->dated)
+        *p = st->priv->interval;
+    return st->priv->dated;
+}
+
+/* date.n 0: there is none. */
 static int expand(struct stage *st, struct buf *out, const char *text,
-                  const int64_t *day)
+                  struct str date, const struct period *span)
 {
     for (const char *p = text; *p;) {
         const char *open = strchr(p, '{');
@@ -117,13 +180,12 @@ static int expand(struct stage *st, struct buf *out, const char *text,
             buf_addc(out, *p++);
             continue;
         }
-        if (!day)
+        if (!date.n)
             return err_set(&st->err, ERR_USAGE, "'%s' needs --date", text);
         if (i == 0)
-            date_format(out, *day);
+            buf_add_str(out, date);
         else
-            time_format_tz(out, tz_day_start(*day + (i == 2), st->opts.tz),
-                           st->opts.tz);
+            time_format_tz(out, i == 1 ? span->start : span->end, st->opts.tz);
         p += strlen(templates[i]);
     }
     return out->failed ? err_nomem(&st->err) : 0;
@@ -131,15 +193,21 @@ static int expand(struct stage *st, struct buf *out, const char *text,
 
 int stage_expand(struct stage *st, struct buf *out, const char *text)
 {
-    int64_t day = 0;
-    bool dated = st->opts.date && date_parse(str_of(st->opts.date), &day);
-    return expand(st, out, text, dated ? &day : NULL);
+    struct str date = st->priv->dated ? str_of(st->opts.date) : STR("");
+    return expand(st, out, text, date, &st->priv->interval);
 }
 
 int stage_expand_on(struct stage *st, struct buf *out, const char *text,
                     int64_t day)
 {
-    return expand(st, out, text, &day);
+    struct buf date = { .max = 32 };
+    struct period span = { tz_day_start(day, st->opts.tz),
+                           tz_day_start(day + 1, st->opts.tz) };
+    int r = date_format(&date, day)
+                ? err_nomem(&st->err)
+                : expand(st, out, text, buf_str(&date), &span);
+    buf_free(&date);
+    return r;
 }
 
 int stage_interval(struct stage *st, struct interval *v)
@@ -157,4 +225,10 @@ void stage_interval_free(struct interval *v)
 {
     for (size_t i = 0; i < 3; i++)
         buf_free(&v->text[i]);
+}
+
+bool stage_in_backfill(void)
+{
+    const char *v = getenv("PIPE_BACKFILL");
+    return v && *v;
 }

@@ -28,7 +28,7 @@ outcomes() {
     assert_file dates "1900-02-28
 1900-03-01"
     assert_exit 64 pipe-backfill --from 1900-02-29 --to 1900-03-01 -- true
-    assert_file err "pipe-backfill: option --from: '1900-02-29' is not a date (YYYY-MM-DD)"
+    assert_file err "pipe-backfill: option --from: '1900-02-29' is not a date (YYYY-MM-DD; YYYY-MM-DDThh, YYYY-Www, YYYY-MM)"
 }
 
 @test "a year ends on 31 December" {
@@ -80,14 +80,25 @@ outcomes() {
         assert_file out ""
     done <<'END'
 --from 2024-01-02 --to 2024-01-01 -- true|--from 2024-01-02 is later than --to 2024-01-01
---from 2024-1-02 --to 2024-01-03 -- true|option --from: '2024-1-02' is not a date (YYYY-MM-DD)
+--from 2024-1-02 --to 2024-01-03 -- true|option --from: '2024-1-02' is not a date (YYYY-MM-DD; YYYY-MM-DDThh, YYYY-Www, YYYY-MM)
 --from 2024-01-01 -- true|option --to is required
 --from 2024-01-01 --to 2024-01-01|no command: it stands behind --
 --from 2024-01-01 --to 2024-01-01 true|unexpected operand 'true' (the command stands behind --)
 --from 2024-01-01 --to 2024-01-01 -j 0 -- true|option --jobs: '0' is not a number from 1 to 999
 --from 2024-01-01 --from 2024-01-01 -- true|option --from is given twice
 --fro 2024-01-01|unknown option --fro
---force=yes|option --force takes no value
+--reverse=yes|option --reverse takes no value
+--from 2024-01-01 --to 2024-01-01 --step 2d -- true|option --step: '2d' is not one of 1d, 1h, 1w, 1mo
+--from 2024-01-01 --to 2024-01-01 --reprocess some -- true|option --reprocess: 'some' is not one of none, failed, all
+--from 2024-01-01 --to 2024-01-01 --max-failures 0 -- true|option --max-failures: '0' is not a number from 1 to 999999
+--from 2024-01-01 --to 2024-01-01 --max-failures 2 --stop-on-fail -- true|--stop-on-fail and --max-failures exclude each other
+--from 2024-01-01 --to 2024-01-01 --executor yarn -- true|option --executor: 'yarn' is not one of local, parallel, slurm
+--from 2024-01-01 --to 2024-01-01 --slurm-time 10 -- true|option --slurm-time is for --executor slurm
+--from 2024-01-01T24 --to 2024-01-01 --step 1h -- true|option --from: clocks do not show '2024-01-01T24' in UTC
+--from 2025-W53 --to 2026-W01 --step 1w -- true|option --from: '2025-W53' is not a date (YYYY-MM-DD; YYYY-MM-DDThh, YYYY-Www, YYYY-MM)
+--from 2024-01-01T05 --to 2024-01-01T04 --step 1h -- true|--from 2024-01-01T05 is later than --to 2024-01-01T04
+--from 0001-01-01 --to 9999-12-31 -- true|more than 100000 dates from 0001-01-01 to 9999-12-31
+--from 1900-01 --to 2000-12 --step 1h -- true|more than 100000 dates from 1900-01 to 2000-12
 --to|option --to needs a value DATE
 --from 2024-01-01 --to 2024-01-01 --tz ../passwd -- true|option --tz: '../passwd' is not a known time zone
 --from 2024-01-01 --to 2024-01-01 --pipeline a/b -- true|pipeline name 'a/b' may hold only letters, digits, '-', '_' and '.'
@@ -95,7 +106,7 @@ END
     [ ! -e "$PIPE_STATE" ]
 }
 
-@test "finished dates are not run again, with --force they are" {
+@test "finished dates are not run again, with --reprocess all they are" {
     local run=(pipe-backfill --from 2024-01-01 --to 2024-01-02 --
         'echo "$PIPE_DATE" >>dates')
     assert_exit 0 "${run[@]}"
@@ -103,7 +114,7 @@ END
     [ "$(outcomes)" = "2024-01-01 skipped
 2024-01-02 skipped" ]
     [ "$(wc -l <dates)" = 2 ]
-    assert_exit 0 pipe-backfill --force "${run[@]:1}"
+    assert_exit 0 pipe-backfill --reprocess all "${run[@]:1}"
     [ "$(wc -l <dates)" = 4 ]
 }
 
@@ -297,9 +308,9 @@ interrupt() {
     assert_exit 0 pipe-backfill --from 2024-01-01 --to 2024-01-01 -- touch x
     assert_exit 0 pipe-backfill --dry-run --from 2024-01-01 --to 2024-01-02 \
         -- touch x
-    assert_file out "date        plan
-2024-01-01  skip
-2024-01-02  run"
+    assert_file out "date        plan  start                      end
+2024-01-01  skip  2024-01-01T00:00:00Z       2024-01-02T00:00:00Z
+2024-01-02  run   2024-01-02T00:00:00Z       2024-01-03T00:00:00Z"
     rm -r "$PIPE_STATE"
     assert_exit 0 pipe-backfill -n --from 2024-01-01 --to 2024-01-02 -- touch x
     [ ! -e "$PIPE_STATE" ]

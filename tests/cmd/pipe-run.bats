@@ -546,6 +546,31 @@ pipe-load\t7\t7\t0\t0'
     [ ! -e "$PIPE_STATE/runs/p/$(record .run_id)/live" ]
 }
 
+@test "the record tells what the stages and the whole run have used" {
+    make_orders 20000 >big.ndjson
+    local bytes
+    bytes=$(stat -c %s big.ndjson)
+    pipe-run --pipeline p -- 'pipe-extract big.ndjson | sed "s/}$/,\"x\":1}/" |
+        pipe-load sqlite:t.db -t t --mode append --create'
+    jq -e --argjson n "$bytes" '
+        (.stages | length == 2 and all(.cpu_seconds >= 0 and
+            .peak_memory > 1e6 and .peak_memory < 1e9 and .bytes_in > 0)) and
+        (.stages | map(select(.stage == "pipe-extract"))[0] |
+            .bytes_in == $n and .bytes_out == $n) and
+        (.bytes_in == $n) and (.bytes_out == $n + 20000 * 6) and
+        .cpu_seconds > (.stages | map(.cpu_seconds) | add) and
+        .peak_memory >= 1e6' state/runs.ndjson
+}
+
+@test "a large process is seen in the peak memory, and a busy one in the time" {
+    pipe-run --pipeline p -- 'pipe-extract in.ndjson | { cat
+        awk "BEGIN { s = sprintf(\"%50000000s\", \"\")
+            for (i = 0; i < 3000000; i++) x += i }"; } |
+        pipe-load sqlite:t.db -t t --mode append --create'
+    jq -e '.peak_memory > 5e7 and .cpu_seconds > 0.1 and
+        all(.stages[]; .peak_memory < 5e7)' state/runs.ndjson
+}
+
 @test "a state that cannot be written fails before anything runs" {
     : >file
     PIPE_STATE=$PWD/file/state assert_exit 73 pipe-run -- 'touch ran'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# kill -9 of a replay, of the stages it runs and of a purge at random moments:
-# every letter is loaded once in the end, and none is lost. KILLS sets how often
-# (default 60); KILL_SEED the moments.
+# kill -9 of a replay, of what it runs, of an edit and of a purge at random
+# moments: every letter is loaded once in the end and marked once, and none is
+# lost. KILLS sets how often (default 60); KILL_SEED the moments.
 load ../helper
 
 N=3000
@@ -15,48 +15,85 @@ setup() {
     echo '{}' >s.json
 }
 
+# descendants PID: all that it started, by number and name.
+descendants() {
+    ps -e -o pid=,ppid=,comm= | awk -v top="$1" '
+        { pid[NR] = $1; up[$1] = $2; name[$1] = $3 }
+        END {
+            for (i = 1; i <= NR; i++) {
+                for (p = pid[i]; p > 1 && p != top; p = up[p])
+                    ;
+                if (p == top && pid[i] != top)
+                    print pid[i], name[pid[i]]
+            }
+        }'
+}
+
 # The rest ends in its own time, whatever became of the replay.
 settled() {
     local name
-    for name in pipe-load pipe-validate pipe-transform; do
+    for name in pipe-load pipe-validate pipe-transform pipe-run pipe-run-guard; do
         ! pgrep -x "$name" -s 0 >/dev/null || return 1
     done
 }
 
 # replay_once [SECONDS WHO]: the whole replay; after so long, where given, the
-# replay itself or what it runs is killed.
+# replay itself or one of what it runs is killed: the first or the last of that
+# name. Sets $hit.
 replay_once() {
     pipe-dlq replay -q -- 'pipe-transform --where true |
         pipe-load sqlite:t.db -t t -m append --create -q' 2>>err &
-    local pid=$!
+    local pid=$! victim
+    hit=
     if [ "$1" ]; then
         sleep "$1"
         case $2 in
-        replay) kill -KILL $pid 2>/dev/null ;;
-        *) pkill -KILL -P $pid ;;
-        esac || true
+        replay) victim=$pid ;;
+        load-last) victim=$(descendants $pid | sed -n 's/ pipe-load$//p' | tail -n 1) ;;
+        *) victim=$(descendants $pid | sed -n "s/ $2\$//p" | head -n 1) ;;
+        esac
+        [ -z "$victim" ] || ! kill -KILL "$victim" 2>/dev/null || hit=$2
     fi
     wait $pid 2>/dev/null
 }
 
-@test "a replay killed at random moments loads every letter once" {
-    local ms i who rows open half=0 early=0
+# marked: how many letters are named by marks "replayed", and how many of them
+# more than once.
+marked() {
+    cat "$PIPE_STATE"/dlq/p/* | jq -r '
+        if .mark == "replayed" then .of[][0]
+        elif .raw then "letter " + .id else empty end' | awk '
+        $1 == "letter" { is[$2] = 1; next }
+        { n[$1]++ }
+        END {
+            for (id in n)
+                if (id in is) { all++; more += n[id] > 1 }
+            print all + 0, more + 0
+        }'
+}
+
+@test "a replay killed at random moments loads and marks every letter once" {
+    local ms i who rows open half=0 early=0 hits=0 late=0
     ms=${EPOCHREALTIME/./}
     replay_once '' || fail "$(cat err)"
     ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
     [ "$(sqlite3 t.db 'SELECT count(*) FROM t')" = $N ]
     [ "$(pipe-dlq list | wc -l)" = 0 ]
+    [ "$(marked)" = "$N 0" ]
 
     RANDOM=${KILL_SEED:-42}
     cp -r "$PIPE_STATE/dlq" kept
+    # The first replay has left a journal and its marks in other segments.
+    grep -lE '^{"v":[12],"mark"' kept/p/* | xargs rm
+    local whos=(replay pipe-run pipe-run-guard pipe-validate pipe-transform
+        pipe-load load-last bash)
     for ((i = 0; i < ${KILLS:-60}; i++)); do
         rm -rf "$PIPE_STATE/dlq" t.db*
         cp -r kept "$PIPE_STATE/dlq"
-        # The marks of the first replay stand in a segment of their own.
-        grep -l '^{"v":1,"mark"' "$PIPE_STATE"/dlq/p/* | xargs rm
-        who=replay
-        ((i % 2)) && who=stage
+        who=${whos[i % ${#whos[@]}]}
+        ((i % 2)) || who=replay
         replay_once "$(printf '0.%03d' $((RANDOM % (ms + ms / 5))))" $who || true
+        [ -z "$hit" ] || hits=$((hits + 1))
         within 20 settled
         rows=$(sqlite3 t.db 'SELECT count(*) FROM t' 2>/dev/null || echo 0)
         open=$(pipe-dlq list -q | wc -l)
@@ -64,14 +101,51 @@ replay_once() {
         [ "$rows" = 0 ] || [ "$rows" = $N ] || half=$((half + 1))
         [ "$rows" = $N ] || [ "$open" = $N ] || half=$((half + 1))
         ((rows == 0)) && early=$((early + 1))
-        replay_once '' || [ "$open" = 0 ] || fail "$(tail -n 3 err)"
+        ((rows == N && open == N)) && late=$((late + 1))
+        # Ten letters more: the next replay is not the same once more.
+        make_orders 10 $((N + 1)) | jq -c 'del(.id)' |
+            pipe-validate -s <(echo '{"required":["id"]}') --max-reject 100%
+        sed -i 's|"-s","/dev/fd/[0-9]*"|"-s","s.json"|' "$PIPE_STATE"/dlq/p/*
+        replay_once '' || fail "$who: $(tail -n 3 err)"
         [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = \
-            "$N|$N" ] || half=$((half + 1))
+            "$((N + 10))|$N" ] || half=$((half + 1))
         [ "$(pipe-dlq list -q | wc -l)" = 0 ] || half=$((half + 1))
+        [ "$(marked)" = "$((N + 10)) 0" ] || half=$((half + 1))
     done
-    echo "# kills $i within $ms ms: $early before the load, half $half" >&3
+    echo "# kills $i within $ms ms, $hits hit: $early before the load, $late" \
+        "between load and marks, half $half" >&3
     [ $half = 0 ]
-    ((early > i / 10 && early < i))
+    ((early > i / 10 && early < i && hits > i / 4))
+}
+
+@test "an edit killed at random moments changes all of its letters or none" {
+    local i ms bad=0 none=0 edited
+    RANDOM=${KILL_SEED:-42}
+    cp -r "$PIPE_STATE/dlq" kept
+    ms=${EPOCHREALTIME/./}
+    pipe-dlq edit -q --all --set 'amount=0'
+    ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
+    for ((i = 0; i < ${KILLS:-60}; i++)); do
+        rm -rf "$PIPE_STATE/dlq"
+        cp -r kept "$PIPE_STATE/dlq"
+        pipe-dlq edit -q --all --set 'amount=0' &
+        sleep "$(printf '0.%03d' $((RANDOM % (ms + ms / 4))))"
+        kill -KILL $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+        edited=$(pipe-dlq export --format raw | grep -c '"amount":0,') || true
+        [ "$edited" = 0 ] || [ "$edited" = $N ] || bad=$((bad + 1))
+        [ "$edited" = 0 ] && none=$((none + 1))
+        pipe-dlq edit -q --all --set 'amount=0'
+        [ "$(pipe-dlq export --format raw | grep -c '"amount":0,')" = $N ] ||
+            bad=$((bad + 1))
+        # What it left behind goes.
+        pipe-dlq purge -q --code nothing
+        [ "$(cat "$PIPE_STATE"/dlq/p/* | grep -c '"edit_of"')" = $N ] ||
+            bad=$((bad + 1))
+    done
+    echo "# kills $i within $ms ms: $none before the mark, bad $bad" >&3
+    [ $bad = 0 ]
+    ((none > 0 && none < i))
 }
 
 @test "a purge killed at random moments loses no letter that it should keep" {
@@ -80,19 +154,19 @@ replay_once() {
     sed -i '2~3s/"run_id":"[^"]*"/"run_id":"old"/' "$PIPE_STATE"/dlq/p/*
     cp -r "$PIPE_STATE/dlq" kept
     ms=${EPOCHREALTIME/./}
-    pipe-dlq purge --run old -q >/dev/null
+    pipe-dlq purge --force --run old -q >/dev/null
     ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
     for ((i = 0; i < ${KILLS:-60}; i++)); do
         rm -rf "$PIPE_STATE/dlq"
         cp -r kept "$PIPE_STATE/dlq"
-        pipe-dlq purge --run old -q >/dev/null &
+        pipe-dlq purge --force --run old -q >/dev/null &
         sleep "$(printf '0.%03d' $((RANDOM % (ms + ms / 2))))"
         kill -KILL $! 2>/dev/null || true
         wait $! 2>/dev/null || true
         left=$(pipe-dlq list | wc -l)
         [ "$left" = $N ] || [ "$left" = $((N - N / 3)) ] || bad=$((bad + 1))
         [ "$left" = $N ] && cut=$((cut + 1))
-        pipe-dlq purge --run old -q >/dev/null
+        pipe-dlq purge --force --run old -q >/dev/null
         [ "$(pipe-dlq list | wc -l)" = $((N - N / 3)) ] || bad=$((bad + 1))
         [ "$(find "$PIPE_STATE/dlq/p" -type f | wc -l)" = 1 ] || bad=$((bad + 1))
     done

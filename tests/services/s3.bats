@@ -421,3 +421,20 @@ killed_at() {
         pipe-load s3://lake/wh -t t --mode append --create -q'
     pipe-extract s3://lake/wh/t/ | cmp - in.ndjson
 }
+
+# ---- waiting
+
+@test "pipe-wait: an object that is put is waited for, a wrong key is 77 at once" {
+    assert_exit 75 pipe-wait --once s3://lake/late/x.csv
+    assert_file err "pipe-wait: 's3://lake/late/x.csv' is not there"
+    echo id >o
+    (
+        sleep 1
+        s3_put o late/x.csv
+    ) </dev/null >/dev/null 2>&1 3>&- &
+    assert_exit 0 pipe-wait --interval 200ms --timeout 30s s3://lake/late/x.csv
+    assert_exit 75 pipe-wait --once --min-size 1K s3://lake/late/x.csv
+    assert_file err "pipe-wait: 's3://lake/late/x.csv' has 3 of 1024 bytes"
+    AWS_SECRET_ACCESS_KEY=wrong assert_exit 77 pipe-wait --timeout 30s \
+        s3://lake/late/x.csv
+}

@@ -107,7 +107,7 @@ static size_t count(const char *uri, enum dlq_state state)
 }
 
 /* Marks all that is open. */
-static void mark_all(const char *uri, const char *mark)
+static void mark_all(const char *uri, enum dlq_marks mark)
 {
     struct err e = { 0 };
     struct dlq_read r;
@@ -244,14 +244,14 @@ TEST("bytes that are not UTF-8 never spoil an envelope")
     buf_free(&b);
 }
 
-TEST("lines that are no letter of version 1 are told apart")
+TEST("lines that are no letter of a known version are told apart")
 {
     static const char *const bad[] = {
         "{}",
         "[]",
         "{\"v\":1}",
         "not json",
-        "{\"v\":2,\"id\":\"00000000000000020000000000000001\",\"ts\":"
+        "{\"v\":3,\"id\":\"00000000000000020000000000000001\",\"ts\":"
         "\"2026-01-01T00:00:00Z\",\"stage\":\"s\",\"attempt\":1,\"raw\":\"\"}",
         "{\"v\":1,\"id\":\"0000000000000002000000000000000g\",\"ts\":"
         "\"2026-01-01T00:00:00Z\",\"stage\":\"s\",\"attempt\":1,\"raw\":\"\"}",
@@ -309,7 +309,8 @@ TEST("a second run with the same rejects adds no second letter")
 TEST("a letter that was replayed or purged may come again")
 {
     const char *uri = room("/dlq/");
-    static const char *const marks[] = { "replayed", "purged" };
+    static const enum dlq_marks marks[] = { DLQ_MARK_REPLAYED,
+                                            DLQ_MARK_PURGED };
     for (int i = 0; i < 2; i++) {
         CHECK(add_all(uri, (const char *const[]){ "x", NULL }) == 1);
         CHECK(count(uri, DLQ_OPEN) == 1);
@@ -326,7 +327,7 @@ TEST("a mark that is cut anywhere closes nothing")
     const char *uri = room(".ndjson");
     add_all(uri, (const char *const[]){ "x", "y", "z", NULL });
     int64_t before = file_size(uri);
-    mark_all(uri, "replayed");
+    mark_all(uri, DLQ_MARK_REPLAYED);
     CHECK(count(uri, DLQ_OPEN) == 0);
     for (int64_t n = file_size(uri) - 1; n >= before; n--) {
         CHECK(truncate(uri, n) == 0);
@@ -350,7 +351,8 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     struct buf b = { 0 };
     snprintf(file, sizeof(file), "%s.replay", room(""));
     replays_write_target(&b, uri);
-    replays_write(&b, second, 4, hash128(STR("x")), STR("{\"line\":7777}"));
+    replays_write(&b, second, 4, hash128(STR("x")), STR("{\"line\":7777}"),
+                  STR("[{\"how\":\"editor\"}]"));
     int fd = open(file, O_WRONLY | O_CREAT, 0600);
     CHECK(write(fd, b.p, b.n) == (ssize_t)b.n);
     close(fd);
@@ -373,7 +375,7 @@ TEST("a record rejected again in a replay keeps its id with attempt + 1")
     CHECK(dlq_read_get(&r, 2, &v, &e) == 0);
     CHECK(str_eq(v.source.raw, STR("{\"line\":7777}")));
     dlq_read_close(&r);
-    mark_all(uri, "replayed");
+    mark_all(uri, DLQ_MARK_REPLAYED);
     CHECK(count(uri, DLQ_OPEN) == 0);
 }
 
@@ -582,15 +584,17 @@ TEST("letters are there once they are flushed, or enough to be written")
         CHECK(count(uri, DLQ_OPEN) == 0);
         CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
         CHECK(dlq_flush(q, &e) == 0 && count(uri, DLQ_OPEN) == 1);
-        for (int n = 0; n < 1000; n++) {
+        /* A letter names the folder it came from, so how many are written at
+         * a time depends on that; of a prime number some are left over. */
+        for (int n = 0; n < 997; n++) {
             char raw[200];
             snprintf(raw, sizeof(raw), "%0150d", n);
             l = letter(raw);
             CHECK(dlq_add(q, &l, NULL, &e) == 0);
         }
         size_t some = count(uri, DLQ_OPEN);
-        CHECK(some > 500 && some < 1001);
-        CHECK(dlq_sync(q, &e) == 0 && count(uri, DLQ_OPEN) == 1001);
+        CHECK(some > 500 && some < 998);
+        CHECK(dlq_sync(q, &e) == 0 && count(uri, DLQ_OPEN) == 998);
         dlq_close(q);
     }
 }
@@ -628,6 +632,173 @@ TEST("two writers at once lose nothing of each other")
         for (size_t n = 1; n < r.n_entries; n++)
             CHECK(dlq_read_place(&r, n - 1)->us <= dlq_read_place(&r, n)->us);
         dlq_read_close(&r);
+    }
+}
+
+/* Writes each open letter again, with "!" behind its bytes; confirmed or as if
+ * the process had died before. Returns how many. */
+static size_t edit_all(const char *uri, bool confirm)
+{
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct dlq *q = dlq_open(uri, &e);
+    size_t n = 0;
+    CHECK(q && dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_entries; i++) {
+        struct envelope v;
+        struct buf raw = { 0 };
+        CHECK(dlq_read_get(&r, i, &v, &e) == 0 && envelope_raw(&raw, &v) == 0);
+        buf_addc(&raw, '!');
+        struct dlq_edit d = { buf_str(&raw), STR("me"), STR("\"editor\"") };
+        CHECK(dlq_add_edit(q, &v, &d, &e) == 0);
+        buf_free(&raw);
+        n++;
+    }
+    CHECK((confirm ? dlq_edit_done(q, &e) : dlq_flush(q, &e)) == 0);
+    dlq_read_close(&r);
+    dlq_close(q);
+    return n;
+}
+
+/* The raws of what is open, each behind a space. */
+static const char *raws(const char *uri)
+{
+    static char text[400];
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct buf b = { 0 };
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_entries; i++) {
+        struct envelope v;
+        if (dlq_read_place(&r, i)->state != DLQ_OPEN)
+            continue;
+        CHECK(dlq_read_get(&r, i, &v, &e) == 0);
+        buf_addc(&b, ' ');
+        CHECK(envelope_raw(&b, &v) == 0);
+    }
+    snprintf(text, sizeof(text), "%s", b.n && buf_z(&b) ? b.p : "");
+    buf_free(&b);
+    dlq_read_close(&r);
+    return text;
+}
+
+TEST("an edit counts once it is confirmed, keeps its id, and may be edited")
+{
+    static const char *const tails[] = { "/dlq/", ".ndjson" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *uri = room(tails[i]);
+        add_all(uri, (const char *const[]){ "x", "y", NULL });
+        CHECK(edit_all(uri, false) == 2);
+        CHECK_STR(raws(uri), " x y");
+        CHECK(edit_all(uri, true) == 2);
+        CHECK_STR(raws(uri), " x! y!");
+        CHECK(edit_all(uri, true) == 2);
+        CHECK_STR(raws(uri), " x!! y!!");
+        /* The letter itself is there, so it is not added again. */
+        CHECK(add_all(uri, (const char *const[]){ "x", "y", NULL }) == 0);
+        mark_all(uri, DLQ_MARK_REPLAYED);
+        CHECK_STR(raws(uri), "");
+        CHECK(count(uri, DLQ_REPLAYED) == 2);
+    }
+}
+
+TEST("the original bytes and all edits are in the letter, in order")
+{
+    const char *uri = room(".ndjson");
+    struct err e = { 0 };
+    struct dlq_read r;
+    struct envelope v;
+    struct val edit;
+    add_all(uri, (const char *const[]){ "\xff", NULL });
+    edit_all(uri, true);
+    edit_all(uri, true);
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0 && r.n_entries == 1);
+    CHECK(dlq_read_get(&r, 0, &v, &e) == 0);
+    struct json_iter it = json_iter(v.edits.raw);
+    CHECK(json_next(&it, NULL, &edit));
+    CHECK(str_eq(json_get(edit, STR("was_b64")).raw, STR("\"/w==\"")));
+    CHECK(str_eq(json_get(edit, STR("by")).raw, STR("\"me\"")));
+    CHECK(json_next(&it, NULL, &edit) && !json_next(&it, NULL, &edit));
+    CHECK(dlq_read_since(&r, 0) < dlq_read_place(&r, 0)->us);
+    CHECK(!dlq_is_poison(dlq_read_place(&r, 0), 1));
+    dlq_read_close(&r);
+}
+
+TEST("an edit goes with the letter that it was made from")
+{
+    const char *uri = room(".ndjson");
+    struct err e = { 0 };
+    char kept[2000];
+    add_all(uri, (const char *const[]){ "x", NULL });
+    int64_t first = file_size(uri);
+    edit_all(uri, true);
+    int64_t all = file_size(uri);
+    int fd = open(uri, O_RDWR);
+    CHECK(all < (int64_t)sizeof(kept) && read(fd, kept, (size_t)all) == all);
+    /* As a purge would that had read the queue before the edit. */
+    CHECK(ftruncate(fd, 0) == 0 &&
+          pwrite(fd, kept + first, (size_t)(all - first), 0) == all - first);
+    close(fd);
+    struct dlq_read r;
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    CHECK(r.n_places == 1 && r.n_entries == 0);
+    dlq_read_close(&r);
+}
+
+TEST("an edit that is cut anywhere changes nothing")
+{
+    const char *uri = room(".ndjson");
+    add_all(uri, (const char *const[]){ "x", "y", NULL });
+    int64_t before = file_size(uri);
+    edit_all(uri, true);
+    CHECK_STR(raws(uri), " x! y!");
+    for (int64_t n = file_size(uri) - 1; n >= before; n--) {
+        CHECK(truncate(uri, n) == 0);
+        CHECK(strcmp(raws(uri), " x y") == 0);
+    }
+}
+
+static size_t open_journals(const char *uri)
+{
+    struct err e = { 0 };
+    struct dlq_read r;
+    size_t n = 0;
+    CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+    for (size_t i = 0; i < r.n_journals; i++) {
+        struct envelope v;
+        n += !r.journals[i].closed;
+        CHECK(dlq_read_journal(&r, i, &v, &e) == 0 && v.run.raw.n);
+    }
+    dlq_read_close(&r);
+    return n;
+}
+
+TEST("a journal closes no letter, and is open until a mark names it")
+{
+    static const enum dlq_marks ends[] = { DLQ_MARK_REPLAYED,
+                                           DLQ_MARK_RELEASED };
+    for (size_t i = 0; i < 2; i++) {
+        const char *uri = room("/dlq/");
+        struct str run = STR("/state/runs/p.replay/r");
+        struct err e = { 0 };
+        struct dlq_read r;
+        int64_t us, at;
+        add_all(uri, (const char *const[]){ "x", NULL });
+        CHECK(dlq_read_open(&r, uri, false, &e) == 0);
+        CHECK(dlq_read_open_lines(&r, 0, &us, 1) == 1);
+        struct hash128 id = dlq_read_place(&r, 0)->id;
+        dlq_read_close(&r);
+        struct dlq *q = dlq_open(uri, &e);
+        CHECK(dlq_mark(q, id, &us, 1, &e) == 0);
+        CHECK(dlq_journal(q, STR("replay-1"), run, &at, &e) == 0);
+        CHECK(open_journals(uri) == 1 && count(uri, DLQ_OPEN) == 1);
+        if (ends[i] == DLQ_MARK_REPLAYED)
+            CHECK(dlq_mark(q, id, &us, 1, &e) == 0);
+        CHECK(dlq_mark(q, dlq_journal_id(run), &at, 1, &e) == 0);
+        CHECK(dlq_mark_write(q, ends[i], STR("replay-1"), &e) == 0);
+        dlq_close(q);
+        CHECK(open_journals(uri) == 0);
+        CHECK(count(uri, DLQ_OPEN) == i);
     }
 }
 

@@ -500,4 +500,53 @@ TEST("no cut of an expression does harm")
     }
 }
 
+
+/* ---- what is read */
+
+static void check_reads(const char *text, const char *want)
+{
+    struct err e = { 0 };
+    struct buf out = { 0 };
+    struct path p;
+    unsigned use;
+    size_t at = 0;
+    struct expr_set *x = expr_new(&plain);
+    /* Another expression of the set is not asked. */
+    CHECK(expr_add(x, "first", STR("other + a"), &e) == 0);
+    int i = expr_add(x, "test", str_of(text), &e);
+    CHECK(i == 1);
+    while (i == 1 && expr_reads(x, i, &at, &p, &use)) {
+        buf_addz(&out, out.n ? " " : "");
+        for (size_t k = 0; k < p.n; k++)
+            if (p.steps[k].key.p)
+                buf_addf(&out, "%s%.*s", k ? "." : "", STR_ARG(p.steps[k].key));
+            else
+                buf_addf(&out, "[%zu]", p.steps[k].index);
+        buf_addz(&out, use & EXPR_DECIDES ? "?" : "");
+        buf_addz(&out, use & EXPR_HIDES ? "#" : "");
+    }
+    CHECK_STR(buf_z(&out), want);
+    CHECK(expr_is_field(x, i) == (strcmp(text, want) == 0 && *want));
+    buf_free(&out);
+    expr_free(x);
+}
+
+TEST("an expression tells which fields it reads, and how")
+{
+    check_reads("1 + 2", "");
+    check_reads("a", "a");
+    check_reads("a.b[0]", "a.b[0]");
+    check_reads("\"odd name\" || 'x'", "odd name");
+    check_reads("a + b * a", "a b a");
+    check_reads("sha256(a)", "a#");
+    check_reads("mask(upper(a), 4) || b", "a# b");
+    check_reads("hmac_sha256(a, k)", "a# k#");
+    check_reads("CASE WHEN a > 1 THEN b ELSE c END", "a? b c");
+    check_reads("CASE k WHEN a THEN b WHEN 2 THEN sha256(c) END", "k? a? b c#");
+    check_reads("CASE WHEN CASE WHEN a THEN b END THEN c END", "a? b? c");
+    check_reads("a IN (b, 1) AND c BETWEEN d AND 9", "a b c d");
+    check_reads("coalesce(a, b, 0)", "a b");
+    check_reads("CAST(a AS number)", "a");
+}
+
 UNIT_MAIN

@@ -44,7 +44,7 @@ static double value(const struct metrics *m, const char *start)
 static void make(struct metrics *m, struct facts *f)
 {
     metrics_init(m);
-    runmetrics_add(m, f, 1800000000000000);
+    runmetrics_add(m, f, &(struct runmetrics_told){ 0 }, 1800000000000000);
     CHECK(!m->failed);
 }
 

@@ -414,6 +414,51 @@ TEST("stages and loads are valid JSON for the record")
     roll_free(&r);
 }
 
+/* A stage between these pipes that has ended. */
+static void used(struct roll *r, bool loads, uint64_t from, uint64_t to,
+                 uint64_t in, uint64_t out)
+{
+    struct gate_message m = { .kind = GATE_START,
+                              .id = next_id++,
+                              .stage = "x",
+                              .loads = loads,
+                              .pipe = { from, to } };
+    CHECK(say(r, m, -1) == 0);
+    m.kind = GATE_END;
+    m.seconds = 2;
+    m.usage =
+        (struct usage){ .peak_memory = 1000, .bytes_in = in, .bytes_out = out };
+    CHECK(say(r, m, -1) == 0);
+}
+
+TEST("bytes come in at the stages that read from outside, and out at the last")
+{
+    struct roll r = { 0 };
+    struct roll_use u;
+    used(&r, false, 0, 11, 500, 400);
+    used(&r, false, 11, 12, 400, 300);
+    used(&r, true, 12, 0, 300, 300);
+    roll_use(&r, &u);
+    CHECK(u.bytes_in == 500 && u.bytes_out == 300);
+    CHECK(u.byte_seconds > 5999 && u.byte_seconds < 6001);
+    roll_free(&r);
+}
+
+TEST("a foreign command between stages makes no bytes count twice")
+{
+    struct roll r = { 0 };
+    struct roll_use u;
+    used(&r, false, 0, 11, 500, 400); /* 11 to 12: jq */
+    used(&r, true, 12, 99, 350, 350); /* 99: who reads pipe-run */
+    roll_use(&r, &u);
+    CHECK(u.bytes_in == 500 && u.bytes_out == 350);
+    roll_free(&r);
+    used(&r, false, 21, 22, 70, 60); /* curl | stage | psql */
+    roll_use(&r, &u);
+    CHECK(u.bytes_in == 70 && u.bytes_out == 60);
+    roll_free(&r);
+}
+
 TEST("arguments and messages that are no UTF-8 get through")
 {
     struct roll r = { 0 };
