@@ -151,3 +151,18 @@ failing() {
             $a.y + $a.h <= $b.y or $b.y + $b.h <= $a.y)) and
         all($p[]; .x + .w <= 24)' "$SHARE/grafana/pipeutils.json"
 }
+
+@test "every expression of the dashboard is PromQL" {
+    need_command promtool
+    # As rules, which promtool reads.
+    jq '{groups: [{name: "dashboard", rules: [.. | objects |
+        select(has("refId") and has("expr")) | .expr |
+        gsub("[$]pipeline"; ".*") | gsub("[$]__rate_interval"; "1m") |
+        {record: "x", expr: .}] | to_entries |
+        map(.value.record = "x:\(.key)" | .value)}]}' \
+        "$SHARE/grafana/pipeutils.json" >rules.yml
+    (($(grep -c '"expr"' rules.yml) >= 30))
+    promtool check rules rules.yml
+    sed 's/sum by (pipeline) (/sum by (pipeline) ((/' rules.yml >bad.yml
+    ! promtool check rules bad.yml 2>/dev/null || fail "what is wrong passes"
+}

@@ -21,8 +21,8 @@ pipe-profile    total
 pipe-load       sink    sqlite:t.db -t t --mode append --create
 pipe-dlq        other   list --dlq letters.ndjson
 pipe-run        other   -- true
-pipe-report     other   history
 pipe-wait       other   --once .
+pipe-report     other   history
 END
 }
 

@@ -257,20 +257,32 @@ official() {
     pipe-extract in.ndjson no-such-file || true
     pipe-load sqlite:no/such/t.db -t t --mode append </dev/null || true
     PIPE_RUN_ID=6ba7b810-9dad-11d1-80b4-00c04fd430c8 pipe-extract - <in.ndjson
+    mkdir conf
+    echo '{"pipeline":"shop","owner":"data@example.org",
+        "runbook":"https://example.org/shop"}' >conf/shop.json
+    echo '{"id":1,"x":"y"}' >ref.ndjson
+    pipe-run --config conf -- 'pipe-extract in.ndjson |
+        pipe-transform --where "a > 0" --max-reject 9 -q \
+            --set "h=sha256(CAST(a AS string))" |
+        pipe-join ref.ndjson -k id --max-reject 9 -q |
+        pipe-load sqlite:t.db -t u --mode append --create'
+    assert_exit 65 pipe-run -- 'pipe-extract in.ndjson |
+        pipe-validate -s s.json --max-reject 0 -o good.ndjson'
     unset PIPE_LINEAGE PIPE_PIPELINE
-    [ "$(wc -l <events.ndjson)" = 20 ]
+    [ "$(wc -l <events.ndjson)" = 36 ] || fail "$(wc -l <events.ndjson)"
     pipe-validate -s official.json --schema-dir "$DATA/spec" <events.ndjson >out
     cmp events.ndjson out
     # The schemas would pass a facet that they do not know.
     cat "$DATA"/spec/facets/*.json | jq -r '."$id"' | sort >known
     jq -r '[.run.facets, .job.facets, (.inputs[], .outputs[] |
         .facets, .inputFacets, .outputFacets) // {}] | map(to_entries[]) | .[] |
-        select(.key != "pipeutils_run") | .value._schemaURL' events.ndjson |
+        select(.key | startswith("pipeutils_") | not) | .value._schemaURL' events.ndjson |
         sed 's/#.*//' | sort -u >used
     [ -s used ]
     [ -z "$(comm -13 known used)" ] || fail "$(comm -13 known used)"
     for facet in NominalTime Parent ErrorMessage JobType InputStatistics \
-        OutputStatistics DataQualityAssertions DataQualityMetrics; do
+        OutputStatistics DataQualityAssertions DataQualityMetrics \
+        SourceCode ColumnLineage Schema Ownership Documentation; do
         grep -q "/$facet" used || fail "no event has $facet"
     done
 }

@@ -94,7 +94,7 @@ contents() {
     sed -i 's/"urgent"/"normal"/' inbox/tickets-2026-01-05.ndjson
     assert_exit 0 make -s DATE=2026-01-05
     [ "$(ok_runs 2026-01-05)" = 'customers notify orders tickets verify' ]
-    ! grep -q '"news":"urgent"' news.ndjson
+    run ! grep -q '"news":"urgent"' news.ndjson
 }
 
 @test "a second day is a day of its own, also at the same time" {
@@ -126,7 +126,7 @@ contents() {
     cp customers.kept steps/customers
     [ "$(ok_runs 2026-01-05)" = 'orders tickets' ]
     # No half of it is there, and nobody was told.
-    ! warehouse 'SELECT * FROM customers' 2>/dev/null | grep -q .
+    [ -z "$(warehouse 'SELECT * FROM customers' 2>/dev/null)" ]
     [ ! -e news.ndjson ]
     # The pipeline of the killed run is stopped by its guardian in a moment.
     within 30 pipe_is_free
@@ -194,7 +194,7 @@ cron_lines() {
 }
 
 @test "the crontab: every % is written \\%, and its line runs the night" {
-    ! grep -E '^[0-9*/]' crontab | grep -E '(^|[^\])%'
+    [ -z "$(grep -E '^[0-9*/]' crontab | grep -E '(^|[^\])%')" ]
     local line n=0
     while read -r line; do
         sh -n -c "$line" || fail "not a line for sh: $line"

@@ -145,25 +145,65 @@ static int find_fate(struct job *j, const struct envelope *v,
     return r;
 }
 
-/* Notes the letters of a journal: for a mark, or to be fed once more. */
+/* The lines of one letter, as a journal names them. */
+struct lines_of {
+    struct hash128 id;
+    int64_t *us; /* owned */
+    size_t n, cap;
+};
+
+static int add_line(struct lines_of *l, int64_t us, struct err *e)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 16;
+        int64_t *grown = realloc(l->us, cap * sizeof(*grown));
+        if (!grown)
+            return err_nomem(e);
+        l->us = grown;
+        l->cap = cap;
+    }
+    l->us[l->n++] = us;
+    return 0;
+}
+
+/* A letter goes into the next mark; or, without a queue, is noted to be fed
+ * once more. */
+static int take_letter(struct job *j, struct dlq *q, const struct lines_of *l)
+{
+    if (q)
+        return dlq_mark(q, l->id, l->us, l->n, &j->st->err);
+    for (size_t i = 0; i < l->n; i++) {
+        uint64_t *at =
+            idmap_at(&j->unfinished, envelope_line_key(l->id, l->us[i]));
+        if (!at)
+            return err_nomem(&j->st->err);
+        *at = 1;
+    }
+    return 0;
+}
+
+/* All letters of a journal; *n is their number. */
 static int take_letters(struct job *j, struct dlq *q, const struct envelope *v,
                         uint64_t *n)
 {
     struct envelope_of of = envelope_of(v);
-    struct hash128 last = { 0 };
+    struct lines_of l = { 0 };
+    int r = 0;
     *n = 0;
-    while (envelope_next_of(&of)) {
-        uint64_t *at =
-            q ? NULL
-              : idmap_at(&j->unfinished, envelope_line_key(of.id, of.us));
-        if (q ? dlq_mark(q, of.id, &of.us, 1, &j->st->err) : !at)
-            return q ? -1 : err_nomem(&j->st->err);
-        if (at)
-            *at = 1;
-        *n += last.lo != of.id.lo || last.hi != of.id.hi;
-        last = of.id;
+    while (r == 0 && envelope_next_of(&of)) {
+        if (l.n && (l.id.lo != of.id.lo || l.id.hi != of.id.hi)) {
+            r = take_letter(j, q, &l);
+            l.n = 0;
+        }
+        *n += l.n == 0;
+        l.id = of.id;
+        if (r == 0)
+            r = add_line(&l, of.us, &j->st->err);
     }
-    return 0;
+    if (r == 0 && l.n)
+        r = take_letter(j, q, &l);
+    free(l.us);
+    return r;
 }
 
 static int close_journal(struct job *j, const struct target *t,

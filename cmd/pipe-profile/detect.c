@@ -12,48 +12,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *value_field, *time_field, *season, *threshold, *as;
-static struct opt_list key_lists;
-static uint64_t warm_up, quiet = UINT64_MAX;
-static bool only;
-
-#define PLAIN NULL, 0, 0, 0, COMPLETE_NONE, NULL
-
-const struct opt detect_options[] = {
-    { OPT_GROUP, 0, "detect", NULL, NULL, "Anomalies", PLAIN },
-    { OPT_STRING, 0, "detect", "FIELD", &value_field,
-      "instead of a profile: judge each value of FIELD, a number, by those "
-      "before it, and let the records pass with what came of it",
-      PLAIN },
-    { OPT_LIST, 'k', "key", "FIELD[,FIELD...]", &key_lists,
-      "fields that tell series apart, repeatable; default all are one", PLAIN },
-    { OPT_STRING, 0, "time", "FIELD", &time_field,
-      "the time of a record: RFC 3339, a date, or seconds since 1970; for "
-      "seasons",
-      PLAIN },
-    { OPT_STRING, 0, "season", "PERIOD:SLOTS[,...]", &season,
-      "periods after which values come again, each learnt in so many parts; or "
-      "none; default 1d:144,1w:336 with --time",
-      PLAIN },
-    { OPT_STRING, 0, "threshold", "SCORE", &threshold,
-      "alert from this score on: 6 is one in a million; default 6", PLAIN },
-    { OPT_COUNT, 0, "warm-up", "N", &warm_up,
-      "learn from the first N values of a series before one is judged; default "
-      "200",
-      NULL, 2, (uint64_t)1 << 32, 0, COMPLETE_NONE, NULL },
-    { OPT_COUNT, 0, "quiet", "N", &quiet,
-      "after an alert none for N values of the series; default 100", NULL, 0,
-      (uint64_t)1 << 32, 0, COMPLETE_NONE, NULL },
-    { OPT_FLAG, 0, "only", NULL, &only, "let pass only records with an alert",
-      PLAIN },
-    { OPT_STRING, 0, "as", "FIELD", &as,
-      "where the verdict stands in the record; default _anomaly", PLAIN },
-    { 0 }
-};
-
 struct detector {
     struct stage *st;
-    struct detect_params params;
+    struct detect_opts o;
     struct series series;
     struct fieldkey key; /* without -k it has no part, and only looks up */
     size_t value, time;  /* slots in key */
@@ -61,101 +22,21 @@ struct detector {
     struct buf text, out, pointer;
 };
 
-bool detect_asked(void)
-{
-    return value_field || time_field || season || threshold || as || warm_up ||
-           quiet != UINT64_MAX || only || key_lists.n;
-}
-
-/* ---- options ---- */
-
-/* One of --season: PERIOD:SLOTS. */
-static int add_season(struct detect_params *p, char *text, struct err *e)
-{
-    char *colon = strchr(text, ':'), *end = NULL;
-    size_t n = strlen(text);
-    uint64_t ms, weeks = 1;
-    unsigned long slots = 0;
-    if (colon) {
-        *colon = '\0';
-        slots = strtoul(colon + 1, &end, 10);
-        n = (size_t)(colon - text);
-    }
-    if (n > 1 && text[n - 1] == 'w') {
-        text[n - 1] = 'd';
-        weeks = 7;
-    }
-    if (!colon || end == colon + 1 || *end || slots < 1 ||
-        slots > DETECT_SLOTS_MAX || colon[1] == '-' || opt_time(text, &ms) ||
-        ms == 0 || ms > (uint64_t)36500 * 86400 * 1000 / weeks)
-        return err_set(e, ERR_USAGE,
-                       "--season '%s' is no list of PERIOD:SLOTS, such as "
-                       "1d:144,1w:336, of 1 to %d slots",
-                       season, DETECT_SLOTS_MAX);
-    if (p->n_seasons == DETECT_SEASONS_MAX)
-        return err_set(e, ERR_USAGE, "--season '%s' has more than %d periods",
-                       season, DETECT_SEASONS_MAX);
-    p->seasons[p->n_seasons++] =
-        (struct detect_season){ .period_us = (int64_t)(ms * weeks) * 1000,
-                                .slots = (uint32_t)slots };
-    return 0;
-}
-
-static int read_seasons(struct detect_params *p, struct err *e)
-{
-    const char *text = season ? season : time_field ? "1d:144,1w:336" : "none";
-    char *save = NULL;
-    if (strcmp(text, "none") == 0)
-        return 0;
-    if (!time_field)
-        return err_set(e, ERR_USAGE, "--season needs --time FIELD");
-    char *copy = strdup(text);
-    if (!copy)
-        return err_nomem(e);
-    int r = *copy ? 0 : err_set(e, ERR_USAGE, "--season '' names no period");
-    for (char *at = strtok_r(copy, ",", &save); r == 0 && at;
-         at = strtok_r(NULL, ",", &save))
-        r = add_season(p, at, e);
-    free(copy);
-    return r;
-}
-
-static int read_opts(struct detect_params *p, struct err *e)
-{
-    char *end;
-    if (!value_field)
-        return err_set(e, ERR_USAGE,
-                       "-k, --time, --season, --threshold, --warm-up, --quiet, "
-                       "--only and --as are for --detect FIELD");
-    p->threshold = 6;
-    p->warm_up = warm_up ? warm_up : 200;
-    p->quiet = quiet == UINT64_MAX ? 100 : quiet;
-    if (threshold) {
-        p->threshold = strtod(threshold, &end);
-        if (end == threshold || *end || !(p->threshold > 0) ||
-            p->threshold > 1000)
-            return err_set(e, ERR_USAGE,
-                           "--threshold '%s' is no score above 0, up to 1000",
-                           threshold);
-    }
-    return read_seasons(p, e);
-}
-
 static int prepare(struct detector *d, uint64_t memory)
 {
     struct err *e = &d->st->err;
-    if (read_opts(&d->params, e) ||
-        fieldkey_init(&d->key, key_lists.v, key_lists.n, e) ||
-        fieldkey_also(&d->key, value_field, &d->value, e) ||
-        path_parse(&d->value_path, str_of(value_field), e) ||
-        path_parse(&d->as, str_of(as ? as : "_anomaly"), e))
+    if (detect_read(&d->o, e) ||
+        fieldkey_init(&d->key, d->o.keys->v, d->o.keys->n, e) ||
+        fieldkey_also(&d->key, d->o.value, &d->value, e) ||
+        path_parse(&d->value_path, str_of(d->o.value), e) ||
+        path_parse(&d->as, str_of(d->o.as), e))
         return -1;
     if (d->as.n == 0)
         return err_set(e, ERR_USAGE, "--as '' names no field");
-    if (time_field && (fieldkey_also(&d->key, time_field, &d->time, e) ||
-                       path_parse(&d->time_path, str_of(time_field), e)))
+    if (d->o.time && (fieldkey_also(&d->key, d->o.time, &d->time, e) ||
+                      path_parse(&d->time_path, str_of(d->o.time), e)))
         return -1;
-    series_init(&d->series, &d->params, memory);
+    series_init(&d->series, &d->o.params, memory);
     d->st->opts.jobs = 1; /* or nobody would know when nothing comes for now */
     return 0;
 }
@@ -214,7 +95,7 @@ static int read_clock(struct detector *d, const struct record *rec,
     struct str text;
     int64_t s;
     *clock_us = 0;
-    if (!time_field)
+    if (!d->o.time)
         return 1;
     if (v->type <= JSON_NULL)
         return reject(d, rec, &d->time_path, "time_missing",
@@ -270,7 +151,7 @@ static int emit(struct detector *d, const struct record *rec,
 {
     struct stage *st = d->st;
     char score[32] = "null";
-    if (only && !v->alert) {
+    if (d->o.only && !v->alert) {
         st->counts.filtered++;
         return 0;
     }
@@ -302,7 +183,7 @@ static int take(struct detector *d, const struct record *rec)
         r = read_clock(d, rec, &clock_us);
     if (r == 1)
         r = read_value(d, rec, &value);
-    if (r == 2 && !only)
+    if (r == 2 && !d->o.only)
         return stage_pass_record(st, rec);
     if (r == 2)
         st->counts.filtered++;
@@ -315,7 +196,7 @@ static int take(struct detector *d, const struct record *rec)
                    "%zu series fill --memory: from line %" PRIu64 " on those "
                    "that were silent for longest are forgotten, and begin anew",
                    d->series.n, rec->line);
-    detect_next(&d->params, series, clock_us, value, &v);
+    detect_next(&d->o.params, series, clock_us, value, &v);
     return emit(d, rec, &v);
 }
 

@@ -3,16 +3,29 @@
 #define PROFILE_CMD_H
 
 #include "cli/opt.h"
+#include "detect/detect.h"
 #include "profile/compare.h"
 #include "stage/stage.h"
 
-/* ---- detect.c: anomalies of a stream, in place of a profile ---- */
+/* ---- detect_opts.c: --detect and what belongs to it ---- */
 
-/* The rows of --detect and what belongs to it. */
 extern const struct opt detect_options[];
+
+/* Borrowed from the command line. */
+struct detect_opts {
+    struct detect_params params;
+    const char *value, *time, *as; /* fields; time: NULL for none */
+    const struct opt_list *keys;
+    bool only;
+};
 
 /* Was it asked for? Known once stage_start has read the options. */
 bool detect_asked(void);
+
+/* 0, or -1 with ERR_USAGE. */
+int detect_read(struct detect_opts *o, struct err *e);
+
+/* ---- detect.c: anomalies of a stream, in place of a profile ---- */
 
 /* Reads the stream to its end; memory is for the series, in bytes. 0, or -1
  * with st->err. */
@@ -26,6 +39,7 @@ extern const struct opt drift_options[];
 struct drift {
     struct buf path; /* of the baseline; empty: none */
     struct compare_rules rules;
+    bool warns; /* what is found does not fail */
     bool there; /* it has been read into: */
     struct summary base;
     bool compared; /* into: */

@@ -132,7 +132,13 @@ static int walk(struct stage *st, const struct args *a, const struct events *ev,
     struct walk w = { 0 };
     struct str column;
     uint32_t dataset;
-    int r = impact_find(ev->g, text, &dataset, &column, &st->err) ||
+    int found = impact_find(ev->g, text, &dataset, &column, &st->err);
+    if (found > 0)
+        stage_warn(st,
+                   "no event names a column '%.*s' of '%.*s'; it goes where "
+                   "all others go",
+                   STR_ARG(column), (int)(column.p - 1 - text), text);
+    int r = found < 0 ||
             walk_from(&w, ev->g, dataset, column, a->upstream, &st->err) ||
             print(st, a, ev, &w);
     walk_free(&w);

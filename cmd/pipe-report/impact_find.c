@@ -129,26 +129,39 @@ static bool is_source(const struct colmap_sources *list, uint32_t dataset,
     return false;
 }
 
-/* Does any flow know the column, or know too little to say no? */
-static bool knows_column(const struct graph *g, uint32_t dataset,
+/* May the dataset have columns that no event names? */
+static bool is_open(const struct graph_flow *f, uint32_t dataset)
+{
+    bool is = f->to == dataset;
+    for (size_t i = 0; i < f->map.n_from && !is; i++)
+        is = f->map.from[i] == dataset;
+    return is && f->map.others != COLMAP_NONE;
+}
+
+static bool names_column(const struct graph_flow *f, uint32_t dataset,
                          struct str column)
 {
+    bool known = is_source(&f->map.whole, dataset, column);
+    for (size_t i = 0; i < f->map.n && !known; i++)
+        known =
+            (f->to == dataset && is_named(f->map.columns[i].name, column)) ||
+            is_source(&f->map.columns[i].from, dataset, column);
+    return known;
+}
+
+/* 0: some event names it; 1: none does, but it may be there; -1: it is not. */
+static int look_for_column(const struct graph *g, uint32_t dataset,
+                           struct str column)
+{
     const struct graph_flow *f;
-    size_t n = graph_flows(g, &f);
-    for (; n > 0; n--, f++) {
-        bool known = false;
-        for (size_t i = 0; i < f->map.n_from && !known; i++)
-            known = f->map.from[i] == dataset && f->map.others != COLMAP_NONE;
-        if (f->to == dataset)
-            known = known || f->map.others != COLMAP_NONE;
-        for (size_t i = 0; i < f->map.n && !known; i++)
-            known = (f->to == dataset &&
-                     is_named(f->map.columns[i].name, column)) ||
-                    is_source(&f->map.columns[i].from, dataset, column);
-        if (known || is_source(&f->map.whole, dataset, column))
-            return true;
+    int r = -1;
+    for (size_t n = graph_flows(g, &f); n > 0; n--, f++) {
+        if (names_column(f, dataset, column))
+            return 0;
+        if (is_open(f, dataset))
+            r = 1;
     }
-    return false;
+    return r;
 }
 
 /* ---- names that are alike */
@@ -246,8 +259,9 @@ int impact_find(const struct graph *g, const char *text, uint32_t *dataset,
         return -1;
     if (r == 0)
         return say_unknown(g, all, e);
-    if (!column->n || knows_column(g, *dataset, *column))
-        return 0;
+    r = column->n ? look_for_column(g, *dataset, *column) : 0;
+    if (r >= 0)
+        return r;
     struct buf name = { .max = 4096 };
     impact_name(&name, g, *dataset);
     err_set(e, ERR_NOINPUT, "no event names a column '%.*s' of '%.*s'",

@@ -140,6 +140,7 @@ static int find_hour(struct period *p, struct str s, int64_t local,
                            c.before == c.after ? INT64_MAX : c.change);
     bool two = c.before != c.after &&
                hour_within(&second, local, c.after, c.change, INT64_MAX);
+    bool both = one && two;
     if (minutes) {
         one = one && c.before / 60 == *minutes;
         two = two && c.after / 60 == *minutes;
@@ -149,6 +150,9 @@ static int find_hour(struct period *p, struct str s, int64_t local,
     if (!one && !two)
         return err_set(e, ERR_USAGE, "clocks do not show '%.*s' in %s",
                        STR_ARG(s), tz ? tz : "UTC");
+    if (minutes && !both) /* a period has one name */
+        return err_set(e, ERR_USAGE, "'%.*s' comes once: '%.13s' is meant",
+                       STR_ARG(s), s.p);
     if (two)
         *p = second;
     p->start *= US;

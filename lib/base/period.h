@@ -23,7 +23,8 @@ struct period {
 /* Reads YYYY-MM-DD, YYYY-Www, YYYY-MM, YYYY-MM-DDThh, or, for an hour that
  * comes twice, YYYY-MM-DDThh+hhmm with its offset. tz is an IANA name; NULL or
  * one that is not known: UTC. 0, or -1 with ERR_USAGE: it is none of these, or
- * an hour that clocks do not show, or show twice. */
+ * an hour that clocks do not show, or show twice and has no offset, or once and
+ * has one: a period has one name. */
 int period_parse(struct period *p, struct str text, const char *tz,
                  struct err *e);
 

@@ -49,8 +49,8 @@ struct detect {
     double mean, spread; /* over the long run; mean absolute difference */
     double recent;       /* mean of the last deviations */
     struct history deviations, recents;
-    uint64_t quiet_until; /* value number */
-    uint64_t off;         /* nonzero: not below half the threshold since */
+    uint64_t cool_from; /* value number */
+    uint64_t off;       /* nonzero: not below half the threshold since */
     struct predictor predictors[1 + DETECT_SEASONS_MAX]; /* [0]: the level */
     float slots[]; /* of all seasons, in a row; behind them a byte for each:
                       how often it was learnt, up to SLOT_FULL */
@@ -205,10 +205,10 @@ static bool alerts(const struct detect_params *p, struct detect *d,
 {
     if (value_score < p->threshold / 2)
         d->off = 0;
-    if (!(value_score >= p->threshold) || d->off || d->n < d->quiet_until)
+    if (!(value_score >= p->threshold) || d->off || d->n < d->cool_from)
         return false;
     d->off = 1;
-    d->quiet_until = d->n + p->quiet;
+    d->cool_from = d->n + p->cooldown;
     return true;
 }
 

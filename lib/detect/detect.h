@@ -40,9 +40,9 @@ struct detect_season {
 struct detect_params {
     struct detect_season seasons[DETECT_SEASONS_MAX];
     size_t n_seasons;
-    double threshold; /* an alert is a score of so much, or more */
-    uint64_t warm_up; /* values that are learnt from before one is judged */
-    uint64_t quiet;   /* values from an alert on before the next can be */
+    double threshold;  /* an alert is a score of so much, or more */
+    uint64_t warm_up;  /* values that are learnt from before one is judged */
+    uint64_t cooldown; /* values from an alert on before the next can be */
 };
 
 /* What is known of a series. Zeroed it knows nothing. */
@@ -52,7 +52,7 @@ struct detect_verdict {
     bool judged; /* false in the warm-up: there is no score */
     bool alert;  /* the first value of an event: the score has come to the
                     threshold, was below half of it since the last alert, and
-                    that was at least `quiet` values ago */
+                    that was at least `cooldown` values ago */
     double score;
     double expected; /* the value itself where it is the first */
 };

@@ -89,12 +89,19 @@ static int give_name(struct output *o)
     return -1;
 }
 
+static bool is_below(const char *path, const char *folder)
+{
+    return strncmp(path, folder, strlen(folder)) == 0;
+}
+
 /* What cannot appear by rename: devices, FIFOs, and the names under /dev and
- * /proc that lead to open descriptors, whatever these are of. */
+ * /proc that lead to open descriptors, whatever these are of. Below /dev/shm
+ * are files like any others. */
 static bool is_direct(const char *path)
 {
     struct stat st;
-    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+    return (is_below(path, "/dev/") && !is_below(path, "/dev/shm/")) ||
+           is_below(path, "/proc/") ||
            (stat(path, &st) == 0 && !S_ISREG(st.st_mode));
 }
 

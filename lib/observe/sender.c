@@ -110,18 +110,18 @@ int sender_start(struct sender *s, const char *url, const char *key,
     return start(s, &to, false, e);
 }
 
-int sender_start_metrics(struct sender *s, const char *url, const char *key,
-                         struct err *e)
-{
-    struct post_to to = { url, key, true };
-    return start(s, &to, false, e);
-}
-
 int sender_start_apart(struct sender *s, const char *url, const char *key,
                        struct err *e)
 {
     struct post_to to = { url, key, false };
     return start(s, &to, true, e);
+}
+
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e)
+{
+    struct post_to to = { url, key, true };
+    return start(s, &to, false, e);
 }
 
 static int64_t now_ms(void)

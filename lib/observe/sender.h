@@ -27,14 +27,14 @@ struct sender {
 int sender_start(struct sender *s, const char *url, const char *key,
                  struct err *e);
 
-/* The same for metrics: one body, which is sent when it has ended. */
-int sender_start_metrics(struct sender *s, const char *url, const char *key,
-                         struct err *e);
-
 /* The same with a process that is no child of this one, for who waits for all
  * children. It ends by itself. */
 int sender_start_apart(struct sender *s, const char *url, const char *key,
                        struct err *e);
+
+/* The same for metrics: one body, which is sent when it has ended. */
+int sender_start_metrics(struct sender *s, const char *url, const char *key,
+                         struct err *e);
 
 /* Hands over an event, a line with LF, or a part of the metrics. Does not wait
  * for it to be sent. 0, or -1 with e. */

@@ -85,7 +85,7 @@ bool frequent_is_full(struct frequent *f)
 
 static uint64_t median(const struct frequent *f)
 {
-    uint64_t sample[SAMPLE];
+    uint64_t sample[SAMPLE] = { 0 };
     uint32_t n = f->n < SAMPLE ? f->n : SAMPLE;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t c = f->v[(uint64_t)i * f->n / n].count;

@@ -30,8 +30,7 @@ void profile_free(struct profile *p)
     if (!p)
         return;
     walk_free(&p->walk);
-    if (p->fields.v)
-        fields_free(&p->fields);
+    fields_free(&p->fields);
     slots_free(&p->seen);
     free(p);
 }

@@ -417,7 +417,7 @@ const char *summary_format(const struct summary_field *f)
         int64_t us;
         if (!str_eq(s->patterns[0].text, str_of(known[i].pattern)))
             continue;
-        bool dated = known[i].pattern[4] == '-';
+        bool dated = strncmp(known[i].pattern, "9999-", 5) == 0;
         return dated && !(time_parse(s->min, NULL, &us) &&
                           time_parse(s->max, NULL, &us))
                    ? NULL

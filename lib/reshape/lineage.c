@@ -75,10 +75,14 @@ struct kept {
 static void keep_one(void *context, const struct path *p)
 {
     struct kept *k = context;
-    struct str *v = realloc(k->v, (k->n + 1) * sizeof(*v));
-    k->v = v ? v : k->v;
     struct str name = arena_dup(&k->t->m->text, spell(k->t, p));
-    if (v && name.p)
+    struct str *v = realloc(k->v, (k->n + 1) * sizeof(*v));
+    if (!v) {
+        k->failed = true;
+        return;
+    }
+    k->v = v;
+    if (name.p)
         v[k->n++] = name;
     else
         k->failed = true;
@@ -100,6 +104,11 @@ static void trace_prune(struct tracing *t, const struct prune *p)
         return;
     }
     prune_walk(p, keep_one, &k);
+    for (size_t i = 0; i < k.n / 2; i++) { /* as they were named */
+        struct str last = k.v[k.n - 1 - i];
+        k.v[k.n - 1 - i] = k.v[i];
+        k.v[i] = last;
+    }
     colmap_keep(t->m, k.v, k.n);
     if (k.failed)
         colmap_doubt(t->m);

@@ -37,6 +37,7 @@ bool stage_gated(const struct stage *st)
 
 int stage_ready(struct stage *st, struct str load, const char *doubt)
 {
+    observe_upstream(st);
     return gate_ready(&st->priv->gate, st->cmd->name, load, doubt,
                       stage_stop_signal, &st->err);
 }

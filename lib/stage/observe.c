@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ENDPOINT "api/v1/lineage"
+#define RELAY_ENV "PIPE_LINEAGE_RELAY" /* the URL that pipe-run posts to */
 #define EVENT_BYTES_MAX ((size_t)64 << 20)
 
 struct observe {
@@ -23,12 +24,14 @@ struct observe {
     struct buf lineage;    /* file or URL; empty: none */
     struct buf shown;      /* the same for messages: without a query */
     bool posts;            /* it is a URL */
+    bool begun;            /* by pipe-run: the start was told */
+    bool relayed;          /* pipe-run posts what is put aside */
     struct sender sender;  /* of it */
+    struct buf aside;      /* the same for pipe-run; empty: none */
     struct runmetrics_told told;
-    int64_t told_at;  /* us, monotonic: when metrics were written last */
-    bool troubled;    /* that they could not be has been said */
-    bool begun;       /* by pipe-run: the start was told */
-    struct buf aside; /* the same for pipe-run; empty: none */
+    int64_t told_at; /* us, monotonic: when metrics were written last */
+    bool settled;    /* facts.heads is what it stays */
+    bool troubled;   /* that they could not be has been said */
     struct buf namespace, name; /* scratch */
     ptrdiff_t input;            /* the one that is read; -1: none */
     uint64_t rows_before, bytes_before;
@@ -273,7 +276,7 @@ static void set_run(struct stage *st)
     f->stage = st->cmd->flags & STAGE_RUNS ? NULL : st->cmd->name;
     f->pipeline = st->opts.pipeline;
     f->run_id = st->run_id;
-    f->run_is_shared = st->opts.run_id != NULL;
+    f->run_is_shared = st->opts.run_id != NULL || gate_made_run_id();
     f->argv = st->cmd->flags & STAGE_RUNS ? st->rest : st->priv->full_argv;
     f->attempt = getenv(GATE_ENV);
     f->trace_id = stage_trace(st, false);
@@ -373,7 +376,8 @@ int observe_start(struct stage *st)
     bool works = (st->cmd->flags & (STAGE_EMITS | STAGE_READS)) != 0 ||
                  (st->cmd->flags & STAGE_RUNS && st->opts.pipeline);
     const char *url = getenv("OPENLINEAGE_URL");
-    if (!st->opts.metrics && !st->opts.lineage && !(url && *url))
+    /* A command that only looks at things is no run. */
+    if (!works || (!st->opts.metrics && !st->opts.lineage && !(url && *url)))
         return 0;
     struct observe *o = calloc(1, sizeof(*o));
     if (!o)
@@ -384,8 +388,7 @@ int observe_start(struct stage *st)
     facts_init(&o->facts);
     set_run(st);
     int r = take_options(st) || add_streams(st) ? -1 : 0;
-    /* A command that only looks at things is no run. */
-    if (r || !works || (!o->metrics.folder.n && !o->lineage.n)) {
+    if (r || (!o->metrics.folder.n && !o->lineage.n)) {
         observe_free(st);
         return r;
     }
@@ -394,7 +397,10 @@ int observe_start(struct stage *st)
         return 0; /* whole.c tells when */
     if (getenv(GATE_ENV))
         find_aside(o, getenv("PIPE_RUN_DIR"));
-    if (o->posts)
+    const char *relay = getenv(RELAY_ENV);
+    o->relayed =
+        o->posts && o->aside.n && relay && strcmp(relay, o->lineage.p) == 0;
+    if (o->posts && !o->relayed)
         start_sender(st, false);
     if (o->lineage.n)
         put_event(st);
@@ -472,7 +478,17 @@ static void set_counts(struct stage *st)
     f->rejected = st->counts.rejected;
     f->filtered = st->counts.filtered;
     f->duplicates = st->counts.duplicates;
-    f->heads = !mark_present(STDIN_FILENO);
+    if (!st->priv->observe->settled)
+        f->heads = !mark_present(STDIN_FILENO);
+}
+
+void observe_upstream(struct stage *st)
+{
+    struct observe *o = st->priv->observe;
+    if (!o || o->settled)
+        return;
+    o->facts.heads = !mark_present(STDIN_FILENO);
+    o->settled = true;
 }
 
 static void set_end(struct stage *st, int exit_code, int sig)
@@ -550,6 +566,11 @@ void observe_live(struct stage *st, bool idle)
 
 /* ---- for whole.c */
 
+bool observe_posts(const struct stage *st)
+{
+    return st->priv->observe->posts;
+}
+
 bool observe_lineage(const struct stage *st)
 {
     return st->priv->observe && st->priv->observe->lineage.n;
@@ -559,6 +580,8 @@ void observe_begin(struct stage *st, const char *folder)
 {
     struct observe *o = st->priv->observe;
     find_aside(o, folder);
+    if (o->posts)
+        (void)setenv(RELAY_ENV, o->lineage.p, 1);
     o->facts.trace_id = stage_trace(st, false);
     o->begun = true;
     if (o->posts)
@@ -566,11 +589,12 @@ void observe_begin(struct stage *st, const char *folder)
     put_event(st);
 }
 
-void observe_line(struct stage *st, struct str line)
+void observe_line(struct stage *st, struct str line, bool aside)
 {
     struct observe *o = st->priv->observe;
     struct err e = { 0 };
-    put_aside(o, line);
+    if (aside)
+        put_aside(o, line);
     if (o->posts && o->sender.fd < 0)
         return;
     if (put_line(st, line, &e) && !o->posts)

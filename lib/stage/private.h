@@ -127,17 +127,21 @@ int where_interval(struct stage *st); /* reads --date: 0 or -1 */
 /* observe.c */
 int observe_start(struct stage *st); /* 0, or -1 with st->err: the usage */
 void observe_reject(struct stage *st, const char *code);
+/* stdin is about to be given up: what fed it is looked at before. */
+void observe_upstream(struct stage *st);
 /* Writes metrics out where it is time; sooner where the stage has to wait. */
 void observe_live(struct stage *st, bool idle);
 /* The stage ends with this exit code, or by this signal (0: none): nothing
  * comes behind it on stdout. Never fails. */
 void observe_finish(struct stage *st, int exit_code, int sig);
 
-/* By pipe-run: is there lineage to tell; the start of the run; a line of an
- * event that another process did not come to tell. */
+/* By pipe-run: is there lineage to tell, and is it posted, as is then that of
+ * the stages; the start of the run; a line of an event of another process,
+ * which is put aside, too, unless it was found there. */
 bool observe_lineage(const struct stage *st);
 void observe_begin(struct stage *st, const char *folder);
-void observe_line(struct stage *st, struct str line);
+bool observe_posts(const struct stage *st);
+void observe_line(struct stage *st, struct str line, bool aside);
 
 /* columns.c: of records that come and go, as long as priv->samples. */
 void columns_read(struct stage *st, const struct record *recs, int n);

@@ -367,15 +367,6 @@ void stage_output(struct stage *st, const char *uri, const char *table);
 /* So many records are in the output, where that is not what was counted out. */
 void stage_output_rows(struct stage *st, uint64_t rows);
 
-/* For commands that are no stage but have metrics of their own. stage_outlet
- * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
- * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
- * command's file there and pushes; what goes wrong is a warning. */
-struct outlet;
-struct metrics;
-int stage_outlet(struct stage *st, struct outlet *o);
-void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
-
 /* By a command with STAGE_RUNS. The run begins, in its folder (absolute; owner
  * and runbook are borrowed, NULL where not known), and so does an attempt; an
  * attempt is over, all its processes are gone; the run is over with this exit
@@ -388,6 +379,15 @@ void stage_run_attempt(struct stage *st, const char *folder);
 void stage_run_attempted(struct stage *st, const char *folder);
 void stage_run_end(struct stage *st, const char *folder);
 void stage_run_died(struct stage *st, const char *dead);
+
+/* For commands that are no stage but have metrics of their own. stage_outlet
+ * makes an outlet (observe/outlet.h) of --metrics: leaves o, zeroed, as it is
+ * where that was not given; 0, or -1 with st->err. stage_metrics adds m to the
+ * command's file there and pushes; what goes wrong is a warning. */
+struct outlet;
+struct metrics;
+int stage_outlet(struct stage *st, struct outlet *o);
+void stage_metrics(struct stage *st, const struct outlet *o, struct metrics *m);
 
 /* Prints the failure, marks stdout, removes temporary files, prints the count
  * line under -v or --log json; returns the exit code, or re-raises the signal

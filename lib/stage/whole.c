@@ -42,21 +42,28 @@ static void read_events(const char *path, uint64_t from, struct buf *out)
         close(fd);
 }
 
-/* Tells the end of those that did not. */
-static void abort_unfinished(struct stage *st, struct str events,
-                             const char *message)
+static void tell_lines(struct stage *st, struct str lines, bool aside)
+{
+    const char *lf;
+    while (lines.n && (lf = memchr(lines.p, '\n', lines.n)) != NULL) {
+        size_t n = (size_t)(lf + 1 - lines.p);
+        observe_line(st, (struct str){ lines.p, n }, aside);
+        lines = (struct str){ lines.p + n, lines.n - n };
+    }
+}
+
+/* Tells the end of those that did not, and, where a server is to have them, all
+ * that stages have put aside: one process waits for the server, not each. */
+static void tell_all(struct stage *st, struct str events, const char *message,
+                     bool aside)
 {
     struct buf out = { .max = EVENTS_MAX };
     struct err e = { 0 };
+    if (observe_posts(st))
+        tell_lines(st, events, false);
     if (unfinished_abort(&out, events, message, time_now(), &e))
         stage_warn(st, "lineage is not whole: %s", e.msg);
-    struct str rest = buf_str(&out);
-    while (rest.n) {
-        const char *lf = memchr(rest.p, '\n', rest.n);
-        size_t n = lf ? (size_t)(lf + 1 - rest.p) : rest.n;
-        observe_line(st, (struct str){ rest.p, n });
-        rest = (struct str){ rest.p + n, rest.n - n };
-    }
+    tell_lines(st, buf_str(&out), aside);
     buf_free(&out);
 }
 
@@ -87,7 +94,7 @@ void stage_run_attempted(struct stage *st, const char *folder)
     struct buf path = { .max = 65536 }, events = { .max = EVENTS_MAX };
     if (observe_lineage(st) && find_events(&path, folder)) {
         read_events(path.p, st->priv->events_from, &events);
-        abort_unfinished(st, buf_str(&events), "the stage was killed");
+        tell_all(st, buf_str(&events), "the stage was killed", true);
     }
     buf_free(&path);
     buf_free(&events);
@@ -215,7 +222,7 @@ void stage_run_died(struct stage *st, const char *dead)
         /* Of several that find it one tells it. */
         if (buf_z(&mine) && rename(path.p, mine.p) == 0) {
             read_events(mine.p, 0, &events);
-            abort_unfinished(st, buf_str(&events), "pipe-run was killed");
+            tell_all(st, buf_str(&events), "pipe-run was killed", false);
             (void)unlink(mine.p);
         }
     }

@@ -238,7 +238,7 @@ check_slurm() {
         type -P "$tool" >/dev/null ||
             fail 69 "needs $tool (package slurm-client)"
     done
-    limit=$(scontrol show config 2>&1) || fail 69 "Slurm does not answer:\
+    limit=$(timeout 20 scontrol show config 2>&1) || fail 69 "Slurm does not answer:\
  ${limit%%$'\n'*}"
     limit=${limit##*MaxArraySize*( )=*( )}
     limit=${limit%%[!0-9]*}

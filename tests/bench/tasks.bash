@@ -9,7 +9,7 @@
 # shellcheck disable=SC2034 # settings are read by run, which reads this file
 # shellcheck disable=SC2154 # and sets top
 
-TASKS=(pass fields csv validate dedup aggregate percentiles transform join
+TASKS=(pass fields csv validate dedup aggregate percentiles profile transform join
     load-sqlite upsert-sqlite load-postgresql upsert-postgresql postgres-read
     flow kafka
     gunzip unzstd memory linear spill pipes)
@@ -318,6 +318,28 @@ END
     peer mlr <<'END'
 mlr --ijsonl --ojsonl stats1 -i -a p50,p95,p99 -f total_amount -g country \
     then rename -r '^total_amount_(.*)$,\1' <$IN
+END
+}
+
+# Ours looks into the items too; DuckDB, told the columns, is spared them, and
+# where it guesses takes them as one value.
+task_profile() {
+    able 'pipe-profile' || return
+    input clean
+    compare "jq -c 'if .profile then .fields[] | select(.path[:5] != \"items\") |
+            [.path, .of - .null - .missing, (.strings // .numbers | .min, .max)]
+        else [.column_name, .count, .min, .max] | select(.[0] != \"items\")
+        end | map(tostring | tonumber? // .[:10])' | sort"
+    ours <<'END'
+pipe-profile <$IN
+END
+    duckdb 2 1 <<'END'
+bench-duckdb $t "COPY (FROM (SUMMARIZE SELECT * FROM read_json('$IN', $NDJSON,
+    columns = {$FLAT_TYPES}))) TO '/dev/stdout' (FORMAT json)"
+END
+    duckdb '2 guess' '1 guess' <<'END'
+bench-duckdb $t "COPY (FROM (SUMMARIZE SELECT * FROM read_json_auto('$IN')))
+    TO '/dev/stdout' (FORMAT json)"
 END
 }
 

@@ -175,8 +175,8 @@ make_events() {
     done >events.ndjson
 }
 
-# load STEP FROM TO COLUMN: events of each step into its partition.
-load() {
+# load_events STEP FROM TO COLUMN: events of each step into its partition.
+load_events() {
     assert_exit 0 pipe-backfill -q --pipeline events --tz Europe/Berlin \
         --step "$1" --from "$2" --to "$3" -j 2 -- \
         "pipe-run --lock db --lock-wait 30s -- 'pipe-extract events.ndjson |
@@ -191,7 +191,7 @@ load() {
     make_events 2026-03-28 2026-03-29
     while read -r step from to n; do
         rm -f e.db
-        load "$step" "$from" "$to" part
+        load_events "$step" "$from" "$to" part
         [ "$(sqlite3 e.db 'SELECT count(*), count(DISTINCT at), count(DISTINCT part) FROM events')" = "$n" ]
     done <<'END'
 1h 2026-03-28 2026-03-29 46|46|46
@@ -203,7 +203,7 @@ END
 
 @test "an hour that comes twice is two partitions" {
     make_events 2026-10-25
-    load 1h 2026-10-25T01 2026-10-25T03 hour
+    load_events 1h 2026-10-25T01 2026-10-25T03 hour
     [ "$(sqlite3 e.db 'SELECT hour, at FROM events ORDER BY at')" = \
         "2026-10-25T02+0200|2026-10-25T00:30:00Z
 2026-10-25T02+0100|2026-10-25T01:30:00Z

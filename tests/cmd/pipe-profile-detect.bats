@@ -149,13 +149,13 @@ score_of() {
     grep -q '3500 = 3 out + 0 rejected + 3497 filtered' err
 }
 
-@test "--threshold, --warm-up and --quiet do what they say" {
+@test "--threshold, --warm-up and --cooldown do what they say" {
     noisy 3500 >in
     assert_exit 0 pipe-profile --detect v --only --threshold 900 <in
     assert_file out ''
     assert_exit 0 pipe-profile --detect v --only --warm-up 1500 <in
     [ "$(jq -c .at out)" = "$(printf '%s\n' 120000 180000)" ]
-    assert_exit 0 pipe-profile --detect v --only --quiet 1500 <in
+    assert_exit 0 pipe-profile --detect v --only --cooldown 1500 <in
     [ "$(jq -c .at out)" = "$(printf '%s\n' 60000 180000)" ]
     assert_exit 0 pipe-profile --detect v --warm-up 2 <in
     [ "$(jq -c '._anomaly.score | type' out | sort | uniq -c | tr -s ' ')" = \

@@ -118,6 +118,52 @@ marked() {
     ((early > i / 10 && early < i && hits > i / 4))
 }
 
+@test "letters of a load, replayed by it, killed: loaded and marked once" {
+    local i ms who bad=0 hits=0 pid victim
+    rm -rf "$PIPE_STATE/dlq"
+    sqlite3 t.db 'CREATE TABLE t (id INTEGER, customer TEXT, country TEXT,
+        amount REAL, date TEXT, bad INTEGER) STRICT'
+    make_orders $N | sed 's/}$/,"bad":"x"}/' |
+        pipe-load sqlite:t.db -t t -m append --max-reject 100% -q
+    pipe-dlq edit -q --all --drop bad
+    [ "$(pipe-dlq list | wc -l)" = $N ]
+    cp -r "$PIPE_STATE/dlq" kept
+    cp t.db empty.db
+    ms=${EPOCHREALTIME/./}
+    pipe-dlq replay -q
+    ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
+    [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = "$N|$N" ]
+    [ "$(marked)" = "$N 0" ]
+    RANDOM=${KILL_SEED:-42}
+    local whos=(replay pipe-run replay pipe-load replay pipe-run-guard)
+    for ((i = 0; i < ${KILLS:-60} / 2; i++)); do
+        rm -rf "$PIPE_STATE/dlq" t.db*
+        cp -r kept "$PIPE_STATE/dlq"
+        cp empty.db t.db
+        who=${whos[i % ${#whos[@]}]}
+        pipe-dlq replay -q 2>>err &
+        pid=$!
+        sleep "$(printf '0.%03d' $((RANDOM % (ms + ms / 5))))"
+        victim=$pid
+        [ $who = replay ] ||
+            victim=$(descendants $pid | sed -n "s/ $who\$//p" | tail -n 1)
+        [ -z "$victim" ] || ! kill -KILL "$victim" 2>/dev/null ||
+            hits=$((hits + 1))
+        wait $pid 2>/dev/null || true
+        within 20 settled
+        # What died is seen to whatever is chosen: here nothing.
+        pipe-dlq replay -q --until 2000-01-01 2>>err || true
+        pipe-dlq replay -q 2>>err || fail "$who: $(tail -n 3 err)"
+        [ "$(sqlite3 t.db 'SELECT count(*), count(DISTINCT id) FROM t')" = \
+            "$N|$N" ] || bad=$((bad + 1))
+        [ "$(marked)" = "$N 0" ] || bad=$((bad + 1))
+        [ "$(pipe-dlq list -q | wc -l)" = 0 ] || bad=$((bad + 1))
+    done
+    echo "# kills $i within $ms ms, $hits hit, bad $bad" >&3
+    [ $bad = 0 ]
+    ((hits > i / 4))
+}
+
 @test "an edit killed at random moments changes all of its letters or none" {
     local i ms bad=0 none=0 edited
     RANDOM=${KILL_SEED:-42}
@@ -146,6 +192,78 @@ marked() {
     echo "# kills $i within $ms ms: $none before the mark, bad $bad" >&3
     [ $bad = 0 ]
     ((none > 0 && none < i))
+}
+
+# hold_commits: a reader of t.db that keeps a COMMIT waiting until the file `go`
+# is there.
+hold_commits() {
+    sqlite3 t.db 'CREATE TABLE t(id INTEGER, customer TEXT, country TEXT,
+        amount REAL, date TEXT); INSERT INTO t(id) VALUES(0)'
+    printf '%s\n' 'BEGIN;' 'SELECT id FROM t;' \
+        '.shell touch held; while [ ! -e go ]; do sleep 0.05; done' |
+        sqlite3 t.db >/dev/null &
+    within 10 test -e held
+}
+
+# A pending lock: the commit has begun.
+commit_began() {
+    ! sqlite3 t.db 'SELECT 1 FROM t LIMIT 1' >/dev/null 2>&1
+}
+
+rows() {
+    sqlite3 "${1:-t.db}" 'SELECT count(*) FROM t WHERE id > 0' 2>/dev/null || echo 0
+}
+
+# again REST: the same replay until nobody is in its way.
+again() {
+    local code=0
+    pipe-dlq replay -- "$1" 2>err || code=$?
+    [ "$code" != 75 ] || ! grep -q 'still at work' err || return 1
+    ((code == 0))
+}
+
+@test "a replay and its pipe-run killed in the commit: the ledger tells" {
+    local pid rest='pipe-load sqlite:t.db -t t -m append -q --lock-timeout 1m'
+    hold_commits
+    pipe-dlq replay -- "$rest" 2>err &
+    pid=$!
+    within 20 commit_began
+    kill -KILL "$(descendants $pid | sed -n 's/ pipe-run$//p' | head -n 1)" $pid
+    touch go
+    wait $pid || true
+    within 30 again "$rest"
+    [ "$(rows)" = $N ]
+    [ "$(marked)" = "$N 0" ]
+    [ "$(pipe-dlq list -q | wc -l)" = 0 ]
+}
+
+@test "of two loads one is committed: its letters go again, and no others" {
+    local pid code=0 rest='tee >(
+        pipe-load sqlite:t.db -t t -m append --lock-timeout 1m -q) |
+        (sleep 0.5; exec pipe-load sqlite:b.db -t t -m append --create -q)'
+    hold_commits
+    pipe-dlq replay -- "$rest" 2>err &
+    pid=$!
+    within 20 commit_began
+    kill -KILL "$(descendants $pid | sed -n 's/ pipe-load$//p' | tail -n 1)"
+    sleep 0.2
+    touch go
+    wait $pid || code=$?
+    ((code == 75))
+    grep -q 'has committed a part of its loads' err
+    [ "$(rows) $(rows b.db) $(marked)" = "$N 0 0 0" ]
+    # A letter more, which is not of that replay.
+    make_orders 1 $((N + 1)) |
+        pipe-validate -s <(echo '{"required":["no"]}') --max-reject 100%
+    sed -i 's|"-s","/dev/fd/[0-9]*"|"-s","s.json"|' "$PIPE_STATE"/dlq/p/*
+    within 30 again "$rest"
+    grep -q 'committed in part: its letters go again' err
+    [ "$(rows) $(rows b.db)" = "$N $N" ]
+    [ "$(marked)" = "$N 0" ]
+    [ "$(pipe-dlq list | wc -l)" = 1 ]
+    within 30 again "$rest"
+    [ "$(rows) $(rows b.db)" = "$((N + 1)) $((N + 1))" ]
+    [ "$(marked)" = "$((N + 1)) 0" ]
 }
 
 @test "a purge killed at random moments loses no letter that it should keep" {

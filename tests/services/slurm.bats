@@ -131,7 +131,7 @@ outcomes() {
 2024-01-02
 2024-01-03
 2024-01-04" ]
-    [ "$(outcomes | grep -c -e done -e skipped)" = 4 ]
+    [ "$(outcomes | grep -c -e 'done' -e skipped)" = 4 ]
 }
 
 @test "a date that is killed is failed, and runs again" {

@@ -102,7 +102,7 @@ web() {
     assert_exit 77 web --token file:token "$WEB/echo"
     chmod 600 token
     assert_exit 75 web --once "$WEB/status?is=503&token=geheim"
-    ! grep -q geheim err
+    run ! grep -q geheim err
     printf 'machine 127.0.0.1 login u password sesame\n' >netrc
     chmod 600 netrc
     assert_exit 0 web --netrc netrc "$WEB/echo" \

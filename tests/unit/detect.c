@@ -10,7 +10,9 @@
 
 static struct detect_params params(bool seasons)
 {
-    struct detect_params p = { .threshold = 6, .warm_up = 200, .quiet = 100 };
+    struct detect_params p = { .threshold = 6,
+                               .warm_up = 200,
+                               .cooldown = 100 };
     if (seasons) {
         p.seasons[0] = (struct detect_season){ DAY, 144 };
         p.seasons[1] = (struct detect_season){ 7 * DAY, 336 };
@@ -168,7 +170,7 @@ TEST("what a weekend is like is learnt from the weekends before")
     free(d);
 }
 
-TEST("after an alert none comes while it goes on, nor in the quiet time")
+TEST("after an alert none comes while it goes on, nor in the cooldown")
 {
     struct detect_params p = params(false);
     struct detect *d = fresh(&p);

@@ -500,7 +500,6 @@ TEST("no cut of an expression does harm")
     }
 }
 
-
 /* ---- what is read */
 
 static void check_reads(const char *text, const char *want)

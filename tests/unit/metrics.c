@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "observe/jobmetrics.h"
 #include "observe/runmetrics.h"
 #include "observe/textfile.h"
 
@@ -273,6 +274,193 @@ TEST("long gates that begin alike are two samples")
     facts_free(&f);
 }
 
+/* ---- a stage that writes while it works */
+
+TEST("what was told while a stage worked counts once, and its run at the end")
+{
+    struct facts f = run_of("p", 60, 4);
+    struct runmetrics_told told = { 0 };
+    struct metrics first, last;
+    f.how = FACTS_OPEN;
+    f.usage = (struct usage){ 1.5, 1000, 100, 50 };
+    f.latency.given = true;
+    facts_latency(&f, 0.2);
+    facts_latency(&f, -3);
+    facts_reject(&f, "type");
+    metrics_init(&first);
+    runmetrics_add(&first, &f, &told, 1);
+    runmetrics_tell(&told, &f);
+    CHECK(isnan(value(&first, "pipeline_runs_total")));
+    CHECK(isnan(value(&first, "pipeline_last_success")));
+    f.how = FACTS_SUCCESS;
+    f.read = f.out = 100;
+    f.usage = (struct usage){ 2.5, 2000, 300, 70 };
+    facts_latency(&f, 1e9);
+    facts_reject(&f, "type");
+    facts_reject(&f, "range");
+    metrics_init(&last);
+    runmetrics_add(&last, &f, &told, 2000000);
+    metrics_merge(&last, &first);
+    CHECK(value(&last, "pipeline_records_total") == 100);
+    CHECK(value(&last, "pipeline_errors_total") == 4);
+    CHECK(value(&last, "pipeline_runs_total") == 1);
+    CHECK(value(&last, "pipeline_stage_cpu_seconds_total") == 2.5);
+    CHECK(value(&last, "pipeline_stage_read_bytes_total") == 300);
+    CHECK(value(&last, "pipeline_stage_written_bytes_total") == 70);
+    CHECK(value(&last, "pipeline_stage_peak_memory_bytes") == 2000);
+    CHECK(value(&last, "pipeline_rejects_total{pipeline=\"p\",stage=\"pipe-"
+                       "test\",code=\"type\"}") == 2);
+    CHECK(value(&last, "pipeline_processing_latency_seconds_count") == 3);
+    CHECK(value(&last, "pipeline_processing_latency_seconds_sum") == 1e9 + 0.2);
+    CHECK(value(&last, "pipeline_processing_latency_seconds_bucket{pipeline="
+                       "\"p\",stage=\"pipe-test\",le=\"0.1\"}") == 1);
+    CHECK(value(&last, "pipeline_processing_latency_seconds_bucket{pipeline="
+                       "\"p\",stage=\"pipe-test\",le=\"604800\"}") == 2);
+    metrics_free(&first);
+    metrics_free(&last);
+    facts_free(&f);
+}
+
+/* ---- a run */
+
+static struct jobfacts job_of(const char *outcome)
+{
+    return (struct jobfacts){ .pipeline = "p",
+                              .outcome = outcome,
+                              .ran = true,
+                              .started_us = 1000000000,
+                              .now_us = 2000000000,
+                              .seconds = 7,
+                              .rows = 50,
+                              .currency = "" };
+}
+
+/* What the file is after f, which it was before. */
+static void then(struct metrics *file, const struct jobfacts *f)
+{
+    struct metrics now;
+    metrics_init(&now);
+    jobmetrics_add(&now, f);
+    metrics_merge(&now, file);
+    metrics_free(file);
+    *file = now;
+    CHECK(!now.failed);
+}
+
+TEST("a run is under way from its start to its end")
+{
+    struct metrics file;
+    struct jobfacts begins = job_of(NULL), ends = job_of("timeout");
+    metrics_init(&file);
+    then(&file, &begins);
+    CHECK(value(&file, "pipeline_running_since") == 1000);
+    CHECK(isnan(value(&file, "pipeline_last_run_success")));
+    CHECK(value(&file, "pipeline_runs_total{pipeline=\"p\",stage=\"pipe-run\","
+                       "status=\"failed\",outcome=\"timeout\"}") == 0);
+    then(&file, &ends);
+    CHECK(value(&file, "pipeline_running_since") == 0);
+    CHECK(value(&file, "pipeline_last_run_success") == 0);
+    CHECK(isnan(value(&file, "pipeline_last_success")));
+    CHECK(isnan(value(&file, "pipeline_last_rows")));
+    CHECK(value(&file, "pipeline_runs_total{pipeline=\"p\",stage=\"pipe-run\","
+                       "status=\"failed\",outcome=\"timeout\"}") == 1);
+    metrics_free(&file);
+}
+
+TEST("a run that is refused says nothing of the one that is under way")
+{
+    struct metrics file;
+    struct jobfacts begins = job_of(NULL), busy = job_of("busy");
+    busy.ran = false;
+    metrics_init(&file);
+    then(&file, &begins);
+    then(&file, &busy);
+    CHECK(value(&file, "pipeline_running_since") == 1000);
+    CHECK(value(&file, "pipeline_runs_total{pipeline=\"p\",stage=\"pipe-run\","
+                       "status=\"refused\",outcome=\"busy\"}") == 1);
+    metrics_free(&file);
+}
+
+TEST("a deadline moves on when a run was ok, and at no other time")
+{
+    struct metrics file;
+    struct jobfacts f = job_of(NULL);
+    const char *name = "pipeline_sla_deadline";
+    metrics_init(&file);
+    f.deadline_us = 5000000;
+    then(&file, &f); /* the first one of all */
+    CHECK(value(&file, name) == 5);
+    f.deadline_us = 9000000;
+    then(&file, &f);
+    f.outcome = "failed";
+    then(&file, &f);
+    CHECK(value(&file, name) == 5);
+    f.outcome = "ok";
+    then(&file, &f);
+    CHECK(value(&file, name) == 9);
+    f.deadline_us = 0; /* is declared no more */
+    then(&file, &f);
+    CHECK(isnan(value(&file, name)));
+    metrics_free(&file);
+}
+
+TEST("what is declared no more is not exported any more")
+{
+    struct metrics file;
+    struct jobfacts f = job_of("ok");
+    metrics_init(&file);
+    f.expected_rows = f.baseline_rows = 100;
+    f.freshness_seconds = 60;
+    then(&file, &f);
+    CHECK(value(&file, "pipeline_expected_rows") == 100);
+    f.expected_rows = f.baseline_rows = f.freshness_seconds = 0;
+    then(&file, &f);
+    CHECK(isnan(value(&file, "pipeline_expected_rows")));
+    CHECK(isnan(value(&file, "pipeline_baseline_rows")));
+    CHECK(isnan(value(&file, "pipeline_freshness")));
+    metrics_free(&file);
+}
+
+TEST("a run that found all loaded already leaves volume and duration")
+{
+    struct metrics file;
+    struct jobfacts f = job_of("ok");
+    metrics_init(&file);
+    then(&file, &f);
+    f.unchanged = true;
+    f.rows = 0;
+    f.seconds = 1;
+    f.now_us = 3000000000;
+    then(&file, &f);
+    CHECK(value(&file, "pipeline_last_rows") == 50);
+    CHECK(value(&file, "pipeline_last_duration") == 7);
+    CHECK(value(&file, "pipeline_rows_loaded_total") == 50);
+    CHECK(value(&file, "pipeline_last_success") == 3000);
+    metrics_free(&file);
+}
+
+TEST("cost adds up by currency")
+{
+    struct metrics file;
+    struct jobfacts f = job_of("ok");
+    metrics_init(&file);
+    then(&file, &f);
+    CHECK(isnan(value(&file, "pipeline_cost_total")));
+    f.has_cost = true;
+    f.cost = 0.25;
+    f.currency = "EUR";
+    then(&file, &f);
+    then(&file, &f);
+    f.currency = "USD";
+    then(&file, &f);
+    CHECK(value(&file,
+                "pipeline_cost_total{pipeline=\"p\",currency=\"EUR\"}") == 0.5);
+    CHECK(
+        value(&file, "pipeline_cost_total{pipeline=\"p\",currency=\"USD\"}") ==
+        0.25);
+    metrics_free(&file);
+}
+
 /* ---- the file */
 
 static const char *folder(void)
@@ -337,25 +525,91 @@ static _Noreturn void read_on(const char *dir)
     }
 }
 
-TEST("a reader never sees half of a file that is written 1000 times")
+static void add_named(const char *dir, const char *name, const char *pipeline)
+{
+    struct facts f = run_of(pipeline, 1, 0);
+    struct metrics m;
+    struct err e = { 0 };
+    make(&m, &f);
+    CHECK(textfile_add(dir, name, &m, &e) == 0);
+    metrics_free(&m);
+    facts_free(&f);
+}
+
+TEST("the files of a pipeline are gathered, and no other one's")
 {
     const char *dir = folder();
+    struct metrics m;
+    struct buf text = { 0 };
+    struct err e = { 0 };
+    CHECK(textfile_gather("/nowhere/at/all", "p", &m, &e) == 0 && m.n == 0);
+    metrics_free(&m);
+    add_named(dir, "p.pipe-test", "p");
+    add_named(dir, "p.pipe-other", "p of the other");
+    add_named(dir, "p.q.pipe-test", "p.q");
+    add_named(dir, "pipe-test", "");
+    CHECK(textfile_gather(dir, "p", &m, &e) == 0);
+    CHECK(value(&m, "pipeline_errors_total{pipeline=\"p\"") == 0);
+    CHECK(value(&m, "pipeline_errors_total{pipeline=\"p of") == 0);
+    CHECK(isnan(value(&m, "pipeline_errors_total{pipeline=\"p.q\"")));
+    CHECK(isnan(value(&m, "pipeline_errors_total{pipeline=\"\"")));
+    CHECK(metrics_format(&text, &m) == 0);
+    metrics_free(&m);
+    CHECK(metrics_parse(&m, buf_str(&text), &e) == 0); /* no family twice */
+    metrics_free(&m);
+    CHECK(textfile_gather(dir, "", &m, &e) == 0);
+    CHECK(value(&m, "pipeline_errors_total{pipeline=\"\"") == 0);
+    CHECK(isnan(value(&m, "pipeline_errors_total{pipeline=\"p\"")));
+    metrics_free(&m);
+    buf_free(&text);
+    remove_folder(dir);
+}
+
+/* Where a sync costs nothing, if there is such a place. */
+static const char *quick_folder(void)
+{
+    static char path[64] = "/dev/shm/metrics.XXXXXX";
+    return mkdtemp(path) ? path : folder();
+}
+
+static pid_t write_some(const char *dir, int n)
+{
+    pid_t pid = fork();
+    for (int i = 0; pid == 0 && i < n; i++)
+        if (add_run(dir))
+            _exit(1);
+    if (pid == 0)
+        _exit(0);
+    return pid;
+}
+
+TEST("readers never see half of a file that four write 10000 times")
+{
+    enum { WRITERS = 4, READERS = 2, EACH = 2500 };
+    const char *dir = quick_folder();
+    pid_t readers[READERS], writers[WRITERS];
     int status = 0;
-    pid_t reader = fork();
-    if (reader == 0)
-        read_on(dir);
-    for (int i = 0; i < 1000; i++)
-        CHECK(add_run(dir) == 0);
-    kill(reader, SIGTERM);
-    waitpid(reader, &status, 0);
-    CHECK(WIFSIGNALED(status));
-    CHECK(look(dir) == 1000);
+    for (int i = 0; i < READERS; i++)
+        if ((readers[i] = fork()) == 0)
+            read_on(dir);
+    for (int i = 0; i < WRITERS; i++)
+        writers[i] = write_some(dir, EACH);
+    for (int i = 0; i < WRITERS; i++) {
+        waitpid(writers[i], &status, 0);
+        CHECK(status == 0);
+    }
+    for (int i = 0; i < READERS; i++) {
+        kill(readers[i], SIGTERM);
+        waitpid(readers[i], &status, 0);
+        CHECK(WIFSIGNALED(status));
+    }
+    CHECK(look(dir) == WRITERS * EACH);
     remove_folder(dir);
 }
 
 TEST("writers at the same time lose nothing, and one that is killed no file")
 {
-    const char *dir = folder();
+    const char *dir = quick_folder();
     enum { WRITERS = 8, EACH = 40 };
     pid_t pids[WRITERS], victim = fork();
     if (victim == 0)

@@ -81,6 +81,8 @@ TEST("an hour is an hour; one that clocks skip is none")
               "clocks do not show '2026-03-29T02' in Europe/Berlin");
     CHECK_STR(period("2026-03-29T05+0100", "Europe/Berlin"),
               "clocks do not show '2026-03-29T05+0100' in Europe/Berlin");
+    CHECK_STR(period("2026-03-29T05+0200", "Europe/Berlin"),
+              "'2026-03-29T05+0200' comes once: '2026-03-29T05' is meant");
     CHECK(strstr(period("2026-03-29T24", NULL), "not a date"));
     CHECK(strstr(period("2026-03-29T02Z", NULL), "not a date"));
 }
