@@ -112,7 +112,8 @@ field() {
     for _ in {1..40}; do cat one; done >state/runs.ndjson
     record last 2026-02-01 ok >>state/runs.ndjson
     (($(wc -l <state/runs.ndjson) == 163841))
-    (ulimit -v 200000 && pipe-report --last 3 >out)
+    # What a sanitizer reserves is more than any limit.
+    ([ "$FLAVOUR" = asan ] || ulimit -v 200000; pipe-report --last 3 >out)
     [ "$(jq -r .pipeline out | tr '\n' ' ')" = "last orders orders " ]
 }
 
