@@ -64,14 +64,18 @@ reap_date() { # PID STATUS
 }
 
 # Waits a moment, or until a date ends. `wait -n` will not do: it may miss a
-# child that a signal has ended.
+# child that a signal has ended. The moment may be over in mid line: what was
+# read of it is kept for the next time.
 wait_date() {
-    local pid ended
-    if read -r -t 0.5 -u "$bell" pid ended; then
+    local line pid ended
+    if IFS= read -r -t 0.5 -u "$bell" line; then
+        read -r pid ended <<<"$heard$line"
+        heard=''
         wait "$pid"
         reap_date "$pid" "$ended"
         return
     fi
+    heard+=$line
     for pid in "${!running[@]}"; do # who is killed does not ring
         kill -0 "$pid" 2>/dev/null && continue
         wait "$pid"

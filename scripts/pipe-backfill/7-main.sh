@@ -104,7 +104,7 @@ main() {
     declare -gA given=() outcome=() status=() seconds=() running=() began=()
     declare -ga command=() keys=() starts=() ends=()
     declare -g jobs max_failures failures=0 step reprocess executor tz pipeline
-    declare -g home named locks batch='' batch_pid='' batch_job='' bell='' stopping='' stop_by='' draining='' live='' drawn='' resized=''
+    declare -g home named locks batch='' batch_pid='' batch_job='' bell='' heard='' stopping='' stop_by='' draining='' live='' drawn='' resized=''
     local result name
 
     ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) ||
