@@ -71,7 +71,7 @@ setup() {
 @test "the page needs nothing from elsewhere" {
     # What a page can fetch: none of it is there, and its policy forbids it.
     run ! grep -qiE '<(script|link|img|iframe|object|embed|video|audio|base)[ >]' page.html
-    run ! grep -qiE '@import|url\([^#]|src=' page.html
+    run ! grep -qiE '@import|url\([^#]|<[^>]*[[:space:]](src|srcset|poster)=' page.html
     grep -q "default-src 'none'; style-src 'unsafe-inline'" page.html
     browse page.html --log-net-log="$PWD/net.json" --dump-dom >dom
     [ -s net.json ]
