@@ -135,7 +135,7 @@ install: all ## install under DESTDIR and PREFIX
 	install -m 755 $(BINS) $(SCRIPTS) $(DESTDIR)$(PREFIX)/bin
 	for m in $(MANS); do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	for f in $(SHARED); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/pipeutils/$${f#scripts/share/}; done
+	for f in $(SHARED); do install -D -m $$(test -x $$f && echo 755 || echo 644) $$f $(DESTDIR)$(PREFIX)/share/pipeutils/$${f#scripts/share/}; done
 
 deb: all ## build a Debian package, in the build folder
 	@scripts/deb/build $(VERSION) $(BUILD)

@@ -26,7 +26,7 @@ both_ways() {
                         >out$j 2>err$j || code=$?
                 fi
                 # Times and speeds apart.
-                sed -Ei 's/"(ts|time|ms|seconds|mb_per_s|[a-z_]*_ms)":[^,}]*//g' err$j
+                sed -Ei 's/"(ts|time|ms|seconds|cpu_seconds|bytes_in|peak_memory|mb_per_s|[a-z_]*_ms)":[^,}]*//g' err$j
                 : >dlq$j
                 [ ! -s dlq ] || jq -c 'del(.ts, .argv)' dlq >dlq$j
                 echo "exit $code" >>err$j

@@ -318,7 +318,7 @@ END
         sum(Quantity) FROM r WHERE day <= '2010-12-07' GROUP BY day" >want
     diff want have
     # Again, by force: every day replaces itself.
-    assert_exit 65 pipe-backfill --force "${run[@]:1}"
+    assert_exit 65 pipe-backfill --reprocess all "${run[@]:1}"
     sqlite3 days.db 'SELECT day, count(*), sum(Quantity) FROM sales
         GROUP BY day' | diff want -
 }

@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-#define JUDGED                                                            \
-    (PIPELINE_FAILED | PIPELINE_LATE | PIPELINE_STALE | PIPELINE_VOLUME | \
-     PIPELINE_SLOW | PIPELINE_DEAD_LETTERS)
+/* Failures are settled by the run that mends them. */
+#define SETTLED                                                         \
+    (PIPELINE_LATE | PIPELINE_STALE | PIPELINE_VOLUME | PIPELINE_SLOW | \
+     PIPELINE_DEAD_LETTERS)
 
 struct check {
     struct stage *st;
@@ -111,11 +112,18 @@ static int tell(struct check *k, const struct health *h)
                         .ctx = k };
     struct notice notices[HEALTH_TROUBLES];
     char titles[HEALTH_TROUBLES][1200];
-    struct buf run_id = { 0 };
+    struct buf run_id = { 0 }, failed = { 0 };
     if (h->conf->n_notify == 0 || k->a->now || k->a->dry_run)
         return 0;
     if (h->has_last)
         buf_add_str(&run_id, h->last.run_id);
+    /* As pipe-run calls it. */
+    const struct run *r = h->has_last && !run_is_ok(&h->last) ? &h->last
+                          : h->gaps                           ? &h->gap
+                                                              : NULL;
+    buf_addz(&failed, "failed");
+    if (r && r->date.n)
+        buf_addf(&failed, " %.*s", STR_ARG(r->date));
     for (size_t i = 0; i < h->n_troubles; i++) {
         const struct trouble *t = &h->troubles[i];
         const char *event = pipeline_event_name(t->event);
@@ -124,14 +132,16 @@ static int tell(struct check *k, const struct health *h)
         notices[i] = (struct notice){
             .event = t->event,
             .severity = t->severity,
-            .what = event,
+            .what = t->event == PIPELINE_FAILED && buf_z(&failed) ? failed.p
+                                                                  : event,
             .title = titles[i],
             .run_id = run_id.n ? buf_z(&run_id) : NULL,
         };
     }
-    int r = notify_tell(&x, notices, h->n_troubles, JUDGED, &k->st->err);
+    int told = notify_tell(&x, notices, h->n_troubles, SETTLED, &k->st->err);
     buf_free(&run_id);
-    return r;
+    buf_free(&failed);
+    return told;
 }
 
 static int look(struct check *k)

@@ -80,11 +80,12 @@ void declared_begin(struct declared *d)
     ping(d, PING_START, "begins");
 }
 
-/* A run that did not fail by itself is no trouble of the pipeline's. */
+/* The failure of a date is over when that date is done, not with another one.
+ */
 static void notify(struct declared *d, const struct runlog *r,
                    const char *state, const char *record)
 {
-    char title[1300];
+    char title[1300], what[200];
     struct err e;
     bool ok = d->st->err.code == ERR_NONE;
     const char *why = ok ? NULL : d->st->err.msg;
@@ -101,11 +102,14 @@ static void notify(struct declared *d, const struct runlog *r,
              why ? ": " : "", why ? why : "");
     struct notice n = { .event = ok ? PIPELINE_OK : PIPELINE_FAILED,
                         .severity = ok ? PIPELINE_INFO : PIPELINE_CRITICAL,
-                        .what = ok ? "ok" : "failed",
+                        .what = what,
                         .title = title,
                         .run_id = r->run_id,
                         .record = record };
-    int failed = notify_tell(&x, &n, ok ? 0 : 1, PIPELINE_FAILED, &e);
+    snprintf(what, sizeof(what), "failed%s%.150s", r->date ? " " : "",
+             r->date ? r->date : "");
+    int failed =
+        ok ? notify_settle(&x, what, &e) : notify_tell(&x, &n, 1, 0, &e);
     if (failed == 0 && ok)
         failed = notify_once(&x, &n, &e);
     if (failed)

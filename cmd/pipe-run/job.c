@@ -611,6 +611,7 @@ static int prepare(struct job *j)
         return -1;
     j->record = (struct runlog){
         .run_id = st->run_id,
+        .env = j->o->env,
         .trace_id = stage_trace(st, true),
         .pipeline = st->opts.pipeline ? st->opts.pipeline : "",
         .date = st->opts.date,

@@ -280,6 +280,20 @@ int notify_tell(const struct notify *x, const struct notice *notices, size_t n,
     return r;
 }
 
+int notify_settle(const struct notify *x, const char *what, struct err *e)
+{
+    struct book b;
+    int r = book_open(&b, x, e);
+    json_t *entry = r == 0 ? json_object_get(b.open, what) : NULL;
+    if (entry) {
+        settle(&b, what, entry);
+        (void)json_object_del(b.open, what);
+        r = book_write(&b, e);
+    }
+    book_close(&b);
+    return r;
+}
+
 int notify_once(const struct notify *x, const struct notice *notice,
                 struct err *e)
 {

@@ -45,6 +45,9 @@ struct notice {
 int notify_tell(const struct notify *x, const struct notice *notices, size_t n,
                 unsigned mask, struct err *e);
 
+/* Settles one trouble, where it is open. */
+int notify_settle(const struct notify *x, const char *what, struct err *e);
+
 /* Tells all who want the event, each time: for PIPELINE_OK. */
 int notify_once(const struct notify *x, const struct notice *notice,
                 struct err *e);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #define HEALTH_TROUBLES 8
+#define HEALTH_GAP_DAYS 31
 
 struct trouble {
     enum pipeline_event event;
@@ -26,7 +27,10 @@ struct health {
     struct run last; /* that is over, well or not */
     struct run ok;   /* the last that ended well */
     struct run live; /* that has not ended */
-    uint64_t future; /* runs that were left out */
+    size_t gaps;     /* dates whose last run failed, HEALTH_GAP_DAYS back */
+    struct run gap;  /* that of the newest of these; where gaps > 0 */
+    struct list_dates *dates; /* owned: those that were looked at */
+    uint64_t future;          /* runs that were left out */
     bool has_due, has_next;
     int64_t due_us;   /* the last moment whose time is up */
     int64_t next_us;  /* the next one of the schedule */

@@ -50,11 +50,8 @@ static void say_last_ok(struct judge *j)
     say_when(j, j->h->ok.started_us);
 }
 
-static int judge_failed(struct judge *j)
+static void say_run(struct judge *j, const struct run *r)
 {
-    const struct run *r = &j->h->last;
-    if (!j->h->has_last || run_is_ok(r))
-        return 0;
     buf_addz(&j->text, "run ");
     visible_text(&j->text, r->run_id);
     if (r->date.n) {
@@ -68,6 +65,25 @@ static int judge_failed(struct judge *j)
         buf_addz(&j->text, ": ");
         visible_text(&j->text, r->message);
     }
+}
+
+/* The last run, or that of a date which was not run again since. */
+static int judge_failed(struct judge *j)
+{
+    const struct health *h = j->h;
+    bool last = h->has_last && !run_is_ok(&h->last);
+    size_t others = h->gaps;
+    if (!last && others == 0)
+        return 0;
+    const struct run *r = last ? &h->last : &h->gap;
+    say_run(j, r);
+    if (!last)
+        buf_addz(&j->text, ", and not again since");
+    if (others && (!last || (r->date.n && str_eq(r->date, h->gap.date))))
+        others--;
+    if (others)
+        buf_addf(&j->text, "; so did %zu other date%s", others,
+                 others == 1 ? "" : "s");
     return add(j, PIPELINE_FAILED, PIPELINE_CRITICAL);
 }
 

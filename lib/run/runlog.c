@@ -69,6 +69,8 @@ int runlog_format(const struct runlog *r, struct buf *b)
     add_text(b, "pipeline", r->pipeline);
     if (r->date)
         add_text(b, "date", r->date);
+    if (r->env)
+        add_text(b, "env", r->env);
     if (r->trace_id)
         add_text(b, "trace_id", r->trace_id);
     add_text(b, "command", r->command);

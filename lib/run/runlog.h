@@ -25,6 +25,7 @@ struct runlog_attempt {
 /* What is known of a run; borrowed but for the attempts. */
 struct runlog {
     const char *run_id, *pipeline, *date, *command; /* date may be NULL */
+    const char *env;                                /* NULL: none */
     const char *trace_id;                           /* NULL: none */
     const char *outcome;                            /* "running" ... */
     const char *message;                            /* NULL: none */

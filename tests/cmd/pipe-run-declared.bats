@@ -232,3 +232,43 @@ POST /abc/fail?key=1' ] || fail "$output"
     assert_exit 0 pipe-run --pipeline p --ping nonsense:x -- true
     grep -q '^pipe-run: cannot ping' err || fail "$(cat err)"
 }
+
+@test "a date that failed is over when that date is done, not another one" {
+    declare_p '{"notify":[{"on":["failed","recovered"],
+        "command":"echo \"$PIPE_NOTICE_EVENT $PIPE_NOTICE_TITLE\" >>said"}]}'
+    pipe-run --pipeline p --date 2026-01-01 -- true
+    pipe-run --pipeline p --date 2026-01-02 -- false 2>/dev/null || true
+    pipe-run --pipeline p --date 2026-01-03 -- true
+    [[ $(cat said) == 'failed p of 2026-01-02 failed: '* ]] || fail "$(cat said)"
+    [ "$(wc -l <said)" = 1 ] || fail "$(cat said)"
+    # What looks after it every hour says so too, to nobody twice.
+    assert_exit 65 pipe-report check
+    grep -q 'of 2026-01-02 ended failed with exit 1: .*, and not again since' out ||
+        fail "$(cat out)"
+    [ "$(wc -l <said)" = 1 ] || fail "$(cat said)"
+    pipe-run --pipeline p --date 2026-01-02 -- true
+    [[ $(tail -n 1 said) == 'recovered p: failed: '*' of 2026-01-02 '* ]] ||
+        fail "$(cat said)"
+    assert_exit 0 pipe-report check
+    [ "$(wc -l <said)" = 2 ] || fail "$(cat said)"
+}
+
+@test "what a lock kept from running says nothing of its date" {
+    declare_p '{}'
+    pipe-run --pipeline p --date 2026-01-02 -- true
+    pipe-run --pipeline p --date 2026-01-02 --lock other -- 'touch there; sleep 5' 3>&- &
+    local pid=$!
+    within 5 test -e there
+    assert_exit 75 pipe-run --pipeline p --date 2026-01-02 -- true
+    kill "$pid"
+    wait "$pid" || true
+    pipe-run --pipeline p --date 2026-01-02 -- true
+    pipe-run --pipeline p --date 2026-01-03 -- true
+    assert_exit 0 pipe-report check
+}
+
+@test "the record says which environment a run was in" {
+    declare_p '{"env":{"prod":{}}}'
+    assert_exit 0 pipe-run --pipeline p --env prod -- true
+    [ "$(jq -r .env "$PIPE_STATE/runs.ndjson")" = prod ]
+}
