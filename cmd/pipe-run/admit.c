@@ -88,7 +88,7 @@ static int take_locks(struct job *j)
                 ? -1
                 : 0;
     if (j->locks.busy)
-        note_refused(j, "busy");
+        note_refused(j, stage_stopping() ? "stopped" : "busy");
     buf_free(&named);
     buf_free(&dated);
     buf_free(&folder);
@@ -160,6 +160,11 @@ static int take_slot(struct job *j)
     if (j->slot != -2)
         return j->slot < 0 ? -1 : 0;
     j->slot = -1;
+    if (stage_stopping())
+        return err_set(&st->err, ERR_TEMPFAIL,
+                       "stopped by a signal while it waited for a slot of pool "
+                       "'%s': nothing was run",
+                       j->pool.p);
     return err_set(&st->err, ERR_TEMPFAIL,
                    "no slot of pool '%s' (%u) was free within %.10gs: nothing "
                    "was run",
@@ -189,7 +194,7 @@ int admit_enter(struct job *j)
     struct stage *st = j->st;
     if (take_slot(j)) {
         if (!j->begun && st->err.code == ERR_TEMPFAIL)
-            note_refused(j, "busy");
+            note_refused(j, stage_stopping() ? "stopped" : "busy");
         return -1;
     }
     if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
