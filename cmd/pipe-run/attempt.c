@@ -143,7 +143,7 @@ int attempt_run(const struct attempt_spec *spec, struct attempt *a,
         judge(&r);
         clear_away(&r);
     }
-    watch_hear(&r);
+    watch_hear_rest(&r);
     if (spec->hear)
         spec->hear(spec->job, NULL, 0);
     if (r.heard >= 0)

@@ -6,18 +6,38 @@
 #include <unistd.h>
 
 #define LINE_MAX_KEPT 8192
+#define KEPT_MAX ((size_t)24 << 20) /* the log is for our stages, too */
+#define MEMBERS 256                 /* what each line of the log begins with */
 
 static void pass_on(const char *p, size_t n)
 {
     while (n) {
         ssize_t w = write(STDERR_FILENO, p, n);
-        if (w < 0 && errno == EINTR)
+        if (w < 0 && errno == EINTR && !stage_stopping())
             continue;
         if (w <= 0)
             return; /* nobody is there to be told */
         p += w;
         n -= (size_t)w;
     }
+}
+
+static bool is_json(const struct heard *h)
+{
+    return h->st->opts.log && strcmp(h->st->opts.log, "json") == 0;
+}
+
+static void keep(struct heard *h, struct str members)
+{
+    if (h->kept > KEPT_MAX && !is_json(h))
+        return;
+    h->kept += members.n + MEMBERS;
+    if (h->kept > KEPT_MAX && !is_json(h))
+        stage_event(h->st, "warn",
+                    STR(",\"event\":\"stderr\",\"msg\":\"there was more, "
+                        "which is not kept\""));
+    else
+        stage_event(h->st, "info", members);
 }
 
 static void end_line(struct heard *h)
@@ -28,7 +48,7 @@ static void end_line(struct heard *h)
     if (h->line.n) {
         buf_addz(&b, ",\"event\":\"stderr\",\"msg\":");
         if (text_quote(&b, buf_str(&h->line)) == 0)
-            stage_event(h->st, "info", buf_str(&b));
+            keep(h, buf_str(&b));
     }
     buf_free(&b);
     buf_reset(&h->line);
@@ -36,9 +56,10 @@ static void end_line(struct heard *h)
 
 void heard_take(struct heard *h, const char *text, size_t n)
 {
-    bool json = h->st->opts.log && strcmp(h->st->opts.log, "json") == 0;
-    if (!json)
+    if (!is_json(h))
         pass_on(text, n);
+    if (h->kept > KEPT_MAX && !is_json(h))
+        return;
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\n')
             end_line(h);

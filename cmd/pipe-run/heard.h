@@ -8,6 +8,7 @@
 struct heard {
     struct stage *st;
     struct buf line; /* of which the end has not come yet */
+    size_t kept;     /* bytes in the log, more or less */
 };
 
 /* Takes what came; n is 0 at the end. */

@@ -1,21 +1,15 @@
 #include "job.h"
 
+#include "admit.h"
 #include "attempt.h"
 #include "base/date.h"
-#include "declared.h"
-#include "heard.h"
-#include "measure.h"
 #include "base/seed.h"
 #include "died.h"
 #include "json/value.h"
-#include "locks.h"
 #include "run/backoff.h"
-#include "run/breaker.h"
 #include "run/clock.h"
 #include "run/kept.h"
 #include "run/pending.h"
-#include "run/pool.h"
-#include "run/runlog.h"
 #include "run/seen.h"
 #include "run/state.h"
 
@@ -26,42 +20,7 @@
 
 #define KEEP_DEFAULT_MS ((uint64_t)30 * 86400000)
 
-struct job {
-    struct stage *st;
-    const struct job_opts *o;
-    struct runlog_dir dir;
-    struct runlog record;
-    struct buf command; /* as one text, for the record */
-    struct buf stages;  /* of the last attempt */
-    struct buf breaker_path;
-    struct breaker breaker;
-    struct heard heard;
-    struct declared declared;
-    struct measure measure;
-    struct buf pool_folder, pool;
-    unsigned pool_size; /* 0: none */
-    int slot;           /* of the pool; -1 */
-    struct locks locks;
-    int64_t started_ms;
-    bool begun; /* there is a folder */
-};
-
 /* ---- what the job is called, and what its stages are told */
-
-/* Appends the name with {date} and the like filled in; it must be plain. */
-static int expand_name(struct stage *st, struct buf *out, const char *option,
-                       const char *name)
-{
-    if (stage_expand(st, out, name))
-        return -1;
-    if (!buf_z(out))
-        return err_nomem(&st->err);
-    if (stage_plain_name(out->p))
-        return 0;
-    return err_set(&st->err, ERR_USAGE,
-                   "%s '%s' may hold only letters, digits, '-', '_' and '.'",
-                   option, out->p);
-}
 
 static int check_names(struct stage *st)
 {
@@ -132,145 +91,7 @@ static int find_state(struct job *j)
     return r;
 }
 
-/* STATE/FOLDER/NAME, the folder made. */
-static int place(struct job *j, struct buf *out, const char *folder,
-                 const char *name, const char *suffix)
-{
-    struct stage *st = j->st;
-    buf_addf(out, "%.*s/%s", STR_ARG(buf_str(&j->dir.state)), folder);
-    if (!buf_z(out))
-        return err_nomem(&st->err);
-    if (state_folder(out->p, &st->err))
-        return -1;
-    buf_addf(out, "/%s%s", name, suffix);
-    return buf_z(out) ? 0 : err_nomem(&st->err);
-}
-
-/* ---- runs that did not begin */
-
-/* A line in the index, so that whoever watches sees more than silence. */
-static void note_refused(struct job *j, const char *outcome)
-{
-    struct err ignored;
-    j->record.outcome = outcome;
-    j->record.message = j->st->err.msg;
-    j->record.exit = (int)j->st->err.code;
-    j->record.ended_us = time_now();
-    (void)runlog_index(&j->dir, &j->record, &ignored);
-    measure_end(&j->measure, &j->record, false);
-}
-
-/* The lock by name: what --lock says, else the pipeline's name. In a backfill
- * dates are meant to overlap: that of the date will do. */
-static int name_locks(const struct job *j, struct buf *named, struct buf *dated)
-{
-    struct stage *st = j->st;
-    const struct stage_opts *o = &st->opts;
-    const char *wanted = j->o->lock ? j->o->lock : o->pipeline;
-    bool none = wanted && strcmp(wanted, "none") == 0;
-    if (!j->o->lock && o->date && stage_in_backfill())
-        wanted = NULL;
-    if (wanted && !none && expand_name(st, named, "lock", wanted))
-        return -1;
-    if (o->pipeline && o->date && !none)
-        buf_addf(dated, "%s-%s", o->pipeline, o->date);
-    return buf_z(named) && buf_z(dated) ? 0 : err_nomem(&st->err);
-}
-
-static int take_locks(struct job *j)
-{
-    struct stage *st = j->st;
-    struct buf named = { .max = 4096 }, dated = { .max = 4096 };
-    struct buf folder = { .max = 65536 };
-    buf_addf(&folder, "%.*s/lock", STR_ARG(buf_str(&j->dir.state)));
-    int r = !buf_z(&folder)                 ? err_nomem(&st->err)
-            : name_locks(j, &named, &dated) ? -1
-            : !named.n && !dated.n          ? 0
-            : state_folder(folder.p, &st->err) ||
-                    locks_take(&j->locks, st, folder.p, named.p, dated.p,
-                               j->o->lock_wait_ms)
-                ? -1
-                : 0;
-    if (j->locks.busy)
-        note_refused(j, "busy");
-    buf_free(&named);
-    buf_free(&dated);
-    buf_free(&folder);
-    return r;
-}
-
-static int find_breaker(struct job *j)
-{
-    struct stage *st = j->st;
-    struct buf name = { .max = 4096 };
-    if (!j->o->breaker)
-        return 0;
-    int r = expand_name(st, &name, "breaker", j->o->breaker) ||
-                    place(j, &j->breaker_path, "breaker", name.p, ".json")
-                ? -1
-                : 0;
-    buf_free(&name);
-    j->breaker = (struct breaker){
-        .path = j->breaker_path.p,
-        .name = j->o->breaker,
-        .failures = j->o->breaker_failures,
-        .reset_ms = j->o->breaker_reset_ms,
-        .lease_ms = j->o->breaker_lease_ms,
-        .now = clock_now,
-    };
-    return r;
-}
-
-static int find_pool(struct job *j)
-{
-    struct stage *st = j->st;
-    const char *text = j->o->pool;
-    unsigned n;
-    if (!text)
-        return 0;
-    if (pool_parse(text, &n, &j->pool_size))
-        return err_set(&st->err, ERR_USAGE,
-                       "option --pool: '%s' is not NAME:N, N from 1 to %d",
-                       text, POOL_MAX);
-    buf_add(&j->pool, text, n);
-    buf_addf(&j->pool_folder, "%.*s/pool", STR_ARG(buf_str(&j->dir.state)));
-    if (!buf_z(&j->pool) || !buf_z(&j->pool_folder))
-        return err_nomem(&st->err);
-    if (!stage_plain_name(j->pool.p))
-        return err_set(&st->err, ERR_USAGE,
-                       "pool '%s' may hold only letters, digits, '-', '_' and "
-                       "'.'",
-                       j->pool.p);
-    return state_folder(j->pool_folder.p, &st->err);
-}
-
 /* ---- attempts */
-
-static int take_slot(struct job *j)
-{
-    struct stage *st = j->st;
-    char about[200];
-    if (!j->pool_size)
-        return 0;
-    snprintf(about, sizeof(about), "pid %d, run %.130s\n", (int)getpid(),
-             st->run_id);
-    j->slot = pool_enter(j->pool_folder.p, j->pool.p, j->pool_size,
-                         j->o->pool_wait_ms, stage_stopping, about, &st->err);
-    if (j->slot != -2)
-        return j->slot < 0 ? -1 : 0;
-    j->slot = -1;
-    return err_set(&st->err, ERR_TEMPFAIL,
-                   "no slot of pool '%s' (%u) was free within %.10gs: nothing "
-                   "was run",
-                   j->pool.p, j->pool_size, (double)j->o->pool_wait_ms / 1000);
-}
-
-static void leave_slot(struct job *j)
-{
-    if (j->slot >= 0)
-        close(j->slot);
-    j->slot = -1;
-}
 
 static void renew(void *ctx)
 {
@@ -283,17 +104,6 @@ static enum breaker_result result_of(const struct attempt *a)
     if (a->exit == 0)
         return BREAKER_GOOD;
     return backoff_transient(a->exit) ? BREAKER_BAD : BREAKER_UNKNOWN;
-}
-
-/* Where the breaker's state cannot be written the run is what it was. */
-static void leave_breaker(struct job *j, enum breaker_result result)
-{
-    bool opened = false;
-    struct err e;
-    if (!j->o->breaker)
-        return;
-    if (breaker_leave(&j->breaker, result, &opened, &e))
-        stage_note(j->st, "%s", e.msg);
 }
 
 static int begin(struct job *j)
@@ -404,25 +214,15 @@ static int try_once(struct job *j)
     struct attempt a;
     bool begun = false;
     int64_t started_us = time_now();
-    if (take_slot(j)) {
-        if (!j->begun && j->st->err.code == ERR_TEMPFAIL)
-            note_refused(j, "busy");
+    if (admit_enter(j))
         return -1;
-    }
-    if (j->o->breaker && breaker_enter(&j->breaker, &st->err)) {
-        if (!j->begun)
-            note_refused(j, "open");
-        leave_slot(j);
-        return -1;
-    }
     if (begin(j) == 0) {
         fill_spec(j, &spec);
         stage_run_attempt(st, j->dir.path.p);
         begun = attempt_run(&spec, &a, &st->err) == 0;
         stage_run_attempted(st, j->dir.path.p);
     }
-    leave_breaker(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
-    leave_slot(j);
+    admit_leave(j, begun ? result_of(&a) : BREAKER_UNKNOWN);
     if (!begun)
         return -1;
     j->record.outcome = a.outcome;
@@ -620,7 +420,7 @@ static int prepare(struct job *j)
         .hook = -1,
         .started_us = time_now(),
     };
-    if (find_breaker(j) || find_pool(j) || take_locks(j))
+    if (admit_prepare(j))
         return -1;
     return runlog_sweep(&j->dir.state, j->record.pipeline, keep_ms(j),
                         &st->err);

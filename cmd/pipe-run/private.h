@@ -44,8 +44,8 @@ int start_pipeline(struct run *r, const sigset_t *mask, struct err *e);
 /* Waits for what happens next, up to ms (-1: without end), and takes it in. */
 void watch_once(struct run *r, int64_t ms);
 
-/* Takes in what it has said on stderr. */
-void watch_hear(struct run *r);
+/* Takes in what it has said on stderr, when all of it has ended. */
+void watch_hear_rest(struct run *r);
 
 /* Stops the pipeline: sends sig to all of it, and SIGKILL when kill_after is
  * over. Loaders that are ready are told to abort. The first reason counts. */

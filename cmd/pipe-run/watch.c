@@ -16,6 +16,9 @@
 
 #define LOOK_EVERY_MS 20
 #define LINES_MAX 1000
+#define HEAR_BLOCK 4096 /* what a pipe that takes anything takes at once */
+#define HEAR_BLOCKS 16
+#define HEAR_REST (1 << 20) /* the most that a pipe holds by default */
 
 /* ---- what comes through the gate */
 
@@ -89,17 +92,45 @@ static void hear(struct run *r)
 
 /* ---- what it says on stderr */
 
-void watch_hear(struct run *r)
+/* Does our own stderr take what is passed on? Whoever reads it may be slow:
+ * then the pipeline is to wait, and not we, who have more to see to. */
+static bool can_pass_on(int ms)
 {
-    static char text[16384];
-    ssize_t n = -1;
-    while (r->heard >= 0 && ((n = read(r->heard, text, sizeof(text))) > 0 ||
-                             (n < 0 && errno == EINTR)))
-        if (n > 0)
-            r->spec->hear(r->spec->job, text, (size_t)n);
-    if (r->heard >= 0 && n == 0) { /* nobody can say anything any more */
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return poll(&p, 1, ms) != 0;
+}
+
+/* One block: false where there is none. */
+static bool hear_block(struct run *r)
+{
+    static char text[HEAR_BLOCK];
+    ssize_t n = r->heard < 0 ? -1 : read(r->heard, text, sizeof(text));
+    if (n > 0)
+        r->spec->hear(r->spec->job, text, (size_t)n);
+    if (n == 0) { /* nobody can say anything any more */
         close(r->heard);
         r->heard = -1;
+    }
+    return n > 0 || (n < 0 && r->heard >= 0 && errno == EINTR);
+}
+
+/* So much at a time: who never stops talking is not all that there is. */
+static void hear_some(struct run *r)
+{
+    for (int i = 0; i < HEAR_BLOCKS && can_pass_on(0) && hear_block(r); i++)
+        ;
+}
+
+/* Nobody of ours lives who could fill the pipe again; who else has it open is
+ * not waited for. */
+void watch_hear_rest(struct run *r)
+{
+    for (int i = 0; i < HEAR_REST / HEAR_BLOCK; i++) {
+        while (r->heard >= 0 && !can_pass_on(LOOK_EVERY_MS))
+            if (r->why == WHY_TIMEOUT || stage_stopping())
+                return;
+        if (!hear_block(r))
+            return;
     }
 }
 
@@ -301,7 +332,9 @@ void watch_once(struct run *r, int64_t ms)
         ms = LOOK_EVERY_MS;
     fds[n++] = (struct pollfd){ .fd = r->sigchld, .events = POLLIN };
     fds[n++] = (struct pollfd){ .fd = r->gate, .events = POLLIN };
-    fds[n++] = (struct pollfd){ .fd = r->heard, .events = POLLIN };
+    fds[n++] = r->heard < 0 || can_pass_on(0)
+                   ? (struct pollfd){ .fd = r->heard, .events = POLLIN }
+                   : (struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT };
     for (size_t i = 0; i < r->a->roll.n && n < 3 + LINES_MAX; i++)
         fds[n++] =
             (struct pollfd){ .fd = r->a->roll.v[i].line, .events = POLLIN };
@@ -312,7 +345,7 @@ void watch_once(struct run *r, int64_t ms)
         ssize_t ignored = read(r->sigchld, &info, sizeof(info));
         (void)ignored;
     }
-    watch_hear(r);
+    hear_some(r);
     reap(r);
     check_signal(r);
     check_time(r);

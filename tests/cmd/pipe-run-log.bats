@@ -101,3 +101,48 @@ log() { # the log of the one run of pipeline p
     assert_file out $'{"id":1}\n{"id":2}\n{"id":3}'
     [ ! -s err ] || fail "$(cat err)"
 }
+
+@test "a program that never stops talking is stopped by --timeout" {
+    local end status=0
+    timeout -s KILL 20 pipe-run --pipeline p --timeout 1s --kill-after 1s -- \
+        'yes >&2' 2>/dev/null || status=$?
+    ((status == 75)) || fail "exit $status"
+    end=$(jq -r .outcome "$PIPE_STATE"/runs/p/*/record.json)
+    [ "$end" = timeout ] || fail "$end"
+}
+
+@test "a signal stops a run whose stderr nobody reads, and its time is not spent" {
+    local pid ticks
+    mkfifo stuck
+    exec 7<>stuck
+    pipe-run --pipeline p --kill-after 1s -- 'yes >&2' 2>stuck 7>&- &
+    pid=$!
+    sleep 1
+    ticks=$(($(cut -d' ' -f14 "/proc/$pid/stat") + \
+        $(cut -d' ' -f15 "/proc/$pid/stat")))
+    kill "$pid"
+    for _ in {1..60}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    if kill -0 "$pid" 2>/dev/null; then
+        kill -KILL "$pid"
+        fail "it lives on"
+    fi
+    exec 7>&-
+    ((ticks < 50)) || fail "$ticks ticks"
+    [ "$(jq -r .outcome "$PIPE_STATE"/runs/p/*/record.json)" = stopped ] ||
+        fail "$(cat "$PIPE_STATE"/runs/p/*/record.json)"
+}
+
+@test "a flood on stderr passes whole, and leaves room in the log for the stages" {
+    timeout -s KILL 60 pipe-run --pipeline p -- \
+        'awk "BEGIN { for (; i < 400000; i++) printf \"%099d\n\", i }" >&2
+         pipe-extract in.ndjson >/dev/null' 2>err
+    (($(wc -l <err) == 400000)) || fail "$(wc -l err)"
+    (($(wc -c <err) == 40000000)) || fail "$(wc -c err)"
+    (($(log | wc -c) < 50000000)) || fail "$(log | wc -c)"
+    log | tail -n 20 | jq -se 'any(.event == "stderr" and .level == "warn") and
+        any(.stage == "pipe-extract" and .event == "end")' >/dev/null ||
+        fail "$(log | tail -n 3)"
+}

@@ -650,3 +650,21 @@ pipe-load\t7\t7\t0\t0'
         assert_exit 64 pipe-run --pool "$pool" -- true
     done
 }
+
+@test "who is stopped while it waits for a slot says so, not that none was free" {
+    local first second
+    pipe-run --pool q:1 --pipeline a -- ': >begun; sleep 30' &
+    first=$!
+    for _ in {1..100}; do [ ! -e begun ] || break; sleep 0.05; done
+    pipe-run --pool q:1 --pipeline b -- true 2>err &
+    second=$!
+    sleep 0.5
+    kill "$second"
+    wait "$second" && fail "it ended well"
+    kill "$first"
+    wait "$first" && fail "it ended well"
+    run -0 jq -r 'select(.pipeline == "b") | .outcome + ": " + .message' \
+        "$PIPE_STATE/runs.ndjson"
+    [ "$output" = "stopped: stopped by a signal while it waited for a slot of \
+pool 'q': nothing was run" ] || fail "$output"
+}
