@@ -8,8 +8,8 @@
 /* impact_find.c: finds the dataset, or the column of one, that text names: by
  * its path or URI, by its whole name or its last parts, with a column behind a
  * point. column borrows from text. 0; 1 where no event names
- * the column, but it may be there all the same; -1 with ERR_NOINPUT, naming those that
- * are alike, or ERR_USAGE, naming those that it may be. */
+ * the column, but it may be there all the same; -1 with ERR_NOINPUT, naming
+ * those that are alike, or ERR_USAGE, naming those that it may be. */
 int impact_find(const struct graph *g, const char *text, uint32_t *dataset,
                 struct str *column, struct err *e);
 
