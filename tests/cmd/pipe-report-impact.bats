@@ -117,7 +117,7 @@ others() {
         "model $PWD/orders.csv bad 3 FAIL"
     impact orders.csv >out
     grep -q 'warehouse#new' out
-    ! grep -q 'warehouse#old\|warehouse#bad' out
+    run ! grep -q 'warehouse#old\|warehouse#bad' out
     impact --since 2099-01-01 orders.csv >out 2>err && fail "$(<out)" || true
     grep -q 'no event names' err
     impact --since "$(date -u +%Y-01-01)" orders.csv >out
