@@ -4,7 +4,7 @@
 #include "report/words.h"
 #include "report_cmd.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define LAST_DEFAULT 20
 #define WORTH_TELLING 0.25 /* of a duration off what is usual */
@@ -36,9 +36,13 @@ static int print_json(struct stage *st, const struct run *r, struct buf *line)
     if (r->has_counts)
         buf_addf(line,
                  ",\"read\":%llu,\"rejected\":%llu,\"rows\":%llu,"
-                 "\"reject_rate\":%.6g,\"quality\":%.6g",
+                 "\"reject_rate\":%.6g,\"quality\":",
                  (unsigned long long)r->read, (unsigned long long)r->rejected,
-                 (unsigned long long)r->rows, run_reject_share(r), r->quality);
+                 (unsigned long long)r->rows, run_reject_share(r));
+    if (r->has_counts && r->has_quality)
+        buf_addf(line, "%.6g", r->quality);
+    else if (r->has_counts)
+        buf_addz(line, "null");
     buf_addf(line, ",\"attempts\":%u", r->attempts);
     if (r->has_cpu)
         buf_addf(line, ",\"cpu_seconds\":%.6g", r->cpu_seconds);
@@ -72,29 +76,29 @@ enum {
 
 static const struct {
     const char *name;
-    size_t width;
     bool right;
 } columns[COLUMNS] = {
-    [PIPELINE] = { "PIPELINE", 8, false }, [STARTED] = { "STARTED", 19, false },
-    [DATE] = { "DATE", 10, false },        [OUTCOME] = { "OUTCOME", 7, false },
-    [TOOK] = { "TOOK", 7, true },          [USUAL] = { "USUAL", 5, true },
-    [ROWS] = { "ROWS", 10, true },         [REJECTED] = { "REJECTED", 8, true },
-    [QUALITY] = { "QUALITY", 7, true },    [TRIES] = { "TRIES", 5, true },
+    [PIPELINE] = { "PIPELINE", false }, [STARTED] = { "STARTED", false },
+    [DATE] = { "DATE", false },         [OUTCOME] = { "OUTCOME", false },
+    [TOOK] = { "TOOK", true },          [USUAL] = { "USUAL", true },
+    [ROWS] = { "ROWS", true },          [REJECTED] = { "REJECTED", true },
+    [QUALITY] = { "QUALITY", true },    [TRIES] = { "TRIES", true },
 };
 
-static int print_heading(struct stage *st, struct buf *line, size_t width)
-{
-    paint(line, PAINT_FAINT);
-    for (int i = 0; i < COLUMNS; i++) {
-        size_t from = line->n;
-        buf_addz(line, columns[i].name);
-        pad(line, from, i == PIPELINE ? width : columns[i].width,
-            columns[i].right);
-    }
-    buf_addz(line, "RUN");
-    paint(line, PAINT_NONE);
-    return emit_line(st, line);
-}
+#define PIPELINE_MAX 40
+#define MESSAGE_LEAST                                                     \
+    30                /* columns behind a run id that are worth a message \
+                       */
+#define SHORT_TIME 11 /* 01-31 02:15 */
+
+/* How wide the columns are; 0: left out, for the terminal is too narrow. */
+struct layout {
+    const char *tz;
+    size_t width[COLUMNS];
+    size_t run;     /* width of run ids */
+    bool shortened; /* times without year and seconds */
+    bool below;     /* messages on lines of their own */
+};
 
 /* By how much it took longer, where that is worth telling. */
 static void add_usual(struct buf *line, const struct run *r)
@@ -111,14 +115,26 @@ static void add_usual(struct buf *line, const struct run *r)
         buf_addf(line, "%+.0f%%", off * 100);
 }
 
+static void add_started(struct buf *line, const struct run *r,
+                        const struct layout *y)
+{
+    struct buf text = { .max = 64 };
+    words_time(&text, r->started_us, y->tz);
+    if (y->shortened && text.n == 19)
+        buf_add(line, text.p + 5, SHORT_TIME);
+    else
+        buf_add_str(line, buf_str(&text));
+    buf_free(&text);
+}
+
 static void add_cell(struct buf *line, const struct run *r, int column,
-                     const char *tz)
+                     const struct layout *y)
 {
     switch (column) {
     case PIPELINE:
         visible_text(line, r->pipeline.n ? r->pipeline : STR("-"));
         break;
-    case STARTED: words_time(line, r->started_us, tz); break;
+    case STARTED: add_started(line, r, y); break;
     case DATE: visible_text(line, r->date.n ? r->date : STR("-")); break;
     case OUTCOME:
         paint(line, paint_of(r));
@@ -135,48 +151,114 @@ static void add_cell(struct buf *line, const struct run *r, int column,
             words_count(line, r->rows);
         else if (column == REJECTED)
             words_share(line, run_reject_share(r));
-        else
+        else if (r->has_quality)
             words_share(line, r->quality);
+        else
+            buf_addc(line, '-');
     }
 }
 
-static int print_row(struct stage *st, const struct run *r, struct buf *line,
-                     size_t width)
+/* ---- what fits */
+
+static size_t whole_width(const struct layout *y)
 {
+    size_t sum = y->run;
+    for (int i = 0; i < COLUMNS; i++)
+        sum += y->width[i] ? y->width[i] + 2 : 0;
+    return sum;
+}
+
+/* Leaves out what is missed least, until run ids are whole: those are what
+ * other subcommands want. */
+static void fit(struct layout *y, size_t width)
+{
+    static const int least[] = { TRIES,    USUAL, QUALITY, STARTED, DATE,
+                                 REJECTED, TOOK,  STARTED, ROWS };
+    for (size_t i = 0; i < sizeof(least) / sizeof(*least); i++) {
+        if (whole_width(y) <= width)
+            break;
+        if (least[i] == STARTED && !y->shortened) {
+            y->shortened = true;
+            y->width[STARTED] = SHORT_TIME;
+        } else {
+            y->width[least[i]] = 0;
+        }
+    }
+    y->below = whole_width(y) + 2 + MESSAGE_LEAST > width;
+}
+
+static void measure(struct layout *y, const struct runs *r)
+{
+    struct buf cell = { 0 };
+    for (int c = 0; c < COLUMNS; c++)
+        y->width[c] = strlen(columns[c].name);
+    for (size_t i = 0; i < r->n; i++) {
+        size_t n = visible_width(r->v[i].run_id);
+        y->run = n > y->run ? n : y->run;
+        for (int c = 0; c < COLUMNS; c++) {
+            buf_reset(&cell);
+            add_cell(&cell, &r->v[i], c, y);
+            n = seen_width(buf_str(&cell));
+            y->width[c] = n > y->width[c] ? n : y->width[c];
+        }
+    }
+    if (y->width[PIPELINE] > PIPELINE_MAX)
+        y->width[PIPELINE] = PIPELINE_MAX;
+    buf_free(&cell);
+}
+
+/* ---- lines */
+
+static int print_heading(struct stage *st, struct buf *line,
+                         const struct layout *y)
+{
+    paint(line, PAINT_FAINT);
     for (int i = 0; i < COLUMNS; i++) {
         size_t from = line->n;
-        add_cell(line, r, i, st->opts.tz);
-        pad(line, from, i == PIPELINE ? width : columns[i].width,
-            columns[i].right);
+        if (!y->width[i])
+            continue;
+        buf_addz(line, columns[i].name);
+        pad(line, from, y->width[i], columns[i].right);
     }
-    visible_text(line, r->run_id);
-    if (r->message.n) {
-        buf_addz(line, "  ");
-        visible_text(line, r->message);
-    }
+    buf_addz(line, "RUN");
+    paint(line, PAINT_NONE);
     return emit_line(st, line);
 }
 
-static size_t pipeline_width(const struct runs *r)
+static int print_row(struct stage *st, const struct run *r, struct buf *line,
+                     const struct layout *y)
 {
-    size_t width = columns[PIPELINE].width;
-    for (size_t i = 0; i < r->n; i++) {
-        size_t n = visible_width(r->v[i].pipeline);
-        width = n > width ? n : width;
+    for (int i = 0; i < COLUMNS; i++) {
+        size_t from = line->n;
+        if (!y->width[i])
+            continue;
+        add_cell(line, r, i, y);
+        pad(line, from, y->width[i], columns[i].right);
     }
-    return width < 40 ? width : 40;
+    visible_text(line, r->run_id);
+    if (r->message.n == 0)
+        return emit_line(st, line);
+    if (y->below && emit_line(st, line))
+        return -1;
+    buf_addz(line, "  ");
+    visible_text(line, r->message);
+    return emit_line(st, line);
 }
 
 static int print(struct stage *st, const struct args *a, struct runs *r)
 {
     struct buf line = { 0 };
     bool json = wants_json(a);
-    size_t width = json ? 0 : pipeline_width(r);
-    int failed = !json && r->n && print_heading(st, &line, width);
+    struct layout layout = { .tz = st->opts.tz };
+    if (!json)
+        measure(&layout, r);
+    if (!json && terminal_width())
+        fit(&layout, terminal_width());
+    int failed = !json && r->n && print_heading(st, &line, &layout);
     for (size_t i = 0; i < r->n && !failed; i++)
         failed =
             stage_tick(st) || (json ? print_json(st, &r->v[i], &line)
-                                    : print_row(st, &r->v[i], &line, width));
+                                    : print_row(st, &r->v[i], &line, &layout));
     buf_free(&line);
     return failed ? -1 : 0;
 }

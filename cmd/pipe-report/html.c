@@ -1,4 +1,5 @@
 /* html: one page of everything. */
+#include "events.h"
 #include "report/page.h"
 #include "report_cmd.h"
 #include "watched.h"
@@ -40,7 +41,88 @@ static int by_gravity(const void *a, const void *b)
                     : strcmp(x->conf->pipeline, y->conf->pipeline);
 }
 
-/* ---- what feeds what: as declared, and as loaded */
+/* ---- what feeds what: by the events, else as declared and as loaded */
+
+/* The node of a copy of the texts. */
+static int node(struct made *m, enum dag_kind kind, struct str name,
+                struct str place)
+{
+    struct str n = arena_dup(&m->text, name);
+    struct str p = place.n ? arena_dup(&m->text, place) : STR("");
+    return n.p && p.p ? dag_node(&m->dag, kind, n, p) : -1;
+}
+
+static int dataset_node(struct made *m, const struct graph *g, uint32_t dataset)
+{
+    struct str space = graph_namespace(g, dataset);
+    struct str name = graph_name(g, dataset);
+    const char *slash =
+        str_eq(space, STR("file")) ? memrchr(name.p, '/', name.n) : NULL;
+    size_t n = slash ? (size_t)(slash + 1 - name.p) : 0;
+    if (n && n < name.n)
+        return node(m, DAG_DATASET, (struct str){ slash + 1, name.n - n },
+                    (struct str){ name.p, n });
+    return node(m, DAG_DATASET, name, space);
+}
+
+/* The pipeline that is on the page under that name; NULL: none is. */
+static const struct health *watched_job(const struct made *m, struct str name)
+{
+    for (size_t i = 0; i < m->w.n; i++)
+        if (str_eq(str_of(m->w.health[i].conf->pipeline), name))
+            return &m->w.health[i];
+    return NULL;
+}
+
+static void add_flow(struct made *m, const struct graph *g,
+                     const struct graph_flow *f, const struct health *h)
+{
+    struct str space = graph_job_namespace(g, f->job);
+    if (h || str_eq(space, STR("default")))
+        space = STR("");
+    int at = node(m, DAG_PIPELINE, graph_job(g, f->job), space);
+    for (size_t i = 0; i < f->n_inputs; i++)
+        dag_edge(&m->dag, dataset_node(m, g, f->inputs[i].dataset), at);
+    dag_edge(&m->dag, at, dataset_node(m, g, f->to));
+}
+
+/* Those of the pipelines on the page first: they stay where not all fits.
+ * Of chosen pipelines only these. */
+static void add_events(struct made *m, const struct graph *g)
+{
+    const struct graph_flow *flows;
+    size_t n = graph_flows(g, &flows);
+    bool all = m->st->argc < 2;
+    for (int others = 0; others < (all ? 2 : 1); others++)
+        for (size_t i = 0; i < n && !m->dag.cut; i++) {
+            const struct health *h = watched_job(m, graph_job(g, flows[i].job));
+            if ((h == NULL) == (others == 1))
+                add_flow(m, g, &flows[i], h);
+        }
+}
+
+/* What was loaded says less than events, and names datasets in its own way. */
+static bool has_flows(const struct made *m, int pipeline)
+{
+    for (size_t i = 0; i < m->dag.n_edges; i++)
+        if (pipeline >= 0 && m->dag.edges[i].from == (unsigned)pipeline &&
+            m->dag.v[m->dag.edges[i].to].kind == DAG_DATASET)
+            return true;
+    return false;
+}
+
+/* A page needs no events: none are there, or they went to a server. */
+static void read_events(struct made *m)
+{
+    struct stage *st = m->st;
+    struct events ev;
+    if (events_read(st, &ev, m->page.from_us) == 0)
+        add_events(m, ev.g);
+    else if (st->err.code != ERR_NOINPUT && st->err.code != ERR_USAGE)
+        stage_warn(st, "the page is without lineage: %s", st->err.msg);
+    st->err = (struct err){ 0 };
+    events_free(&ev);
+}
 
 static int add_loads(struct made *m, const struct run *r, int pipeline)
 {
@@ -65,6 +147,10 @@ static int add_loads(struct made *m, const struct run *r, int pipeline)
 
 static int add_flows(struct made *m)
 {
+    for (size_t i = 0; i < m->w.n; i++)
+        (void)dag_node(&m->dag, DAG_PIPELINE,
+                       str_of(m->w.health[i].conf->pipeline), STR(""));
+    read_events(m);
     for (size_t i = 0; i < m->w.n; i++) {
         const struct health *h = &m->w.health[i];
         struct str name = str_of(h->conf->pipeline);
@@ -76,7 +162,7 @@ static int add_flows(struct made *m)
                      dag_node(&m->dag, DAG_PIPELINE,
                               str_of(h->conf->upstream[k]), STR("")),
                      at);
-        if (h->has_ok && add_loads(m, &h->ok, at))
+        if (h->has_ok && !has_flows(m, at) && add_loads(m, &h->ok, at))
             return -1;
     }
     return 0;

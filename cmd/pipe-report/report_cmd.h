@@ -51,8 +51,13 @@ enum paint paint_of(const struct run *r);
  * space; what is longer stands as it is. right: in front of it. */
 void pad(struct buf *line, size_t from, size_t width, bool right);
 
-/* Emits a line, cut to the terminal's width; resets it. 0 or -1. */
+/* Columns that a text takes, without those of colours. */
+size_t seen_width(struct str s);
+
+/* Emits a line and resets it; the first cuts it to the terminal's width, the
+ * second leaves what is to be read or copied whole. 0 or -1. */
 int emit_line(struct stage *st, struct buf *line);
+int emit_whole(struct stage *st, struct buf *line);
 
 /* Appends ,"name":"text" where there is a text. */
 void add_member(struct buf *line, const char *name, struct str text);

@@ -43,9 +43,10 @@ static struct buf *label(struct shown *s, const char *name)
     return &s->line;
 }
 
+/* Whole, for messages are to be read and commands to be copied. */
 static int line_end(struct shown *s)
 {
-    return emit_line(s->st, &s->line);
+    return emit_whole(s->st, &s->line);
 }
 
 static int show_text(struct shown *s, const char *name)
@@ -175,33 +176,23 @@ enum column_kind { COLUMN_COUNT, COLUMN_SECONDS, COLUMN_BYTES };
 
 static const struct {
     const char *heading, *member;
-    size_t width;
     enum column_kind kind;
 } stage_columns[] = {
-    { "EXIT", "exit", 4, COLUMN_COUNT },
-    { "READ", "read", 10, COLUMN_COUNT },
-    { "OUT", "out", 10, COLUMN_COUNT },
-    { "REJECTED", "rejected", 8, COLUMN_COUNT },
-    { "FILTERED", "filtered", 8, COLUMN_COUNT },
-    { "DUPLICATES", "duplicates", 10, COLUMN_COUNT },
-    { "TOOK", "seconds", 7, COLUMN_SECONDS },
-    { "CPU", "cpu_seconds", 7, COLUMN_SECONDS },
-    { "MEMORY", "peak_memory", 9, COLUMN_BYTES },
-    { "IN", "bytes_in", 9, COLUMN_BYTES },
-    { "OUT", "bytes_out", 9, COLUMN_BYTES },
+    { "EXIT", "exit", COLUMN_COUNT },
+    { "READ", "read", COLUMN_COUNT },
+    { "OUT", "out", COLUMN_COUNT },
+    { "REJECTED", "rejected", COLUMN_COUNT },
+    { "FILTERED", "filtered", COLUMN_COUNT },
+    { "DUPLICATES", "duplicates", COLUMN_COUNT },
+    /* The second table: what it took. */
+    { "TOOK", "seconds", COLUMN_SECONDS },
+    { "CPU", "cpu_seconds", COLUMN_SECONDS },
+    { "MEMORY", "peak_memory", COLUMN_BYTES },
+    { "BYTES IN", "bytes_in", COLUMN_BYTES },
+    { "BYTES OUT", "bytes_out", COLUMN_BYTES },
 };
 #define STAGE_COLUMNS (sizeof(stage_columns) / sizeof(*stage_columns))
-#define STAGE_WIDTH 14
-
-/* Is there such a member in any stage? Records of older versions lack some. */
-static bool has_column(const struct val *stages, size_t n, size_t column)
-{
-    for (size_t i = 0; i < n; i++)
-        if (json_get(stages[i], str_of(stage_columns[column].member)).type ==
-            JSON_NUMBER)
-            return true;
-    return false;
-}
+#define STAGE_COUNTS 6 /* that are in the first table */
 
 static void add_figure(struct buf *line, struct val v, enum column_kind kind)
 {
@@ -215,60 +206,112 @@ static void add_figure(struct buf *line, struct val v, enum column_kind kind)
         words_bytes(line, run_number(v));
 }
 
-static int show_stage(struct shown *s, struct val stage, const bool *columns)
+/* The stages as a table of some of the columns. */
+struct table {
+    const struct val *stages;
+    size_t n, from, to;
+    size_t stage, width[STAGE_COLUMNS]; /* 0: no stage has such a member */
+};
+
+/* Records of older versions lack some members. */
+static void measure(struct table *t)
+{
+    struct buf cell = { 0 };
+    t->stage = strlen("STAGE");
+    for (size_t i = 0; i < t->n; i++) {
+        buf_reset(&cell);
+        add_text(&cell, json_get(t->stages[i], STR("stage")));
+        size_t n = seen_width(buf_str(&cell));
+        t->stage = n > t->stage ? n : t->stage;
+        for (size_t c = t->from; c < t->to; c++) {
+            struct val v =
+                json_get(t->stages[i], str_of(stage_columns[c].member));
+            if (v.type != JSON_NUMBER)
+                continue;
+            buf_reset(&cell);
+            add_figure(&cell, v, stage_columns[c].kind);
+            size_t least = strlen(stage_columns[c].heading);
+            n = cell.n > least ? cell.n : least;
+            t->width[c] = n > t->width[c] ? n : t->width[c];
+        }
+    }
+    buf_free(&cell);
+}
+
+static int show_headings(struct shown *s, const struct table *t)
+{
+    size_t from = s->line.n;
+    paint(&s->line, PAINT_FAINT);
+    buf_addz(&s->line, "STAGE");
+    pad(&s->line, from, t->stage, false);
+    for (size_t c = t->from; c < t->to; c++) {
+        from = s->line.n;
+        if (!t->width[c])
+            continue;
+        buf_addz(&s->line, stage_columns[c].heading);
+        pad(&s->line, from, t->width[c], true);
+    }
+    paint(&s->line, PAINT_NONE);
+    return emit_line(s->st, &s->line);
+}
+
+static int show_stage(struct shown *s, const struct table *t, struct val stage)
 {
     struct buf *line = &s->line;
     size_t from = line->n;
     add_text(line, json_get(stage, STR("stage")));
-    pad(line, from, STAGE_WIDTH, false);
-    for (size_t c = 0; c < STAGE_COLUMNS; c++) {
-        if (!columns[c])
-            continue;
+    pad(line, from, t->stage, false);
+    for (size_t c = t->from; c < t->to; c++) {
         from = line->n;
+        if (!t->width[c])
+            continue;
         add_figure(line, json_get(stage, str_of(stage_columns[c].member)),
                    stage_columns[c].kind);
-        pad(line, from, stage_columns[c].width, true);
+        pad(line, from, t->width[c], true);
     }
-    if (line_end(s))
+    if (emit_line(s->st, line))
         return -1;
     struct val error = json_get(stage, STR("error"));
-    if (error.type != JSON_STRING)
+    if (error.type != JSON_STRING || t->from > 0)
         return 0;
     buf_addz(line, "  ");
     add_text(line, error);
     return line_end(s);
 }
 
+static int show_table(struct shown *s, struct table t)
+{
+    size_t any = 0;
+    measure(&t);
+    for (size_t c = t.from; c < t.to; c++)
+        any += t.width[c];
+    if (t.n == 0 || (t.from > 0 && any == 0))
+        return 0;
+    if (line_end(s) || show_headings(s, &t)) /* after an empty line */
+        return -1;
+    for (size_t i = 0; i < t.n; i++)
+        if (show_stage(s, &t, t.stages[i]))
+            return -1;
+    return 0;
+}
+
+/* Two tables, for one would be too wide for most terminals. */
 static int show_stages(struct shown *s)
 {
-    bool columns[STAGE_COLUMNS];
     struct val list = member(s, "stages"), *v;
     if (list.type != JSON_ARRAY)
         return 0;
     v = calloc(STAGES_MAX, sizeof(*v));
     if (!v)
         return err_nomem(&s->st->err);
-    size_t n = sort_stages(list, v), from;
-    int r = n ? line_end(s) : 0; /* an empty line */
-    paint(&s->line, PAINT_FAINT);
-    from = s->line.n;
-    buf_addz(&s->line, "STAGE");
-    pad(&s->line, from, STAGE_WIDTH, false);
-    for (size_t c = 0; c < STAGE_COLUMNS; c++) {
-        columns[c] = has_column(v, n, c);
-        from = s->line.n;
-        if (columns[c]) {
-            buf_addz(&s->line, stage_columns[c].heading);
-            pad(&s->line, from, stage_columns[c].width, true);
-        }
-    }
-    paint(&s->line, PAINT_NONE);
-    if (n == 0)
-        buf_reset(&s->line);
-    else if (r == 0)
-        r = line_end(s);
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = show_stage(s, v[i], columns);
+    size_t n = sort_stages(list, v);
+    int r = show_table(
+        s, (struct table){ .stages = v, .n = n, .to = STAGE_COUNTS });
+    if (r == 0)
+        r = show_table(s, (struct table){ .stages = v,
+                                          .n = n,
+                                          .from = STAGE_COUNTS,
+                                          .to = STAGE_COLUMNS });
     free(v);
     return r;
 }

@@ -103,7 +103,7 @@ enum paint paint_of(const struct run *r)
 }
 
 /* Characters that are seen: of colours, nothing is. */
-static size_t seen(struct str s)
+size_t seen_width(struct str s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -121,7 +121,7 @@ void pad(struct buf *line, size_t from, size_t width, bool right)
 {
     if (line->failed)
         return;
-    size_t n = seen((struct str){ line->p + from, line->n - from });
+    size_t n = seen_width((struct str){ line->p + from, line->n - from });
     size_t add = n < width ? width - n : 0;
     for (size_t i = 0; i < add; i++)
         buf_addc(line, ' ');
@@ -154,9 +154,8 @@ static void cut(struct buf *line, size_t width)
         buf_addz(line, "\033[0m");
 }
 
-int emit_line(struct stage *st, struct buf *line)
+static int emit_within(struct stage *st, struct buf *line, size_t width)
 {
-    size_t width = terminal_width();
     while (line->n && line->p[line->n - 1] == ' ')
         line->n--;
     if (width && line->n)
@@ -164,6 +163,16 @@ int emit_line(struct stage *st, struct buf *line)
     int r = line->failed ? err_nomem(&st->err) : stage_emit(st, buf_str(line));
     buf_reset(line);
     return r;
+}
+
+int emit_line(struct stage *st, struct buf *line)
+{
+    return emit_within(st, line, terminal_width());
+}
+
+int emit_whole(struct stage *st, struct buf *line)
+{
+    return emit_within(st, line, 0);
 }
 
 void add_member(struct buf *line, const char *name, struct str text)

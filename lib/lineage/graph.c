@@ -35,6 +35,11 @@ void graph_free(struct graph *g)
     free(g);
 }
 
+void graph_keep_stages(struct graph *g)
+{
+    g->keep_stages = true;
+}
+
 /* ---- names */
 
 /* Appends the characters of a raw string. */
@@ -286,7 +291,8 @@ int graph_end(struct graph *g, int64_t since_us, struct err *e)
     bool *told = calloc(g->units.n + 1, sizeof(*told));
     count_runs(g);
     int r = !told || choose_units(g, since_us) || read_runs(g, true, told) ||
-            read_runs(g, false, told) || graph_join_pipes(g);
+            read_runs(g, false, told) || graph_join_pipes(g) ||
+            (!g->keep_stages && graph_drop_covered(g));
     free(told);
     return r ? err_nomem(e) : 0;
 }

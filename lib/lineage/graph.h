@@ -14,6 +14,10 @@
  * program of another maker stands in between, nobody knows what it does, and
  * all that went in may have come out.
  *
+ * The job PIPELINE.STAGE of a stage that ran without pipe-run is left out, too,
+ * where a run of the job PIPELINE covers it: makes the same dataset out of what
+ * the stage read, and more.
+ *
  * Events may come in any order and more than once. Not thread-safe. */
 #ifndef LINEAGE_GRAPH_H
 #define LINEAGE_GRAPH_H
@@ -54,6 +58,9 @@ void graph_free(struct graph *g);
 /* Takes one event, text being borrowed until graph_end. 1, or 0 where it is
  * none; -1 without memory. */
 int graph_take(struct graph *g, struct str text);
+
+/* Stages that are covered by their pipeline are to count, too. */
+void graph_keep_stages(struct graph *g);
 
 /* All events have come: those of runs before since_us are left out. 0 or -1
  * with e (memory). */

@@ -3,6 +3,7 @@
  *   graph.c        events by run, and which runs count
  *   graph_read.c   what a run read and wrote
  *   graph_pipes.c  pipes replaced by what comes through them
+ *   graph_cover.c  stages left out where their pipeline says it all
  */
 #ifndef LINEAGE_GRAPH_PARTS_H
 #define LINEAGE_GRAPH_PARTS_H
@@ -47,6 +48,7 @@ struct graph {
     struct graph_flow *flows; /* owned */
     size_t n_flows, cap_flows;
     struct arena events;
+    bool keep_stages;
     struct buf key, scratch;
 };
 
@@ -58,6 +60,10 @@ int graph_read_run(struct graph *g, const struct graph_run *r);
 
 /* Replaces pipes; flows into pipes are gone then. 0 or -1 (memory). */
 int graph_join_pipes(struct graph *g);
+
+/* Leaves out flows of stages that one of their pipeline covers. 0 or -1
+ * (memory). */
+int graph_drop_covered(struct graph *g);
 
 void graph_flow_free(struct graph_flow *f);
 

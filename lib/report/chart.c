@@ -33,7 +33,7 @@ static double find_bottom(const struct chart *c)
 {
     double least = 1;
     for (size_t i = 0; i < c->n; i++)
-        if (c->value(c->runs[i]) < least)
+        if (c->value(c->runs[i]) >= 0 && c->value(c->runs[i]) < least)
             least = c->value(c->runs[i]);
     double bottom = least < 1 ? 1 - 2 * (1 - least) : 0;
     return bottom > 0 ? bottom : 0;
@@ -78,7 +78,7 @@ static void add_line(struct buf *out, const struct axes *a)
     bool open = false;
     for (size_t i = 0; i < a->c->n; i++) {
         const struct run *r = a->c->runs[i];
-        if (!run_is_ok(r))
+        if (!run_is_ok(r) || a->c->value(r) < 0)
             continue;
         buf_addf(out, "%s%.1f %.1f", open ? "L" : "<path class=\"line\" d=\"M",
                  x_of(a, r), y_of(a, a->c->value(r)));
@@ -94,6 +94,8 @@ static void add_point(struct buf *out, const struct axes *a,
                       const struct run *r)
 {
     double v = a->c->value(r), y = y_of(a, v);
+    if (v < 0)
+        return;
     if (a->c->bars && !run_is_ok(r) && y > HIGH - STUB)
         y = HIGH - STUB; /* what failed shows, also where it has nothing */
     buf_addf(out, "<path class=\"%s %s\" d=\"M%.1f %.1f", class_of(r),
@@ -117,7 +119,7 @@ static void add_heading(struct buf *out, const struct chart *c)
 {
     const struct run *last = NULL;
     for (size_t i = 0; i < c->n; i++)
-        if (run_is_ok(c->runs[i]))
+        if (run_is_ok(c->runs[i]) && c->value(c->runs[i]) >= 0)
             last = c->runs[i];
     buf_addz(out, "<figcaption><b>");
     html_textz(out, c->title);

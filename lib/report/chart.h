@@ -17,7 +17,7 @@ struct chart {
     int64_t from_us, to_us; /* what the axis spans */
     const char *tz;
     bool bars; /* from zero up, else dots on a line */
-    /* The figure of a run, and what is usual for it (negative: not known). */
+    /* The figure of a run, and what is usual for it; negative: not known. */
     double (*value)(const struct run *r);
     double (*usual)(const struct run *r);
     bool share;   /* ends at 1, and begins where there is something to see */

@@ -54,8 +54,37 @@ void dag_free(struct dag *d)
     *d = (struct dag){ 0 };
 }
 
-/* Longest paths: relaxed until nothing moves, or as often as a path without a
- * circle may be long. */
+/* Marks edges that lead back to a node on the way (depth first), without which
+ * there is no circle. */
+static void visit(struct dag *d, unsigned node, char *seen)
+{
+    seen[node] = 1;
+    for (size_t i = 0; i < d->n_edges; i++) {
+        unsigned to = d->edges[i].to;
+        if (d->edges[i].from != node)
+            continue;
+        d->edges[i].back = seen[to] == 1;
+        if (!seen[to])
+            visit(d, to, seen);
+    }
+    seen[node] = 2;
+}
+
+/* From where nothing leads to first, so that edges back are those that look so.
+ */
+static void mark_back(struct dag *d)
+{
+    char seen[DAG_NODES_MAX] = { 0 };
+    bool fed[DAG_NODES_MAX] = { false };
+    for (size_t i = 0; i < d->n_edges; i++)
+        fed[d->edges[i].to] = true;
+    for (int pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < d->n; i++)
+            if (!seen[i] && (pass || !fed[i]))
+                visit(d, i, seen);
+}
+
+/* Longest paths: relaxed until nothing moves. */
 static void set_columns(struct dag *d)
 {
     bool moved = true;
@@ -64,7 +93,7 @@ static void set_columns(struct dag *d)
         for (size_t i = 0; i < d->n_edges; i++) {
             struct dag_node *to = &d->v[d->edges[i].to];
             unsigned column = d->v[d->edges[i].from].column + 1;
-            if (to->column < column && column < d->n) {
+            if (!d->edges[i].back && to->column < column) {
                 to->column = column;
                 moved = true;
             }
@@ -78,7 +107,7 @@ static double wish(const struct dag *d, size_t node)
     double sum = 0;
     size_t n = 0;
     for (size_t i = 0; i < d->n_edges; i++)
-        if (d->edges[i].to == node) {
+        if (d->edges[i].to == node && !d->edges[i].back) {
             sum += d->v[d->edges[i].from].row;
             n++;
         }
@@ -92,9 +121,9 @@ static size_t set_rows(struct dag *d, unsigned column, size_t *order)
     for (size_t i = 0; i < d->n; i++) {
         if (d->v[i].column != column)
             continue;
-        double mine = wish(d, i);
+        double mine = d->v[i].row = wish(d, i);
         size_t k = n++;
-        for (; k > 0 && wish(d, order[k - 1]) > mine; k--)
+        for (; k > 0 && d->v[order[k - 1]].row > mine; k--)
             order[k] = order[k - 1];
         order[k] = i;
     }
@@ -174,6 +203,7 @@ void dag_draw(struct buf *out, struct dag *d)
         out->failed = true;
         return;
     }
+    mark_back(d);
     set_columns(d);
     for (size_t i = 0; i < d->n; i++)
         columns = d->v[i].column >= columns ? d->v[i].column + 1 : columns;

@@ -32,7 +32,8 @@ struct dag {
     size_t n;
     struct {
         unsigned from, to;
-    } * edges; /* owned */
+        bool back; /* by dag_draw: it closes a circle */
+    } * edges;     /* owned */
     size_t n_edges;
     bool cut; /* there was more than fits */
 };

@@ -182,8 +182,10 @@ static void add_row(struct buf *out, const struct page_part *part)
         words_share(out, run_reject_share(r));
     buf_addz(out, "</td>");
     cell(out, "quality", "num");
-    if (r && r->has_counts)
+    if (r && r->has_counts && r->has_quality)
         words_share(out, r->quality);
+    else if (r && r->has_counts)
+        buf_addc(out, '-');
     buf_addz(out, "</td>");
     cell(out, "dead letters", "num");
     words_count(out, h->letters);
@@ -225,7 +227,8 @@ static void add_dag(struct buf *out, const struct page *p)
     dag_draw(out, p->dag);
     buf_addz(out, "</div>");
     if (p->dag->cut)
-        buf_addz(out, "<p class=\"faint\">There is more than fits here.</p>");
+        buf_addz(out, "<p class=\"faint\">There is more than fits here: "
+                      "pipe-report impact follows one dataset.</p>");
     buf_addz(out, "</section>\n");
 }
 

@@ -13,7 +13,7 @@
 
 static double seconds_of(const struct run *r)
 {
-    return r->seconds;
+    return r->seconds > 0 ? r->seconds : 0; /* a clock may be set */
 }
 
 static double usual_seconds(const struct run *r)
@@ -33,7 +33,7 @@ static double usual_rows(const struct run *r)
 
 static double quality_of(const struct run *r)
 {
-    return r->has_counts ? r->quality : 0;
+    return r->has_quality ? r->quality : -1;
 }
 
 static double share_of(const struct run *r)

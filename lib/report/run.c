@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "json/check.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define DEPTH 64
@@ -21,7 +22,8 @@ double run_number(struct val v)
         return 0;
     memcpy(z, v.raw.p, v.raw.n);
     z[v.raw.n] = 0;
-    return strtod(z, NULL);
+    double d = strtod(z, NULL);
+    return isfinite(d) ? d : 0;
 }
 
 uint64_t run_count(struct val v)
@@ -99,9 +101,11 @@ static void take_stages(struct run *r, struct val stages)
             r->read += read;
         if (!is_read(stages, json_get(s, STR("stdout"))))
             r->rows += run_count(json_get(s, STR("out")));
-        if (read)
+        if (read) {
+            r->has_quality = true;
             r->quality *=
                 rejected >= read ? 0 : (double)(read - rejected) / (double)read;
+        }
         if (cpu.type == JSON_NUMBER) {
             r->has_cpu = true;
             r->cpu_seconds += run_number(cpu);

@@ -22,10 +22,12 @@ struct run {
     uint64_t read;     /* by the stages that nobody feeds */
     uint64_t rejected; /* by all stages */
     uint64_t rows;     /* loaded; without a loader, out of the last stage */
-    double quality;    /* product over the stages of the share not rejected */
+    double quality;    /* product over the stages of the share not rejected;
+                        * without has_quality it means nothing */
     double cpu_seconds, cost;
     uint64_t peak_memory; /* bytes; the largest of a stage */
-    bool has_counts;      /* read, rejected, rows and quality are known */
+    bool has_counts;      /* read, rejected and rows are known */
+    bool has_quality;     /* something was read */
     bool has_cpu, has_cost;
     bool live; /* running, by its lock */
     /* Medians of the last ok runs of the pipeline before this one; 0 of n:
@@ -53,7 +55,8 @@ double run_reject_share(const struct run *r);
 /* Appends the characters of a JSON string; nothing where v is none. */
 int run_text(struct buf *out, struct val v);
 
-/* The value of a number that counts; of a number at all. */
+/* The value of a number that counts; of a number at all, 0 where that is
+ * beyond all doubles. */
 uint64_t run_count(struct val v);
 double run_number(struct val v);
 

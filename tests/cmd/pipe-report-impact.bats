@@ -214,3 +214,36 @@ others() {
     [ "$(jq '.nodes | length' out)" = 501 ]
     ((${EPOCHREALTIME/./} - start < 10000000))
 }
+
+# ours JOB INPUT OUTPUT: an event of a command that ran without pipe-run.
+ours() {
+    jq -nc --arg j "$1" --arg i "$2" --arg o "$3" '
+        {eventType: "COMPLETE", eventTime: "2026-01-02T00:00:00Z",
+         run: {runId: ("run-" + $j), facets: {pipeutils_run: {}}},
+         job: {namespace: "default", name: $j},
+         inputs: [{namespace: "w", name: $i}],
+         outputs: [{namespace: "w", name: $o}]}' >>events.ndjson
+}
+
+@test "a stage that its pipeline covers is not told of beside it, but with -v" {
+    ours sales.pipe-load a b
+    ours sales a b
+    impact 'w#a' >out
+    assert_file out 'w#a
+  w#b (sales)'
+    impact -v 'w#a' 2>/dev/null >out
+    [ "$(wc -l <out)" = 3 ]
+    grep -q '(sales.pipe-load)' out
+}
+
+@test "a stage that reads or writes what its pipeline does not is told of" {
+    ours sales a b
+    ours sales.pipe-load a c
+    ours sales.pipe-join x b
+    ours sales.mart a b
+    impact 'w#a' >out
+    grep -q 'w#c (sales.pipe-load)' out
+    grep -q '(sales.mart)' out
+    impact 'w#x' >out
+    grep -q 'w#b (sales.pipe-join)' out
+}

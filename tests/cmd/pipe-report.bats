@@ -185,8 +185,9 @@ field() {
         'pipe-extract --max-reject 50% in.ndjson | pipe-transform --where true |
             pipe-load sqlite:a.db -t t --mode append --create'
     pipe-report show r1 >out
-    [ "$(grep -o '^pipe-[a-z]*' out | tr '\n' ' ')" = \
-        "pipe-extract pipe-transform pipe-load " ]
+    # In both tables.
+    local order="pipe-extract pipe-transform pipe-load "
+    [ "$(grep -o '^pipe-[a-z]*' out | tr '\n' ' ')" = "$order$order" ]
     grep -qE '^loads +sqlite:a.db t: 2 rows, committed' out
     grep -qE '^letters +1 open: 1 not_json' out
     next=$(sed -n 's/^\$ \(pipe-dlq .*\)/\1/p' out)
@@ -390,4 +391,66 @@ events() {
     assert_exit 0 pipe-report html --now 2026-01-05T10:00:00Z
     [ -z "$(find state -newer out -type f)" ]
     chmod -R u+w state
+}
+
+@test "a run that read nothing has no quality" {
+    record orders 2026-01-05 failed |
+        jq -c '.stages[] |= (.read = 0 | .out = 0 | .rejected = 0)' >state/runs.ndjson
+    [ "$(field '.quality')" = null ]
+    pipe-report history --format text >out
+    ! grep -q '100%' out || fail "$(<out)"
+    pipe-report html --now 2026-01-06T00:00:00Z >page.html
+    grep -q '<td data-label="quality" class="num">-</td>' page.html
+}
+
+@test "figures beyond all numbers do not make the output bad JSON" {
+    record orders 2026-01-05 ok | sed 's/"seconds":60/"seconds":1e999/' >state/runs.ndjson
+    [ "$(field .seconds | cut -d. -f1)" = 0 ]
+}
+
+@test "at 80 columns history has whole run ids, and messages below" {
+    local run=20261122T050419Z-046119-25430
+    record orders 2026-01-05 failed 4000 1234567 |
+        jq -c --arg id $run '.run_id = $id | .message = "pipe-load failed" |
+            .pipeline = "customer-orders"' >state/runs.ndjson
+    run_in_pty "stty cols 80; pipe-report" | tr -d '\r' | sed 's/\x1b\[[0-9]*m//g' >out
+    [[ $(sed -n 1p out) == PIPELINE*STARTED*OUTCOME*RUN ]]
+    [[ $(sed -n 2p out) == customer-orders*"01-05 02:15"*failed*$run ]]
+    [ "$(sed -n 3p out)" = "  pipe-load failed" ]
+    (($(wc -L <out) <= 80)) || fail "$(<out)"
+    # Elsewhere nothing is left out.
+    pipe-report history --format text >out
+    [[ $(<out) == *QUALITY*TRIES*"2026-01-05 02:15:00"*$run*"pipe-load failed" ]]
+}
+
+@test "at 80 columns show has whole tables, and commands to copy are not cut" {
+    record orders 2026-01-05 failed 4000 123456789 |
+        jq -c '.stages[] |= (. + {filtered: 12345678, duplicates: 12345678,
+            seconds: 4000, cpu_seconds: 3999, peak_memory: 123456789,
+            bytes_in: 123456789012, bytes_out: 123456789012}) |
+            .command = "pipe-extract \("x" * 90).csv | pipe-load sqlite:d.db"' >state/runs.ndjson
+    run_in_pty "stty cols 80; pipe-report show last" | tr -d '\r' |
+        sed 's/\x1b\[[0-9]*m//g' >out
+    grep -q '^STAGE .*DUPLICATES *$' out
+    grep -q '^pipe-extract .*12,345,678$' out
+    grep -q '^STAGE  *TOOK  *CPU  *MEMORY  *BYTES IN  *BYTES OUT *$' out
+    grep -q '^pipe-load .*115 GiB$' out
+    (($(grep '^STAGE\|^pipe-' out | sed 's/ *$//' | wc -L) <= 80)) || fail "$(<out)"
+    grep -q "^\$ pipe-run .*| pipe-load sqlite:d.db'$" out
+}
+
+@test "pipe-report is no run: it writes neither metrics nor lineage" {
+    record orders 2026-01-05 ok >state/runs.ndjson
+    mkdir metrics
+    printf '%s\n' '{"eventType":"COMPLETE","run":{"runId":"r"},"job":{"namespace":"n","name":"j"},"inputs":[{"namespace":"w","name":"a"}],"outputs":[{"namespace":"w","name":"b"}]}' >events.ndjson
+    cp events.ndjson before.ndjson
+    export PIPE_METRICS=$PWD/metrics PIPE_LINEAGE=$PWD/events.ndjson
+    export OPENLINEAGE_URL=http://127.0.0.1:9
+    for sub in history "show last" "impact w#a" html "backup -o b.tar" "prune -n"; do
+        # shellcheck disable=SC2086
+        pipe-report $sub >/dev/null || fail "$sub"
+    done
+    pipe-report check || true
+    cmp events.ndjson before.ndjson
+    [ -z "$(ls metrics)" ]
 }

@@ -144,3 +144,80 @@ END
     read -r _ _ dark < <(corner dark.png)
     ((dark < 60)) || fail "the browser is dark, the corner is $dark"
 }
+
+# events LINE...: "JOB INPUT OUTPUT" each, of a run that ended well.
+events() {
+    local line job in out
+    for line; do
+        read -r job in out <<<"$line"
+        jq -nc --arg j "$job" --arg i "$in" --arg o "$out" '
+            {eventType: "COMPLETE", eventTime: "2026-02-09T02:16:00Z",
+             run: {runId: $j}, job: {namespace: "default", name: $j},
+             inputs: [{namespace: "file", name: $i}],
+             outputs: [{namespace: "sqlite:///data/shop.db", name: $o}]}'
+    done
+}
+
+# boxes: how far right and down the boxes of the drawing reach.
+boxes() {
+    sed -nE 's/.*<svg class="dag" width="([0-9]+)" height="([0-9]+)".*/\1 \2/p' "$1"
+}
+
+@test "what feeds what is drawn of lineage events, from sources to tables" {
+    events 'orders /in/orders.csv sales' 'dbt /in/fx.csv mart' >state/lineage.ndjson
+    pipe-report html --config conf --now 2026-02-10T00:00:00Z -o page.html
+    browse page.html --dump-dom >dom
+    grep -q '<title>/in/ orders.csv</title>' dom
+    grep -q '<title>sqlite:///data/shop.db sales</title>' dom
+    grep -q '<title>dbt</title>' dom
+    # Of what was loaded events say more: it is not drawn a second time.
+    run ! grep -q '<title>sqlite:/data/shop.db orders</title>' dom
+    pipe-report html --config conf --now 2026-02-10T00:00:00Z -o page.html orders
+    grep -q 'orders.csv' page.html
+    run ! grep -q 'fx.csv' page.html
+}
+
+@test "names in lineage events are not obeyed" {
+    events '<script>document.title="owned"</script> /in/"><img/src=x> </svg><b>me' |
+        jq -c '.outputs[0].namespace = "\u001b[31m<i>"' >state/lineage.ndjson
+    pipe-report html --config conf --now 2026-02-10T00:00:00Z -o page.html
+    browse page.html --dump-dom >dom
+    run ! grep -qiE 'owned</title>|<script|<img|<b>me|<i>' dom
+    run ! grep -q $'\033' page.html
+    grep -qF '&lt;/svg&gt;&lt;b&gt;me' dom
+}
+
+@test "a circle does not push the drawing far away" {
+    for i in {1..60}; do
+        jq -nc --arg j "j$i" --arg d "$i" '
+            {eventType: "COMPLETE", eventTime: "2026-02-09T02:16:00Z",
+             run: {runId: $j}, job: {namespace: "default", name: $j},
+             inputs: [{namespace: "w", name: $d}], outputs: [{namespace: "w", name: $d}]}'
+    done >state/lineage.ndjson
+    pipe-report html --config conf --now 2026-02-10T00:00:00Z -o page.html
+    read -r wide _ < <(boxes page.html)
+    ((wide < 1500)) || fail "the drawing is $wide wide"
+}
+
+@test "a graph of very many datasets is cut, and says so; those watched stay" {
+    awk 'BEGIN { for (i = 0; i < 20000; i++)
+        printf "{\"eventType\":\"COMPLETE\",\"eventTime\":\"2026-02-09T00:00:00Z\"," \
+            "\"run\":{\"runId\":\"r%d\"},\"job\":{\"namespace\":\"n\",\"name\":\"j%d\"}," \
+            "\"inputs\":[{\"namespace\":\"w\",\"name\":\"d%d\"}]," \
+            "\"outputs\":[{\"namespace\":\"w\",\"name\":\"d%d\"}]}\n", i, i, i, (i * 7 + 1) % 20000
+        }' >state/lineage.ndjson
+    events 'orders /in/orders.csv sales' >>state/lineage.ndjson
+    timeout 20 pipe-report html --config conf --now 2026-02-10T00:00:00Z -o page.html
+    grep -q 'There is more than fits here' page.html
+    grep -q '<title>/in/ orders.csv</title>' page.html
+    (($(grep -o '<g class="[a-z ]*"><title>' page.html | wc -l) <= 500))
+}
+
+@test "a page is made without events, be they torn, elsewhere or not to be read" {
+    printf 'x\n{"eventType":' >state/lineage.ndjson
+    assert_exit 0 pipe-report html --config conf -o page.html
+    PIPE_LINEAGE=$PWD/nosuch assert_exit 0 pipe-report html --config conf -o page.html
+    assert_file err ""
+    PIPE_LINEAGE=http://127.0.0.1:9 assert_exit 0 pipe-report html --config conf -o page.html
+    PIPE_LINEAGE=$PWD/conf assert_exit 0 pipe-report html --config conf -o page.html
+}
