@@ -342,10 +342,22 @@ void colmap_drop(struct colmap *m, struct str field)
     note_absent(m, field);
 }
 
+/* What was within `to` goes, but for what is about to stand there. */
+static void remove_replaced(struct colmap *m, struct str to, struct str from)
+{
+    for (size_t i = m->n; i-- > 0;) {
+        struct str name = m->columns[i].name;
+        if (colmap_within(name, to) && !str_eq(name, from) &&
+            !colmap_within(name, from))
+            remove_at(m, i);
+    }
+}
+
 void colmap_rename(struct colmap *m, struct str from, struct str to)
 {
     struct colmap_sources whole = { 0 };
     bool known = find(m, from) != NULL;
+    remove_replaced(m, to, from);
     for (size_t i = 0, n = m->n; i < n; i++)
         if (colmap_within(m->columns[i].name, from)) {
             struct str rest = { m->columns[i].name.p + from.n,

@@ -1,11 +1,13 @@
 #include "profile/compare.h"
 
 #include <inttypes.h>
+#include <math.h>
 
-/* Six digits are enough of an index or share. */
+/* Six digits are enough of an index or share. A number beyond all doubles is
+ * none in JSON: the message spells it. */
 static void add_double(struct buf *b, const char *name, double v)
 {
-    buf_addf(b, ",\"%s\":%.6g", name, v);
+    buf_addf(b, isfinite(v) ? ",\"%s\":%.6g" : ",\"%s\":null", name, v);
 }
 
 static void add_finding(struct buf *b, const struct finding *f)

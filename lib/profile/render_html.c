@@ -5,6 +5,7 @@
 #include "json/visible.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #define LISTED 10 /* values and patterns of a field */
 #define TEXT_BYTES 160
@@ -144,9 +145,12 @@ static void add_numbers(struct buf *b, const struct summary_numbers *f)
     add_pair(b, "mean", f->mean);
     add_pair(b, "sum", f->sum);
     if (f->n_edges) {
-        buf_addz(b, "<dt>stddev</dt><dd>");
-        render_number(b, f->deviation);
-        buf_addz(b, "</dd><dt>quantiles</dt><dd>");
+        if (!isnan(f->deviation)) {
+            buf_addz(b, "<dt>stddev</dt><dd>");
+            render_number(b, f->deviation);
+            buf_addz(b, "</dd>");
+        }
+        buf_addz(b, "<dt>quantiles</dt><dd>");
         for (size_t i = 0; i < SUMMARY_QUANTILES; i++) {
             buf_addf(b, "%s%s ", i ? ", " : "", summary_share_names[i]);
             render_number(b, f->quantiles[i]);

@@ -128,6 +128,8 @@ static int fill_numbers(struct filling *l)
     f->max = dup(l, buf_str(&c->most[0].text), &failed);
     if (c->moments.n > 0)
         f->deviation = sqrt(c->moments.squares / c->moments.n);
+    if (!(c->moments.n > 0) || !isfinite(f->deviation))
+        f->deviation = (double)NAN;
     if (failed || fill_sum(l, f->n - f->outside, &failed))
         return -1;
     int r = distribution_of(&d, c, &l->p->fields.shared);

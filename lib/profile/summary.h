@@ -33,7 +33,8 @@ struct summary_pattern {
 struct summary_numbers {
     uint64_t n, integers, outside;
     struct str min, max, sum, mean;
-    double deviation; /* of all of them, not of a sample */
+    double deviation; /* of all of them, not of a sample; NAN: no double is it,
+                         or none of the numbers is one */
     double quantiles[SUMMARY_QUANTILES];
     double error; /* relative, of quantiles and edges; 0: exact */
     double edges[SUMMARY_EDGES];      /* ascending, all different */

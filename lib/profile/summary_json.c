@@ -67,8 +67,10 @@ static void add_numbers(struct buf *b, const struct summary_numbers *f)
     add_number(b, "max", f->max);
     add_number(b, "sum", f->sum);
     add_number(b, "mean", f->mean);
-    buf_addz(b, ",\"stddev\":");
-    add_double(b, f->deviation);
+    if (!isnan(f->deviation)) {
+        buf_addz(b, ",\"stddev\":");
+        add_double(b, f->deviation);
+    }
     if (f->n_edges) {
         buf_addz(b, ",\"quantiles\":{");
         for (size_t i = 0; i < SUMMARY_QUANTILES; i++) {

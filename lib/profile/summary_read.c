@@ -4,6 +4,7 @@
 #include "json/check.h"
 #include "json/number.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Reading stops at the first thing that is not as it was written. */
@@ -158,7 +159,9 @@ static void read_numbers(struct reading *r, struct val field,
     f->max = number_of(r, v, "max");
     f->sum = number_of(r, v, "sum");
     f->mean = number_of(r, v, "mean");
-    f->deviation = double_of(r, v, "stddev");
+    f->deviation = member(v, "stddev").type == JSON_MISSING
+                       ? (double)NAN
+                       : double_of(r, v, "stddev");
     struct val quantiles = member(v, "quantiles");
     if (quantiles.type == JSON_MISSING)
         return;

@@ -20,7 +20,8 @@ struct file {
     enum compare compare;
     uint64_t count;
     bool newer;
-    int64_t newer_ns; /* modified after this */
+    struct timespec than; /* modified after this; dates reach beyond what
+                             nanoseconds count in 64 bits */
     /* What was seen at the last look, and since when it is so. */
     struct hash128 seen;
     int64_t since_ms; /* -1: never */
@@ -68,14 +69,15 @@ static int read_newer(struct file *f, struct err *e)
     int64_t us;
     f->newer = true;
     if (time_parse(str_of(text), f->base.opts->tz, &us)) {
-        f->newer_ns = us * 1000;
+        int64_t in_s = us % 1000000 + (us % 1000000 < 0 ? 1000000 : 0);
+        f->than = (struct timespec){ (us - in_s) / 1000000, in_s * 1000 };
         return 0;
     }
     if (stat(text, &st))
         return err_sys(e, ERR_IO, errno,
                        "option --newer-than: '%s' is no time, and as a file",
                        text);
-    f->newer_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    f->than = st.st_mtim;
     return 0;
 }
 
@@ -122,19 +124,24 @@ static int look_at(const char *path, struct stat *st, struct err *e)
                    "cannot look at '%s'", path);
 }
 
+static bool is_after(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec
+                                  : a->tv_nsec > b->tv_nsec;
+}
+
 /* What is wrong with a file that is there. 1: nothing. */
 static int is_good(const struct file *f, const char *path,
                    const struct stat *st, struct buf *flaw)
 {
     const struct sensor_opts *o = f->base.opts;
-    int64_t ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
     buf_reset(flaw);
     if (o->min_size && !S_ISREG(st->st_mode))
         buf_addf(flaw, "'%s' is no regular file", path);
     else if (o->min_size && (uint64_t)st->st_size < o->min_size)
         buf_addf(flaw, "'%s' has %jd of %" PRIu64 " bytes", path,
                  (intmax_t)st->st_size, o->min_size);
-    else if (f->newer && ns <= f->newer_ns)
+    else if (f->newer && !is_after(&st->st_mtim, &f->than))
         buf_addf(flaw, "'%s' is not newer than '%s'", path, o->newer_than);
     else
         return 1;

@@ -386,6 +386,43 @@ END
     grep -q "'more' is a field that the baseline has not" err
 }
 
+@test "numbers near and beyond the ends of doubles make a profile that is JSON" {
+    local numbers
+    for numbers in '1e308 -1e308' '1e300 5' '1E400 -1E500' '1E400 1e308 0 7'; do
+        # shellcheck disable=SC2086 # words
+        printf '{"a":%s}\n' $numbers >in
+        rm -f b.json
+        pipe-profile --baseline b.json --update <in >out
+        python3 -c 'import json, sys
+json.load(open("out"), parse_constant=sys.exit)'
+        [ "$(field a '.numbers | has("stddev")')" = false ]
+        assert_exit 0 pipe-profile --baseline b.json <in
+        pipe-profile --format html <in >out
+        ! grep -qE '>-?(nan|inf)<' out || fail "$numbers"
+    done
+}
+
+@test "a number beyond all doubles, or of hundreds of digits, is told of" {
+    day 500
+    pipe-profile --baseline b.json --update <day.ndjson >out
+    local zeros
+    zeros=$(printf '%0280d' 0)
+    for number in 1E400 "1$zeros"; do
+        (
+            head -n 499 day.ndjson
+            tail -n 1 day.ndjson | sed "s/\"amount\":[^,}]*/\"amount\":$number/"
+        ) >other.ndjson
+        assert_exit 65 pipe-profile --max-range 10% --baseline b.json \
+            <other.ndjson
+        python3 -c 'import json, sys
+drift = json.load(open("out"), parse_constant=sys.exit)["drift"]
+value, = (f["value"] for f in drift["findings"] if f["metric"] == "range")
+sys.exit(0 if value == float(sys.argv[1]) or value is None else str(value))' \
+            "$number"
+        grep -q "'amount' goes up to $number, and to 89.93" err
+    done
+}
+
 # ---- telling
 
 @test "lineage has what was measured of each field, and what was found" {

@@ -148,6 +148,17 @@ record() {
     grep -q "'nosuch' is no time, and as a file" err
 }
 
+@test "--newer-than takes dates of all centuries as what they are" {
+    touch f
+    assert_exit 75 pipe-wait --once --newer-than 9999-12-31 f
+    assert_exit 75 pipe-wait --once --newer-than 2562-01-01 f
+    assert_exit 0 pipe-wait --once --newer-than 1600-01-01 f
+    assert_exit 0 pipe-wait --once --newer-than 1960-01-01T00:00:00.5Z f
+    touch -d '1960-01-01 00:00:00.25Z' f
+    assert_exit 75 pipe-wait --once --newer-than 1960-01-01T00:00:00.5Z f
+    assert_exit 0 pipe-wait --once --newer-than 1960-01-01T00:00:00.2Z f
+}
+
 @test "--marker looks into the folder" {
     mkdir -p parts/1 parts/2
     assert_exit 75 pipe-wait --once --marker _SUCCESS parts/1

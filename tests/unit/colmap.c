@@ -71,6 +71,19 @@ TEST("what is computed from what was computed leads to the beginning")
     colmap_free(&m);
 }
 
+TEST("what takes a name takes it from all that stood within the name before")
+{
+    struct colmap m;
+    colmap_init(&m, COLMAP_SAME);
+    put(&m, "x.a", "p", NULL, COLMAP_IDENTITY);
+    put(&m, "y.a", "q", NULL, COLMAP_IDENTITY);
+    put(&m, "x.b", "q", NULL, COLMAP_IDENTITY);
+    colmap_rename(&m, STR("y"), STR("x"));
+    CHECK_STR(from(&m, "x.a"), "q:IDENTITY");
+    CHECK_STR(from(&m, "x.b"), "y.b:IDENTITY");
+    colmap_free(&m);
+}
+
 TEST("names that change lead to those before, with all that is in them")
 {
     struct colmap m;
