@@ -219,7 +219,7 @@ static int say_unknown(const struct graph *g, struct str text, struct err *e)
             buf_addz(&names, shown++ ? ", " : "");
             impact_name(&names, g, d);
         }
-    err_set(e, ERR_NOINPUT, "no event names a dataset '%.*s'%s%.*s",
+    err_set(e, ERR_NOINPUT, "no job's last run names a dataset '%.*s'%s%.*s",
             STR_ARG(text), shown ? "; there is " : "",
             STR_ARG(buf_str(&names)));
     buf_free(&names);

@@ -444,7 +444,7 @@ static int show_next(struct shown *s, const struct letters *l)
     struct buf *line = &s->line, text = { 0 };
     if (line_end(s))
         return -1;
-    if (r->live || !run_is_over(r)) {
+    if (r->live) {
         buf_addz(line, "$ pipe-report logs -f ");
         words_shell(line, r->run_id);
         return line_end(s);
@@ -473,6 +473,13 @@ static int show_next(struct shown *s, const struct letters *l)
         buf_addz(line, " --date ");
         words_shell(line, r->date);
     }
+    struct buf env = { 0 };
+    run_text(&env, member(s, "env"));
+    if (env.n) {
+        buf_addz(line, " --env ");
+        words_shell(line, buf_str(&env));
+    }
+    buf_free(&env);
     buf_addz(line, " -- ");
     words_shell(&s->line, buf_str(&text));
     buf_free(&text);
@@ -484,7 +491,8 @@ static int show_next(struct shown *s, const struct letters *l)
     return line_end(s);
 }
 
-static int show_one(struct stage *st, const struct args *a, struct str record)
+static int show_one(struct stage *st, const struct args *a, struct str record,
+                    const char *folder)
 {
     struct shown s = { .st = st, .record = json_val(record) };
     struct letters letters = { 0 };
@@ -495,6 +503,8 @@ static int show_one(struct stage *st, const struct args *a, struct str record)
     if (a->format && strcmp(a->format, "json") == 0)
         return stage_emit(st, record);
     r = run_parse(record, &s.run, &text) ? 0 : err_nomem(&st->err);
+    if (r == 0)
+        runs_settle(&s.run, folder);
     if (r == 0)
         r = show_head(&s) || show_attempts(&s) || show_stages(&s) ||
                     show_loads(&s) || show_cost(&s) ||
@@ -523,7 +533,8 @@ int report_show(struct stage *st, const struct args *a)
             r = err_set(&st->err, ERR_NOINPUT, "no run is called '%s'",
                         st->argv[i]);
         else if (r > 0)
-            r = show_one(st, a, buf_str(&record));
+            r = show_one(st, a, buf_str(&record),
+                         buf_z(&folder) ? folder.p : "");
         buf_free(&record);
         buf_free(&folder);
     }

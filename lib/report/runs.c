@@ -55,6 +55,25 @@ static int is_locked(int dir)
     return held;
 }
 
+static void settle(struct run *run, bool locked)
+{
+    bool runs = str_eq(run->outcome, STR("running"));
+    if (runs && !locked) {
+        run->outcome = STR("died");
+        run->exit = ERR_TEMPFAIL;
+        run->message = STR("pipe-run was killed");
+    }
+    run->live = runs && locked;
+}
+
+void runs_settle(struct run *run, const char *folder)
+{
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    settle(run, dir >= 0 && is_locked(dir) > 0);
+    if (dir >= 0)
+        close(dir);
+}
+
 static int look_at(struct runs *r, const char *path, struct err *e)
 {
     struct buf record = { .max = RECORD_MAX }, file = { .max = 65536 };
@@ -72,12 +91,7 @@ static int look_at(struct runs *r, const char *path, struct err *e)
         n = -1;
     if (run && run_parse(buf_str(&record), run, &r->text)) {
         bool runs = str_eq(run->outcome, STR("running"));
-        if (runs && !locked) {
-            run->outcome = STR("died");
-            run->exit = ERR_TEMPFAIL;
-            run->message = STR("pipe-run was killed");
-        }
-        run->live = runs && locked;
+        settle(run, locked);
         r->n += runs;
     }
     buf_free(&record);

@@ -40,6 +40,10 @@ int runs_read(struct runs *r, const char *state, const struct runs_filter *f,
  * nobody has written down yet (outcome "died"), by their folders. */
 int runs_live(struct runs *r, const char *state, struct err *e);
 
+/* Says of a run that its record calls "running" whether it lives, or died with
+ * its folder not looked at since. */
+void runs_settle(struct run *run, const char *folder);
+
 void runs_free(struct runs *r);
 
 /* Finds the folder and the record of a run: `name` is its id, the start of the

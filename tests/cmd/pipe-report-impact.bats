@@ -91,13 +91,13 @@ others() {
 
 @test "an unknown name is exit 66, with those that are alike" {
     assert_exit 66 impact ordrs
-    grep -qF "no event names a dataset 'ordrs'; there is " err
+    grep -qF "no job's last run names a dataset 'ordrs'; there is " err
     grep -qF "#orders" err
     # A field that no event names may be in some record all the same.
     assert_exit 0 impact orders.csv.amuont
     assert_file err "pipe-report: no event names a column 'amuont' of 'orders.csv'; it goes where all others go"
     assert_exit 66 impact nothing.alike
-    assert_file err "pipe-report: no event names a dataset 'nothing.alike'"
+    assert_file err "pipe-report: no job's last run names a dataset 'nothing.alike'"
     assert_exit 66 impact daily.ndjson.nope
     assert_file err "pipe-report: no event names a column 'nope' of '$PWD/daily.ndjson'"
     assert_exit 64 impact

@@ -454,3 +454,22 @@ events() {
     cmp events.ndjson before.ndjson
     [ -z "$(ls metrics)" ]
 }
+
+@test "a run that was killed is shown as died, with how to run it again" {
+    mkdir config
+    echo '{"env":{"prod":{"A":"1"}}}' >config/k.json
+    PIPE_CONFIG=$PWD/config pipe-run --pipeline k --env prod -- \
+        'touch there; sleep 30' 3>&- &
+    local pid=$!
+    within 5 test -e there
+    run -0 pipe-report show k
+    [[ $output == running* && $output == *'pipe-report logs -f '* ]] ||
+        fail "$output"
+    kill -9 "$pid"
+    wait "$pid" || true
+    within 15 eval 'pipe-report show k | grep -q ^died'
+    run -0 pipe-report show k
+    [[ $output == *"\$ pipe-run --pipeline k --env prod -- 'touch there; sleep 30'"* ]] ||
+        fail "$output"
+    [[ $output != *'logs -f'* ]] || fail "$output"
+}
