@@ -119,7 +119,7 @@ others() {
     grep -q 'warehouse#new' out
     run ! grep -q 'warehouse#old\|warehouse#bad' out
     impact --since 2099-01-01 orders.csv >out 2>err && fail "$(<out)" || true
-    grep -q 'no event names' err
+    grep -q 'last run names' err
     impact --since "$(date -u +%Y-01-01)" orders.csv >out
     ! grep -q 'warehouse#new' out || [ "$(date -u +%Y)" = 2026 ]
 }
