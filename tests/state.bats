@@ -124,6 +124,7 @@ plainly=()
 
 # at SHIFT COMMAND...: with the wall clock so far off.
 at() {
+    [ "$FLAVOUR" != asan ] || skip 'a preloaded library and a sanitizer'
     need_command faketime
     local shift=$1
     shift

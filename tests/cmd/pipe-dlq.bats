@@ -758,13 +758,13 @@ replayed() {
         kill -9 $(ps -o ppid= $PPID)'
     [ "$status" = 137 ]
     loaded() { [ "$(sqlite3 w.db 'SELECT count(*) FROM orders')" = 1 ]; }
-    within 10 loaded
+    within 40 loaded
     [ "$(pipe-dlq list --code type | jq -r .state)" = open ]
     # Another letter has come meanwhile: it is another set, and another run.
     printf '{"id":7,"price":"7"}\n' | pipe-validate --max-reject 100% \
         -s <(echo '{"properties":{"price":{"type":"number"}}}') || true
     [ "$(pipe-dlq list --code type | wc -l)" = 2 ]
-    within 10 replayed --code type --through cat -- \
+    within 40 replayed --code type --through cat -- \
         'pipe-load sqlite:w.db -t orders -m append --max-reject 100%'
     grep -q '1 letter marked as replayed: a replay that died' replay.err
     [ "$(sqlite3 w.db 'SELECT id, price FROM orders')" = $'2|2\n7|7' ]
@@ -787,7 +787,7 @@ marks_of() {
     # shellcheck disable=SC2016
     run pipe-dlq replay -- 'pipe-load sqlite:w.db -t orders -m append --create
         kill -9 $(ps -o ppid= $PPID); kill -9 $PPID'
-    within 10 replayed -- 'pipe-load sqlite:w.db -t orders -m append --create'
+    within 40 replayed -- 'pipe-load sqlite:w.db -t orders -m append --create'
     [ "$(cat code)" = 0 ]
     [ "$(sqlite3 w.db 'SELECT id, price FROM orders')" = '2|2' ]
     [ "$(marks_of type)" = 1 ]

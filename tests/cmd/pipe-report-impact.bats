@@ -210,9 +210,11 @@ others() {
             i % 2 ? "COMPLETE" : "START", i % 60, i / 2, i / 2 % 500,
             i / 2 % 500, i / 2 % 500 + 1 }' >many
     local start=${EPOCHREALTIME/./}
-    (ulimit -v 1000000 && pipe-report impact --lineage many 'w#d0' >out)
+    # A sanitizer takes all addresses.
+    ([ "$FLAVOUR" = asan ] || ulimit -v 1000000
+        pipe-report impact --lineage many 'w#d0' >out)
     [ "$(jq '.nodes | length' out)" = 501 ]
-    ((${EPOCHREALTIME/./} - start < 10000000))
+    ((${EPOCHREALTIME/./} - start < 60000000))
 }
 
 # ours JOB INPUT OUTPUT: an event of a command that ran without pipe-run.
