@@ -213,20 +213,6 @@ static int to_mail(const struct notify *x, const char *address,
     return r;
 }
 
-/* ---- HTTP */
-
-static int to_webhook(const char *url, struct str message, struct err *e)
-{
-    struct sender s;
-    if (sender_start(&s, url, NULL, e))
-        return -1;
-    int r = sender_send(&s, message, e);
-    struct err late;
-    if (sender_end(&s, &late) && r == 0)
-        r = err_set(e, ERR_UNAVAILABLE, "%s", late.msg);
-    return r;
-}
-
 /* ---- */
 
 static int export_parts(const struct notify *x, const struct notice *n,
@@ -257,7 +243,7 @@ int deliver(const struct notify *x, const struct pipeline_notify *to,
     if (deliver_target(to->target, &target, e))
         return -1;
     int r = to->channel == PIPELINE_WEBHOOK
-                ? to_webhook(target.p, message, e)
+                ? sender_post(target.p, message, e)
                 : to_mail(x, target.p, notice, over, e);
     secret_free(&target);
     return r;

@@ -29,18 +29,6 @@ static int make_url(struct buf *out, struct str base, enum ping what)
     return buf_z(out) ? 0 : -1;
 }
 
-static int send_line(const char *url, struct str line, struct err *e)
-{
-    struct sender s;
-    struct err late;
-    if (sender_start(&s, url, NULL, e))
-        return -1;
-    int r = sender_send(&s, line, e);
-    if (sender_end(&s, &late) && r == 0)
-        r = err_set(e, ERR_UNAVAILABLE, "%s", late.msg);
-    return r;
-}
-
 /* A grandchild: whoever adopts it does not wait for it. */
 static int send_apart(const char *url, struct str line, struct err *e)
 {
@@ -55,7 +43,7 @@ static int send_apart(const char *url, struct str line, struct err *e)
             for (int fd = 0; fd <= 2; fd++)
                 (void)dup2(null, fd);
             (void)close_range(3, ~0u, 0);
-            (void)send_line(url, line, &ignored);
+            (void)sender_post(url, line, &ignored);
         }
         _exit(0);
     }
@@ -75,7 +63,7 @@ int ping_send(const char *url, enum ping what, struct str text, struct err *e)
     buf_addz(&line, "}\n");
     int r = make_url(&full, base, what) || line.failed ? err_nomem(e)
             : what == PING_START ? send_apart(full.p, buf_str(&line), e)
-                                 : send_line(full.p, buf_str(&line), e);
+                                 : sender_post(full.p, buf_str(&line), e);
     buf_free(&full);
     buf_free(&line);
     secret_free(&base);

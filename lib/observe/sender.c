@@ -198,3 +198,15 @@ int sender_end(struct sender *s, struct err *e)
             ;
     return r;
 }
+
+int sender_post(const char *url, struct str line, struct err *e)
+{
+    struct sender s;
+    struct err late;
+    if (sender_start(&s, url, NULL, e))
+        return -1;
+    int r = sender_send(&s, line, e);
+    if (sender_end(&s, &late) && r == 0)
+        r = err_set(e, ERR_UNAVAILABLE, "%s", late.msg);
+    return r;
+}

@@ -45,4 +45,7 @@ int sender_send(struct sender *s, struct str text, struct err *e);
  * was never started. */
 int sender_end(struct sender *s, struct err *e);
 
+/* All of it for one event: 0, or -1 with why it was not taken. */
+int sender_post(const char *url, struct str line, struct err *e);
+
 #endif
