@@ -1,6 +1,7 @@
 #include "count.h"
 
 #include "base/date.h"
+#include "base/plain.h"
 #include "observe/textfile.h"
 
 #include <stdlib.h>
@@ -251,7 +252,7 @@ static void name_file(struct buf *name, const struct stage *st,
     char hex[33];
     const char *pipeline = st->opts.pipeline;
     buf_addz(name, "pipe_dlq_");
-    if (pipeline && stage_plain_name(pipeline)) {
+    if (pipeline && plain_name(pipeline)) {
         buf_addz(name, pipeline);
         return;
     }

@@ -1,6 +1,7 @@
 #include "held.h"
 
 #include "base/date.h"
+#include "base/plain.h"
 #include "json/check.h"
 #include "json/value.h"
 #include "run/ask.h"
@@ -91,7 +92,7 @@ static void free_words(struct words *w)
 static void name_run(struct words *w, const char *pipeline, const char *run_id)
 {
     struct buf id = { 0 }, name = { 0 };
-    bool plain = pipeline && stage_plain_name(pipeline) &&
+    bool plain = pipeline && plain_name(pipeline) &&
                  strlen(pipeline) + sizeof(".replay") <= NAME_MAX_BYTES;
     buf_addf(&name, "%s%sreplay", plain ? pipeline : "", plain ? "." : "");
     buf_addf(&id, "%s-%" PRIx64, run_id, (uint64_t)time_now());

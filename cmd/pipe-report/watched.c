@@ -1,5 +1,7 @@
 #include "watched.h"
 
+#include "base/plain.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +55,7 @@ static int read_all(struct watched *w, struct stage *st, const struct args *a,
         const char *name = chosen ? st->argv[i + 1] : l.names[i];
         if (watched_find(w, name))
             continue;
-        if (pipeline_name_ok(name))
+        if (plain_name(name))
             r = read_one(w, st, name, chosen && must);
         else if (must)
             r = err_set(&st->err, ERR_USAGE, "'%s' is no name of a pipeline",

@@ -2,6 +2,7 @@
 #include "admit.h"
 
 #include "base/date.h"
+#include "base/plain.h"
 #include "run/clock.h"
 #include "run/pool.h"
 #include "run/state.h"
@@ -19,7 +20,7 @@ static int expand_name(struct stage *st, struct buf *out, const char *option,
         return -1;
     if (!buf_z(out))
         return err_nomem(&st->err);
-    if (stage_plain_name(out->p))
+    if (plain_name(out->p))
         return 0;
     return err_set(&st->err, ERR_USAGE,
                    "%s '%s' may hold only letters, digits, '-', '_' and '.'",
@@ -132,7 +133,7 @@ static int find_pool(struct job *j)
     buf_addf(&j->pool_folder, "%.*s/pool", STR_ARG(buf_str(&j->dir.state)));
     if (!buf_z(&j->pool) || !buf_z(&j->pool_folder))
         return err_nomem(&st->err);
-    if (!stage_plain_name(j->pool.p))
+    if (!plain_name(j->pool.p))
         return err_set(&st->err, ERR_USAGE,
                        "pool '%s' may hold only letters, digits, '-', '_' and "
                        "'.'",

@@ -3,6 +3,7 @@
 #include "admit.h"
 #include "attempt.h"
 #include "base/date.h"
+#include "base/plain.h"
 #include "base/seed.h"
 #include "died.h"
 #include "json/value.h"
@@ -25,12 +26,12 @@
 static int check_names(struct stage *st)
 {
     const struct stage_opts *o = &st->opts;
-    if (o->pipeline && !stage_plain_name(o->pipeline))
+    if (o->pipeline && !plain_name(o->pipeline))
         return err_set(&st->err, ERR_USAGE,
                        "pipeline name '%s' may hold only letters, digits, "
                        "'-', '_' and '.'",
                        o->pipeline);
-    if (!stage_plain_name(st->run_id))
+    if (!plain_name(st->run_id))
         return err_set(&st->err, ERR_USAGE,
                        "run id '%s' may hold only letters, digits, '-', '_' "
                        "and '.'",

@@ -1,5 +1,6 @@
 #include "config/pipeline.h"
 
+#include "base/plain.h"
 #include "run/state.h"
 
 #include <dirent.h>
@@ -56,14 +57,6 @@ const struct pipeline_env *pipeline_env_find(const struct pipeline_conf *c,
     return NULL;
 }
 
-bool pipeline_name_ok(const char *z)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t n = strlen(z);
-    return n && n <= 128 && *z != '.' && strspn(z, plain) == n;
-}
-
 int pipeline_conf_read(const char *dir, const char *name,
                        struct pipeline_conf *c, struct err *e)
 {
@@ -115,7 +108,7 @@ static int add_name(struct pipeline_list *l, const char *file, struct err *e)
     char *name = strndup(file, n - 5);
     if (!name)
         return err_nomem(e);
-    if (pipeline_name_ok(name))
+    if (plain_name(name))
         l->names[l->n++] = name;
     else
         free(name);

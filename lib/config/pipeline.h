@@ -120,10 +120,6 @@ unsigned pipeline_event_of(struct str name);
 /* "info", "warning" or "critical". */
 const char *pipeline_severity_name(enum pipeline_severity s);
 
-/* True if a name may be that of a pipeline or an environment, and part of a
- * path: 1 to 128 letters, digits, '-', '_' and '.', not starting with '.'. */
-bool pipeline_name_ok(const char *name);
-
 /* The variables of an environment, or NULL where it is not declared. */
 const struct pipeline_env *pipeline_env_find(const struct pipeline_conf *c,
                                              const char *name);

@@ -1,6 +1,7 @@
 /* The file of a pipeline: its members by tables, the place of each kept for
  * messages. */
 #include "base/date.h"
+#include "base/plain.h"
 #include "cli/opt.h"
 #include "config/pipeline.h"
 #include "json/check.h"
@@ -394,7 +395,7 @@ static int read_name(struct reader *r, struct val v, void *to)
     const char **name = to;
     if (read_text(r, v, name))
         return -1;
-    return pipeline_name_ok(*name)
+    return plain_name(*name)
                ? 0
                : wrong(r,
                        "'%s' may hold only letters, digits, '-', '_' and '.'",
@@ -452,7 +453,7 @@ static int read_one_env(struct reader *r, struct str key, struct val v,
     struct pipeline_env *env = to;
     if (keep(r, key, &env->name))
         return -1;
-    if (!pipeline_name_ok(env->name))
+    if (!plain_name(env->name))
         return wrong(r, "'%s' may hold only letters, digits, '-', '_' and '.'",
                      env->name);
     return read_named(r, v, sizeof(*env->vars), &env->vars, &env->n_vars,

@@ -265,10 +265,6 @@ int stage_stop_signal(void);
  * ERR_CONFIG. Creates nothing. */
 int stage_state_dir(struct stage *st, struct buf *path);
 
-/* True if a name may become part of a path: 1 to 128 letters, digits, '-', '_'
- * and '.', not starting with '.'. */
-bool stage_plain_name(const char *name);
-
 /* Appends text with {date}, {start} and {end} replaced, by --date in --tz.
  * ERR_USAGE where there is a template but no date. */
 int stage_expand(struct stage *st, struct buf *out, const char *text);

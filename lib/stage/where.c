@@ -1,5 +1,6 @@
 /* Where things live (state, dead letters) and what {date} means. */
 #include "base/date.h"
+#include "base/plain.h"
 #include "stage/private.h"
 
 #include <stdlib.h>
@@ -28,20 +29,9 @@ int stage_state_dir(struct stage *st, struct buf *path)
                    "XDG_STATE_HOME or HOME");
 }
 
-bool stage_plain_name(const char *name)
-{
-    if (!*name || *name == '.' || strlen(name) > 128)
-        return false;
-    for (const char *c = name; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-              (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' || *c == '.'))
-            return false;
-    return true;
-}
-
 int where_pipeline(struct stage *st)
 {
-    if (!st->opts.pipeline || stage_plain_name(st->opts.pipeline))
+    if (!st->opts.pipeline || plain_name(st->opts.pipeline))
         return 0;
     return err_set(&st->err, ERR_USAGE,
                    "pipeline name '%s' may hold only letters, digits, '-', '_' "

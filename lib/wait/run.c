@@ -1,6 +1,7 @@
 /* Another pipeline's run for a date has ended well: STATE/runs.ndjson says so
  * (run/runlog.h). The file only grows, so each look reads what is new. */
 #include "base/date.h"
+#include "base/plain.h"
 #include "json/check.h"
 #include "json/value.h"
 #include "run/backoff.h"
@@ -42,14 +43,6 @@ struct run {
 
 /* ---- open ---- */
 
-/* As stage_plain_name has it: the name is part of a path. */
-static bool is_plain(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-    return n > 0 && n <= 128 && !name[n] && name[0] != '.';
-}
-
 static int run_open(struct sensor *s, struct err *e)
 {
     struct run *r = (struct run *)s;
@@ -59,7 +52,7 @@ static int run_open(struct sensor *s, struct err *e)
     r->pipeline = strndup(name, at ? (size_t)(at - name) : strlen(name));
     if (!r->pipeline)
         return err_nomem(e);
-    if (!is_plain(r->pipeline))
+    if (!plain_name(r->pipeline))
         return err_set(e, ERR_USAGE,
                        "'%s': the pipeline's name may hold only letters, "
                        "digits, '-', '_' and '.'",
